@@ -1,0 +1,55 @@
+/*
+ * Every bound, each with its reason. Nothing outside this file decides how large something may be.
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+/* ---- people and parties ---- */
+#define NAME_SIZE_MAX 64            /* bytes of a name of a party, post or officer: one line of a heading */
+#define PARTIES_MAX 64              /* parties of one channel: the largest council is 64 */
+#define POST_SLOTS 64               /* numbered post slots of a party in the keying tree */
+#define OFFICERS_MAX 256            /* officers of one party on one channel: a large mission has 20 to 50 */
+#define CHANNELS_MAX 64             /* channels of one post: one with each counterpart, a few councils */
+#define COUNTERPARTS_MAX 64         /* parties that a post holds cards of */
+#define EID_SIZE_MAX 128            /* bytes of an endpoint id, as text */
+
+/* ---- messages ---- */
+#define TEXT_SIZE_MAX 65536         /* bytes of a message's text: some 20 pages; longer goes as attachments */
+#define SUBJECT_SIZE_MAX 200        /* bytes: one line */
+#define URGENT_WORDS_MAX 200        /* words at IMMEDIATE and FLASH: US Army practice (doc/FIELD) */
+#define REFERENCES_MAX 16           /* entries that one entry refers to */
+#define CONTENT_SIZE_MAX 73728      /* the signed payload: text, subject, references and 6 KiB of room */
+#define ENTRY_SIZE_MAX 75776        /* content with its signatures, and the position and heads beside it */
+#define SEALED_SIZE_MAX 77824       /* an entry padded and sealed */
+#define SIGNERS_MAX 2               /* one officer, or two persons */
+
+/* ---- logs ---- */
+#define HEADS_SEEN_MAX 64           /* heads of others that one entry names: those changed since the last */
+#define POSITION_MAX 0xffffffffULL  /* entries of one incarnation: 4 billion is 100 a second for a year */
+#define INCARNATIONS_MAX 65535      /* of one log: a restore a day for 179 years */
+#define RANGES_MAX 64               /* ranges that one receipt or verdict names */
+#define PROOF_HASHES_MAX 64         /* hashes of an inclusion or consistency proof: trees up to 2^63 */
+
+/* ---- keys ---- */
+#define EPOCHS_AHEAD_MAX 64         /* prekeys that one statement publishes ahead */
+#define RESEALS_MAX 8               /* times one copy is sealed again on "cannot open" before it waits for people */
+
+/* ---- bundles (RFC 9171) ---- */
+#define BUNDLE_SIZE_MAX 131072      /* one bundle with all blocks: a sealed entry and room for extension blocks */
+#define BUNDLE_BLOCKS_MAX 16        /* canonical blocks of one bundle; ours have 3 */
+#define ADU_SIZE_MAX 131072         /* application data unit put together from fragments */
+
+/* ---- TCPCL (RFC 9174) ---- */
+#define TRANSFER_SIZE_MAX BUNDLE_SIZE_MAX /* transfer MRU that we announce: finite, since peers abort on 2^64-1 */
+#define SEGMENT_SIZE_MAX 16384            /* segment MRU that we announce, and the largest we send */
+#define NODE_ID_SIZE_MAX EID_SIZE_MAX
+#define SESSION_EXTENSIONS_SIZE_MAX 4096  /* session or transfer extension items that we read past */
+
+/*
+ * Unacknowledged bytes of lower precedence that may stand ahead of a FLASH: 64 KiB in all between `send`
+ * returning and arrival. Four buffers stand in a row (post to courier, courier's session with the kernel's
+ * socket buffers, far courier, courier to post); each holds at most this much that is not acknowledged.
+ */
+#define WINDOW_SIZE_MAX 12288
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * Text that people will read: what may be signed and shown (shared threat 22), counting of words.
+ */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/bytes.h"
+
+/* True if `text` is valid UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF). */
+bool text_is_utf8(struct bytes text);
+
+/*
+ * True if `text` may be signed and shown: valid UTF-8 without C0 controls other than LF and TAB, without DEL
+ * and C1 controls, without bidirectional controls (U+061C, U+200E, U+200F, U+202A-U+202E, U+2066-U+2069),
+ * without line and paragraph separators (U+2028, U+2029), other invisible formatting characters (U+00AD,
+ * U+180E, U+200B, U+2060-U+2064, U+206A-U+206F, U+FEFF, U+FFF9-U+FFFB, U+E0000-U+E007F) and noncharacters.
+ * ZWNJ and ZWJ (U+200C, U+200D) pass: some scripts need them.
+ */
+bool text_is_plain(struct bytes text);
+
+/* As text_is_plain, and on one line: no LF, no TAB. For names and subjects. */
+bool text_is_plain_line(struct bytes text);
+
+/* The number of words: runs of characters that are not space, TAB or LF. */
+size_t text_count_words(struct bytes text);
+
+/*
+ * Appends `text` to `buffer` so that nothing in it can move the cursor or reverse the line: whatever
+ * text_is_plain refuses is shown as <U+XXXX>, and each invalid byte as <XX>. LF and TAB pass.
+ */
+void text_append_visible(struct buffer *buffer, struct bytes text);
+
+#endif
