@@ -3,9 +3,9 @@
  *
  * Accepted: unsigned and negative integers, byte strings, text strings (valid UTF-8), arrays, maps with
  * integer keys in ascending canonical order, tags where asked for, false, true, null. Refused: floating
- * point, undefined and other simple values, indefinite lengths (but see cbor_read_array_indefinite, which
- * RFC 9171 needs for a bundle's outermost array), lengths and integers not in their shortest form, unsorted or
- * repeated map keys, nesting deeper than CBOR_DEPTH_MAX.
+ * point, undefined and other simple values, bignums (tags 2 and 3), indefinite lengths (but see
+ * cbor_read_array_indefinite, which RFC 9171 needs for a bundle's outermost array), lengths and integers not in
+ * their shortest form, unsorted or repeated map keys, nesting deeper than CBOR_DEPTH_MAX.
  *
  * The reader is sticky: the first error stays in `error`, every later read returns zero or an empty view, and
  * a caller checks once with cbor_reader_error() or cbor_read_end(). Counts read by a failed reader are 0, so
@@ -34,7 +34,7 @@ enum cbor_type {
 	CBOR_NONE = 8, /* no item: the end of the input, or an error */
 };
 
-#define CBOR_DEPTH_MAX 16
+#define CBOR_DEPTH_MAX 16 /* arrays, maps and tags around an item, empty ones too */
 
 struct cbor_reader {
 	const uint8_t *data;
@@ -53,6 +53,8 @@ uint64_t cbor_read_uint(struct cbor_reader *reader);
 /* As cbor_read_uint, and ERROR_OUT_OF_RANGE above max. */
 uint64_t cbor_read_uint_max(struct cbor_reader *reader, uint64_t max);
 int64_t cbor_read_int(struct cbor_reader *reader); /* ERROR_OUT_OF_RANGE outside int64_t */
+/* The n of a negative integer -1 - n, of the full range. */
+uint64_t cbor_read_negative(struct cbor_reader *reader);
 bool cbor_read_bool(struct cbor_reader *reader);
 /* Consumes a null if one is next and returns true; otherwise consumes nothing and returns false. */
 bool cbor_read_null(struct cbor_reader *reader);
@@ -71,7 +73,7 @@ void cbor_read_array_exact(struct cbor_reader *reader, size_t count);
 /* The number of pairs of a map, at most count_max. Read each key with cbor_read_key. */
 size_t cbor_read_map(struct cbor_reader *reader, size_t count_max);
 /* The next integer key; *previous starts as CBOR_KEY_NONE and keys must ascend in canonical order
- * (bytewise: 0, 1, ... then -1, -2, ...), else ERROR_NOT_CANONICAL. */
+ * (bytewise: 0, 1, ... then -1, -2, ...), else ERROR_NOT_CANONICAL. INT64_MIN is ERROR_OUT_OF_RANGE. */
 #define CBOR_KEY_NONE INT64_MIN
 int64_t cbor_read_key(struct cbor_reader *reader, int64_t *previous);
 uint64_t cbor_read_tag(struct cbor_reader *reader);
@@ -82,7 +84,8 @@ struct bytes cbor_read_item(struct cbor_reader *reader);
 
 /* RFC 9171, section 4.1: consumes 0x9f. The items follow until cbor_read_break returns true. */
 void cbor_read_array_indefinite(struct cbor_reader *reader);
-/* Consumes 0xff if it is next and returns true; otherwise consumes nothing and returns false. */
+/* Consumes 0xff if it is next and returns true; otherwise consumes nothing and returns false. Returns true after
+ * an error, so that a loop over the items ends. */
 bool cbor_read_break(struct cbor_reader *reader);
 
 /* Marks the reader failed, if it is not already: for what the caller finds wrong. Returns reader->error. */
