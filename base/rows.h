@@ -1,12 +1,13 @@
 /*
- * The rows of a store, as a pure step sees them: a bounded cache with the writes of a transaction laid over it.
+ * The rows of a store, as a pure step sees them: a bounded cache with the writes of a transaction laid over
+ * it.
  *
  * The store below is an ordered set of rows (key, value), keys in memcmp order (bytes_compare). It is the
  * shell's (SQLite), and so is every system call. A pure handler never touches the store: it reads and writes
- * through `struct rows`. Where it asks for a row that is not loaded, the read answers ERROR_NEEDS_ROWS and notes
- * what is wanted; the handler returns that error, the shell loads what is wanted and runs the handler again
- * from its start. Only a run that came to its end is kept. So a handler is written as plain straight code, and is
- * the two phases "needs" and "step" in one.
+ * through `struct rows`. Where it asks for a row that is not loaded, the read answers ERROR_NEEDS_ROWS and
+ * notes what is wanted; the handler returns that error, the shell loads what is wanted and runs the handler
+ * again from its start. Only a run that came to its end is kept. So a handler is written as plain straight
+ * code, and is the two phases "needs" and "step" in one.
  *
  * The shell, for each batch of events (one transaction; a batch may as well be one event):
  *
@@ -29,14 +30,14 @@
  *	for each row found: if (!rows_load(rows, i, key, value)) stop here
  *	when there is no further row: rows_load_end(rows, i)
  *
- * The cache is of the store as it was when the batch began: the store must not change before rows_reset. Reads see
- * the batch's earlier writes, and those of the run itself. ERROR_FULL says that the memory given is used up: the
- * shell ends the batch (writes, rows_reset, commit, actions) and runs the event again; if the event does not fit into an
- * empty cache, its memory was given too small. rows_room tells beforehand.
+ * The cache is of the store as it was when the batch began: the store must not change before rows_reset.
+ * Reads see the batch's earlier writes, and those of the run itself. ERROR_FULL says that the memory given is
+ * used up: the shell ends the batch (writes, rows_reset, commit, actions) and runs the event again; if the
+ * event does not fit into an empty cache, its memory was given too small. rows_room tells beforehand.
  *
  * A handler must do the same on every run with the same rows: no state of its own beside the rows. Put reads
- * before costly work (signatures), since an unfinished run is thrown away; ask for several rows before looking at
- * the errors where their keys are known, so that they come in one round.
+ * before costly work (signatures), since an unfinished run is thrown away; ask for several rows before
+ * looking at the errors where their keys are known, so that they come in one round.
  *
  * A key's first byte is its table; 0xff is never one. Views returned stay valid until rows_reset, whatever is
  * written later.
@@ -113,8 +114,8 @@ size_t rows_room(const struct rows *rows);
 void rows_begin(struct rows *rows);
 
 /*
- * Ends a run well: its writes join those of the batch. ERROR_FULL if a write of the run did not fit, ERROR_NEEDS_ROWS
- * if a read of it was not answered (whatever the handler returned): nothing is kept then.
+ * Ends a run well: its writes join those of the batch. ERROR_FULL if a write of the run did not fit,
+ * ERROR_NEEDS_ROWS if a read of it was not answered (whatever the handler returned): nothing is kept then.
  */
 enum error rows_keep(struct rows *rows) __attribute__((warn_unused_result));
 
@@ -126,9 +127,10 @@ size_t rows_wanted_count(const struct rows *rows);
 struct rows_wanted rows_wanted(const struct rows *rows, size_t index);
 
 /*
- * Gives the next row found for want `index`, in the want's order, between runs (before rows_begin). Key and value are
- * copied. True: go on with the next row, if there is one. False: this want needs no more (or the memory is used up,
- * which the next run reports as ERROR_FULL). A row that is out of order or range is our own mistake: assert.
+ * Gives the next row found for want `index`, in the want's order, between runs (before rows_begin). Key and
+ * value are copied. True: go on with the next row, if there is one. False: this want needs no more (or the
+ * memory is used up, which the next run reports as ERROR_FULL). A row that is out of order or range is our
+ * own mistake: assert.
  */
 bool rows_load(struct rows *rows, size_t index, struct bytes key, struct bytes value);
 
@@ -136,9 +138,9 @@ bool rows_load(struct rows *rows, size_t index, struct bytes key, struct bytes v
 void rows_load_end(struct rows *rows, size_t index);
 
 /*
- * The batch's writes, each key once, ascending, as it stands at the end: start with *at = 0; false when there is
- * no more. `deleted` rows have an empty value. Rows that were put and deleted again may be named as deleted though
- * the store never held them.
+ * The batch's writes, each key once, ascending, as it stands at the end: start with *at = 0; false when there
+ * is no more. `deleted` rows have an empty value. Rows that were put and deleted again may be named as
+ * deleted though the store never held them.
  */
 struct rows_change {
 	struct bytes key;
@@ -149,8 +151,8 @@ bool rows_next_write(const struct rows *rows, size_t *at, struct rows_change *ch
 
 /* ---- for the handler ----
  *
- * Reads answer ERROR_OK, ERROR_NOT_FOUND, ERROR_NEEDS_ROWS (return it) or ERROR_FULL (return it). Keys have 1 to
- * ROW_KEY_SIZE_MAX bytes, values 0 to ROW_VALUE_SIZE_MAX; more is our own mistake: assert.
+ * Reads answer ERROR_OK, ERROR_NOT_FOUND, ERROR_NEEDS_ROWS (return it) or ERROR_FULL (return it). Keys have 1
+ * to ROW_KEY_SIZE_MAX bytes, values 0 to ROW_VALUE_SIZE_MAX; more is our own mistake: assert.
  */
 
 enum error rows_get(struct rows *rows, struct bytes key, struct bytes *value);
