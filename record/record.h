@@ -5,18 +5,19 @@
  * batches and for each event of a batch
  *
  *     record_begin(record, event)
- *     while (record_needs(record, &rows) == ERROR_NEEDS_ROWS)   load the rows that are named, from the open transaction
- *     record_step(record, ...)                                   gives writes and actions of this event
- *     apply the writes to the open transaction
+ *     while (record_needs(record, &rows) == ERROR_NEEDS_ROWS)   load the rows that are named, from the open
+ * transaction record_step(record, ...)                                   gives writes and actions of this
+ * event apply the writes to the open transaction
  *
- * The last event of a batch is RECORD_COMMIT. Then the shell commits the transaction, syncs the anchor if an action
- * gave a new one, and only then performs the other actions, in order. If the commit or a sync fails the process
- * ends: no action of that batch has been performed. After a start the first event is RECORD_START.
+ * The last event of a batch is RECORD_COMMIT. Then the shell commits the transaction, syncs the anchor if an
+ * action gave a new one, and only then performs the other actions, in order. If the commit or a sync fails
+ * the process ends: no action of that batch has been performed. After a start the first event is
+ * RECORD_START.
  *
- * record_needs runs the event's handler against the rows that are loaded; a row that is missing is named and the
- * handler is run again from the start once it is there, at most RECORD_ROUNDS_MAX times. What is dear (opening
- * a seal, verifying signatures, sealing) is kept in the workspace from round to round and done once. Rows, keys and values are in
- * record/schema.h. The rows mechanism is base/rows.h.
+ * record_needs runs the event's handler against the rows that are loaded; a row that is missing is named and
+ * the handler is run again from the start once it is there, at most RECORD_ROUNDS_MAX times. What is dear
+ * (opening a seal, verifying signatures, sealing) is kept in the workspace from round to round and done once.
+ * Rows, keys and values are in record/schema.h. The rows mechanism is base/rows.h.
  *
  * Nothing is resident but the workspace: all state is rows. Bounds: base/limits.h.
  */
@@ -32,20 +33,23 @@
 #include "base/limits.h"
 #include "base/rows.h"
 
-#define RECORD_ROUNDS_MAX 64
+#define RECORD_ROUNDS_MAX  64
 #define RECORD_ACTIONS_MAX 512 /* of one event */
 
 enum record_event_kind {
-	RECORD_START = 1,      /* compare the store with the anchor; open a new incarnation where continuity is not shown */
-	RECORD_PROVISION,      /* the post file made by `liaison post create`; only on an empty store */
-	RECORD_REQUEST,        /* one request of the local API (base/local.h): reads, and SUBMIT, CARD_ACCEPT, KEYING_ACCEPT */
-	RECORD_RECEIVED,       /* sealed bytes from the courier */
-	RECORD_PROGRESS,       /* the courier's hint on a copy */
-	RECORD_COURIER_ROOM,   /* the courier's stream has room: name the next copies to hand over, by precedence */
-	RECORD_COURIER_LOST,   /* the stream broke: copies handed over but not reported queued wait again */
-	RECORD_COURIER_HEADS,  /* highest heads under this post's own keys that the courier has seen */
-	RECORD_TICK,           /* time passes: resend, heads, prekeys, erasure */
-	RECORD_COMMIT,         /* ends each batch: heads signed, receipts and verdicts of the batch written */
+	RECORD_START = 1, /* compare the store with the anchor; open a new incarnation where continuity is not
+			     shown */
+	RECORD_PROVISION, /* the post file made by `liaison post create`; only on an empty store */
+	RECORD_REQUEST,   /* one request of the local API (base/local.h): reads, and SUBMIT, CARD_ACCEPT,
+			     KEYING_ACCEPT */
+	RECORD_RECEIVED,  /* sealed bytes from the courier */
+	RECORD_PROGRESS,  /* the courier's hint on a copy */
+	RECORD_COURIER_ROOM,  /* the courier's stream has room: name the next copies to hand over, by
+				 precedence */
+	RECORD_COURIER_LOST,  /* the stream broke: copies handed over but not reported queued wait again */
+	RECORD_COURIER_HEADS, /* highest heads under this post's own keys that the courier has seen */
+	RECORD_TICK,          /* time passes: resend, heads, prekeys, erasure */
+	RECORD_COMMIT,        /* ends each batch: heads signed, receipts and verdicts of the batch written */
 };
 
 struct record_event {
@@ -55,28 +59,30 @@ struct record_event {
 	uint8_t entropy[32]; /* fresh for each event */
 	union {
 		struct {
-			struct bytes anchor; /* as last given by RECORD_ACTION_ANCHOR; empty if there is none */
+			struct bytes
+				anchor; /* as last given by RECORD_ACTION_ANCHOR; empty if there is none */
 		} start;
 		struct {
 			struct bytes post_file; /* envelope/post_file.h */
 		} provision;
 		struct {
-			uint64_t client;     /* the shell's number of the connection; comes back in the reply */
-			struct bytes frame;  /* the CBOR array, without its size */
+			uint64_t client; /* the shell's number of the connection; comes back in the reply */
+			struct bytes frame; /* the CBOR array, without its size */
 		} request;
 		struct {
-			uint64_t delivery;       /* comes back in RECORD_ACTION_TAKEN */
-			struct bytes source;     /* node id text as the courier claims it: a hint */
+			uint64_t delivery;   /* comes back in RECORD_ACTION_TAKEN */
+			struct bytes source; /* node id text as the courier claims it: a hint */
 			struct bytes sealed;
 		} received;
 		struct {
 			uint8_t copy[16];
-			uint32_t state;          /* enum local_state: QUEUED or CARRIED; LOCAL_REFUSED: the courier gave it up */
+			uint32_t state; /* enum local_state: QUEUED or CARRIED; LOCAL_REFUSED: the courier
+					   gave it up */
 			struct bytes route;
 			enum error reason;
 		} progress;
 		struct {
-			size_t bytes_max;        /* sealed bytes that may be handed over now */
+			size_t bytes_max; /* sealed bytes that may be handed over now */
 		} room;
 		struct {
 			size_t count;
@@ -93,32 +99,36 @@ struct record_head_seen {
 };
 
 enum record_action_kind {
-	RECORD_ACTION_ANCHOR = 1, /* bytes to keep outside the store, synced before any other action of the batch */
-	RECORD_ACTION_SEND,       /* hand a copy to the courier */
-	RECORD_ACTION_CANCEL,     /* receipted: stop every copy of this id */
-	RECORD_ACTION_TAKEN,      /* the delivery is dealt with and on disk: the courier may forget it */
-	RECORD_ACTION_REPLY,      /* a reply frame for one client */
-	RECORD_ACTION_NOTICE,     /* a notice frame for every subscribed client */
-	RECORD_ACTION_HEAD,       /* an own signed head, for the courier to carry and keep */
-	RECORD_ACTION_LOG,        /* one log line: reason and a text without content */
-	RECORD_ACTION_WIPE,       /* keys were erased: overwrite what the store still has of them (checkpoint, truncate) */
+	RECORD_ACTION_ANCHOR =
+		1,          /* bytes to keep outside the store, synced before any other action of the batch */
+	RECORD_ACTION_SEND, /* hand a copy to the courier */
+	RECORD_ACTION_CANCEL, /* receipted: stop every copy of this id */
+	RECORD_ACTION_TAKEN,  /* the delivery is dealt with and on disk: the courier may forget it */
+	RECORD_ACTION_REPLY,  /* a reply frame for one client */
+	RECORD_ACTION_NOTICE, /* a notice frame for every subscribed client */
+	RECORD_ACTION_HEAD,   /* an own signed head, for the courier to carry and keep */
+	RECORD_ACTION_LOG,    /* one log line: reason and a text without content */
+	RECORD_ACTION_WIPE,   /* keys were erased: overwrite what the store still has of them (checkpoint,
+				 truncate) */
 };
 
 struct record_action {
 	enum record_action_kind kind;
-	uint64_t number;        /* REPLY: client; TAKEN: delivery */
-	uint8_t copy[16];       /* SEND, CANCEL: first 16 bytes of SHA-256 of the sealed bytes */
-	uint32_t precedence;    /* SEND: 1..4 */
-	uint64_t lifetime_ms;   /* SEND */
-	struct bytes node;      /* SEND: destination node id; HEAD: origin */
-	struct bytes bytes;     /* ANCHOR, SEND, REPLY, NOTICE: content; LOG: text; HEAD: root and signature, 96 bytes */
-	uint64_t size;          /* HEAD */
-	enum error error;       /* LOG */
+	uint64_t number;      /* REPLY: client; TAKEN: delivery */
+	uint8_t copy[16];     /* SEND, CANCEL: first 16 bytes of SHA-256 of the sealed bytes */
+	uint32_t precedence;  /* SEND: 1..4 */
+	uint64_t lifetime_ms; /* SEND */
+	struct bytes node;    /* SEND: destination node id; HEAD: origin */
+	struct bytes bytes;   /* ANCHOR, SEND, REPLY, NOTICE: content; LOG: text; HEAD: root and signature, 96
+				 bytes */
+	uint64_t size;        /* HEAD */
+	enum error error;     /* LOG */
 };
 
 /*
  * The workspace of one core: a fixed struct over memory that the shell gives once. Views inside actions and
- * writes stay valid until the next record_begin. RECORD_MEMORY_SIZE bytes are enough for every event within limits.h.
+ * writes stay valid until the next record_begin. RECORD_MEMORY_SIZE bytes are enough for every event within
+ * limits.h.
  */
 struct record;
 #define RECORD_MEMORY_SIZE (24 * 1024 * 1024)
@@ -131,8 +141,9 @@ void record_begin(struct record *record, const struct record_event *event);
 
 /*
  * ERROR_NEEDS_ROWS: load what record_rows(record) names, then ask again. ERROR_OK: nothing more is needed.
- * Any other error: the event cannot be handled at all (a defect of the store: ERROR_MALFORMED, or more rounds than the
- * bound); the shell stops. What is wrong with input from outside is no error here: it gives LOG and REPLY actions.
+ * Any other error: the event cannot be handled at all (a defect of the store: ERROR_MALFORMED, or more rounds
+ * than the bound); the shell stops. What is wrong with input from outside is no error here: it gives LOG and
+ * REPLY actions.
  */
 enum error record_needs(struct record *record);
 struct rows *record_rows(struct record *record);
@@ -140,7 +151,8 @@ struct rows *record_rows(struct record *record);
 /* After record_needs gave ERROR_OK: the writes are in record_rows(record); actions here. */
 void record_step(struct record *record, const struct record_action **actions, size_t *count);
 
-/* True if the row belongs into a backup: all but epoch keys, their keying leaves, copies under way and the anchor's shadow. */
+/* True if the row belongs into a backup: all but epoch keys, their keying leaves, copies under way and the
+ * anchor's shadow. */
 bool record_row_in_backup(struct bytes key);
 
 #endif

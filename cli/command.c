@@ -1,0 +1,297 @@
+#include "cli/command.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+static const struct option common_options[] = {
+	{"post", 0, "DIR", "the post's directory (or LIAISON_POST)"},
+	{"party", 0, "DIR", "the party's directory, with the authority's key (or LIAISON_PARTY)"},
+	{"officer", 0, "FILE", "the officer's key file (or LIAISON_OFFICER)"},
+	{"passphrase-file", 0, "FILE", "read the passphrase from FILE (or LIAISON_PASSPHRASE_FILE)"},
+	{"json", 0, NULL, "print one JSON value, for machines"},
+	{"yes", 'y', NULL, "sign without asking"},
+	{"help", 'h', NULL, "this text"},
+	{NULL, 0, NULL, NULL},
+};
+
+bool call_has(const struct call *call, const char *name)
+{
+	return call_value_nth(call, name, 0) != NULL;
+}
+
+const char *call_value_nth(const struct call *call, const char *name, size_t n)
+{
+	for (size_t i = 0; i < call->given_count; i++)
+		if (strcmp(call->given[i]->name, name) == 0 && n-- == 0)
+			return call->value[i];
+	return NULL;
+}
+
+const char *call_value(const struct call *call, const char *name, const char *otherwise)
+{
+	const char *value = otherwise;
+	for (size_t i = 0; i < call->given_count; i++)
+		if (strcmp(call->given[i]->name, name) == 0)
+			value = call->value[i];
+	return value;
+}
+
+bool call_number(const struct call *call, const char *name, unsigned long long min, unsigned long long max,
+		 unsigned long long otherwise, unsigned long long *number)
+{
+	const char *text = call_value(call, name, NULL);
+	*number = otherwise;
+	if (text == NULL)
+		return true;
+	char *end = NULL;
+	unsigned long long value = text[0] >= '0' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
+	if (end == NULL || *end != '\0' || strlen(text) > 19 || value < min || value > max) {
+		call_usage(call, "--%s takes a whole number from %llu to %llu, not '%s'", name, min, max,
+			   text);
+		return false;
+	}
+	*number = value;
+	return true;
+}
+
+static const char *place(const struct call *call, const char *option, const char *variable, const char *what)
+{
+	const char *value = call_value(call, option, getenv(variable));
+	if (value == NULL || value[0] == '\0') {
+		call_fail(call, "say which %s: --%s, or set %s", what, option, variable);
+		return NULL;
+	}
+	return value;
+}
+
+const char *call_post(const struct call *call)
+{
+	return place(call, "post", "LIAISON_POST", "post (its directory)");
+}
+
+const char *call_party(const struct call *call)
+{
+	return place(call, "party", "LIAISON_PARTY", "party (its directory)");
+}
+
+const char *call_officer(const struct call *call)
+{
+	return place(call, "officer", "LIAISON_OFFICER", "officer (the key file)");
+}
+
+static void complain(const struct call *call, const char *format, va_list arguments)
+{
+	char text[1024];
+	vsnprintf(text, sizeof text, format, arguments);
+	if (call->json) {
+		json_t *object = json_pack("{s:s#}", "error", text, (int)strlen(text));
+		if (object != NULL)
+			json_dumpf(object, stdout, JSON_COMPACT);
+		printf("\n");
+		json_decref(object);
+	}
+	fprintf(stderr, "liaison: %s\n", text);
+}
+
+int call_fail(const struct call *call, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	complain(call, format, arguments);
+	va_end(arguments);
+	return 1;
+}
+
+int call_fail_error(const struct call *call, const char *what, enum error error)
+{
+	return call_fail(call, "%s: %s", what, error_text(error));
+}
+
+int call_usage(const struct call *call, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	complain(call, format, arguments);
+	va_end(arguments);
+	if (call->command != NULL)
+		fprintf(stderr, "Try: liaison %s --help\n", call->command->name);
+	return 2;
+}
+
+bool call_confirm(const struct call *call, const char *question)
+{
+	if (call->yes)
+		return true;
+	FILE *terminal = fopen("/dev/tty", "r+");
+	if (terminal == NULL) {
+		call_fail(call,
+			  "there is no terminal to ask on: look at what would be signed, then add --yes");
+		return false;
+	}
+	fprintf(terminal, "%s [y/N] ", question);
+	fflush(terminal);
+	char answer[16] = "";
+	bool said = fgets(answer, sizeof answer, terminal) != NULL &&
+		    (strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0);
+	fclose(terminal);
+	if (!said)
+		call_fail(call, "nothing was signed");
+	return said;
+}
+
+static void print_options(const struct option *options)
+{
+	for (; options->name != NULL; options++) {
+		char left[64];
+		snprintf(left, sizeof left, "%c%c --%s%s%s", options->letter ? '-' : ' ',
+			 options->letter ? options->letter : ' ', options->name, options->argument ? " " : "",
+			 options->argument ? options->argument : "");
+		printf("  %-26s %s\n", left, options->help);
+	}
+}
+
+static void print_command_help(const struct command *command)
+{
+	printf("liaison %s%s%s: %s\n\n%s\n", command->name, command->operands[0] ? " " : "",
+	       command->operands, command->summary, command->help);
+	if (command->options[0].name != NULL) {
+		printf("\nOptions:\n");
+		print_options(command->options);
+	}
+	printf("\nCommon options:\n");
+	print_options(common_options);
+}
+
+static void print_help(const struct command *const *commands)
+{
+	printf("liaison: one line that stays open between parties who do not trust each other\n\n"
+	       "Usage: liaison COMMAND [OPERANDS] [OPTIONS]\n\nCommands:\n");
+	for (; *commands != NULL; commands++)
+		printf("  %-16s %s\n", (*commands)->name, (*commands)->summary);
+	printf("\nEach command explains itself: liaison COMMAND --help. To begin: party create, post "
+	       "create,\n"
+	       "officer create, card export, card accept, keying make, channel open, send. The whole way is "
+	       "in\n"
+	       "README.md; the manual is liaison(1).\n");
+}
+
+/* The command whose one or two words stand at argv[1]; *words is how many they are. */
+static const struct command *find_command(const struct command *const *commands, int argc, char **argv,
+					  int *words)
+{
+	for (; *commands != NULL; commands++) {
+		const char *name = (*commands)->name;
+		const char *space = strchr(name, ' ');
+		size_t first = space != NULL ? (size_t)(space - name) : strlen(name);
+		if (argc < 2 || strlen(argv[1]) != first || strncmp(argv[1], name, first) != 0)
+			continue;
+		*words = space != NULL ? 2 : 1;
+		if (space == NULL || (argc > 2 && strcmp(argv[2], space + 1) == 0))
+			return *commands;
+	}
+	return NULL;
+}
+
+static const struct option *find_option(const struct option *options, const char *name, size_t size,
+					char letter)
+{
+	for (; options->name != NULL; options++) {
+		if (letter != 0 ? options->letter == letter
+				: strlen(options->name) == size && strncmp(options->name, name, size) == 0)
+			return options;
+	}
+	return NULL;
+}
+
+/* Takes one option at argv[*at] and moves *at past it. */
+static int take_option(struct call *call, int argc, char **argv, int *at)
+{
+	const char *word = argv[*at];
+	bool is_long = word[1] == '-';
+	const char *equals = is_long ? strchr(word, '=') : NULL;
+	const char *name = word + (is_long ? 2 : 1);
+	size_t size = equals != NULL ? (size_t)(equals - name) : strlen(name);
+	char letter = is_long ? 0 : word[1];
+
+	const struct option *option = find_option(call->command->options, name, size, letter);
+	if (option == NULL)
+		option = find_option(common_options, name, size, letter);
+	if (option == NULL || (!is_long && option->argument == NULL && word[2] != '\0'))
+		return call_usage(call, "there is no option '%s' here", word);
+	if (call->given_count == OPTIONS_MAX * 2)
+		return call_usage(call, "too many options");
+
+	const char *value = "";
+	if (option->argument != NULL) {
+		if (equals != NULL)
+			value = equals + 1;
+		else if (!is_long && word[2] != '\0')
+			value = word + 2;
+		else if (*at + 1 < argc)
+			value = argv[++*at];
+		else
+			return call_usage(call, "%s needs a value: %s", word, option->argument);
+	} else if (equals != NULL) {
+		return call_usage(call, "--%s takes no value", option->name);
+	}
+	call->given[call->given_count] = option;
+	call->value[call->given_count++] = value;
+	return 0;
+}
+
+static int parse(struct call *call, int argc, char **argv, int at)
+{
+	bool only_operands = false;
+	for (; at < argc; at++) {
+		const char *word = argv[at];
+		if (!only_operands && strcmp(word, "--") == 0) {
+			only_operands = true;
+		} else if (!only_operands && word[0] == '-' && word[1] != '\0') {
+			int code = take_option(call, argc, argv, &at);
+			if (code != 0)
+				return code;
+		} else if (call->operand_count == call->command->operands_max) {
+			return call_usage(call, "'%s' is one operand too many", word);
+		} else {
+			call->operand[call->operand_count++] = word;
+		}
+	}
+	call->json = call_has(call, "json");
+	call->yes = call_has(call, "yes");
+	return 0;
+}
+
+int command_main(const struct command *const *commands, int argc, char **argv)
+{
+	struct call call = {0};
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		print_help(commands);
+		return argc < 2 ? 2 : 0;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("liaison %s\n", LIAISON_VERSION);
+		return 0;
+	}
+	int words = 0;
+	call.command = find_command(commands, argc, argv, &words);
+	if (call.command == NULL)
+		return call_usage(&call, "there is no command '%s'%s: liaison --help lists them", argv[1],
+				  words == 2 ? " of that form" : "");
+	int code = parse(&call, argc, argv, 1 + words);
+	if (code != 0)
+		return code;
+	if (call_has(&call, "help")) {
+		print_command_help(call.command);
+		return 0;
+	}
+	if (call.operand_count < call.command->operands_min)
+		return call_usage(&call, "it takes: liaison %s %s", call.command->name,
+				  call.command->operands);
+	return call.command->run(&call);
+}

@@ -1,0 +1,170 @@
+#include "cli/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool read_all(int fd, uint8_t *to, size_t size_max, size_t *size)
+{
+	*size = 0;
+	while (*size < size_max) {
+		ssize_t got = read(fd, to + *size, size_max - *size);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return false;
+		if (got == 0)
+			return true;
+		*size += (size_t)got;
+	}
+	return true;
+}
+
+bool file_read(const struct call *call, const char *path, size_t size_max, uint8_t **memory,
+	       struct bytes *bytes)
+{
+	bool is_input = strcmp(path, "-") == 0;
+	/* O_NONBLOCK: a FIFO in the place of a file must not hang us before it is refused. */
+	int fd = is_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	*memory = NULL;
+	if (fd < 0) {
+		call_fail(call, "cannot read %s: %s", path, strerror(errno));
+		return false;
+	}
+	struct stat status;
+	size_t size = 0;
+	bool done = false;
+	if (!is_input && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)))
+		call_fail(call, "%s is not a regular file", path);
+	else if ((*memory = malloc(size_max + 1)) == NULL)
+		call_fail_error(call, path, ERROR_NO_MEMORY);
+	else if (!read_all(fd, *memory, size_max + 1, &size))
+		call_fail(call, "cannot read %s: %s", path, strerror(errno));
+	else if (size > size_max)
+		call_fail(call, "%s is larger than the %zu bytes that fit here", path, size_max);
+	else
+		done = true;
+	if (!is_input)
+		close(fd);
+	if (!done) {
+		free(*memory);
+		*memory = NULL;
+		return false;
+	}
+	*bytes = bytes_make(*memory, size);
+	return true;
+}
+
+static bool write_all(int fd, struct bytes bytes)
+{
+	for (size_t at = 0; at < bytes.size;) {
+		ssize_t written = write(fd, bytes.data + at, bytes.size - at);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return false;
+		at += (size_t)written;
+	}
+	return true;
+}
+
+static bool sync_directory_of(const char *path)
+{
+	char copy[PATH_MAX];
+	if (strlen(path) >= sizeof copy)
+		return false;
+	memcpy(copy, path, strlen(path) + 1);
+	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	bool done = fsync(fd) == 0;
+	close(fd);
+	return done;
+}
+
+bool file_create(const struct call *call, const char *path, struct bytes bytes, unsigned int mode)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd < 0) {
+		call_fail(call, "%s: %s", path,
+			  errno == EEXIST ? "exists already: nothing was written" : strerror(errno));
+		return false;
+	}
+	bool done = write_all(fd, bytes) && fsync(fd) == 0;
+	int reason = errno;
+	if (close(fd) != 0 || !done || !sync_directory_of(path)) {
+		call_fail(call, "cannot write %s: %s", path, strerror(done ? errno : reason));
+		unlink(path);
+		return false;
+	}
+	return true;
+}
+
+bool file_replace(const struct call *call, const char *path, struct bytes bytes, unsigned int mode)
+{
+	char beside[PATH_MAX];
+	int size = snprintf(beside, sizeof beside, "%s.new", path);
+	if (size < 0 || (size_t)size >= sizeof beside) {
+		call_fail(call, "the path %s is too long", path);
+		return false;
+	}
+	unlink(beside);
+	if (!file_create(call, beside, bytes, mode))
+		return false;
+	if (rename(beside, path) != 0 || !sync_directory_of(path)) {
+		call_fail(call, "cannot replace %s: %s", path, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+bool directory_create(const struct call *call, const char *path)
+{
+	if (mkdir(path, 0700) == 0) {
+		if (sync_directory_of(path))
+			return true;
+		call_fail(call, "cannot sync the directory that holds %s: %s", path, strerror(errno));
+		return false;
+	}
+	if (errno == EEXIST && rmdir(path) == 0 && mkdir(path, 0700) == 0)
+		return true;
+	if (errno == ENOTEMPTY || errno == EEXIST)
+		call_fail(call, "%s exists already and is not empty: name a new directory", path);
+	else
+		call_fail(call, "cannot make the directory %s: %s", path, strerror(errno));
+	return false;
+}
+
+bool file_erase(const struct call *call, const char *path)
+{
+	static const uint8_t zeros[4096];
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat status;
+	bool done = fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+	for (off_t left = done ? status.st_size : 0; done && left > 0;) {
+		size_t part = left < (off_t)sizeof zeros ? (size_t)left : sizeof zeros;
+		done = write_all(fd, bytes_make(zeros, part));
+		left -= (off_t)part;
+	}
+	done = done && fsync(fd) == 0 && unlink(path) == 0 && sync_directory_of(path);
+	if (!done)
+		call_fail(call, "cannot erase %s: %s; destroy the medium", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+bool path_join(const struct call *call, const char *directory, const char *name, char *path, size_t path_size)
+{
+	int size = snprintf(path, path_size, "%s/%s", directory, name);
+	if (size >= 0 && (size_t)size < path_size)
+		return true;
+	call_fail(call, "the path %s/%s is too long", directory, name);
+	return false;
+}

@@ -1,0 +1,39 @@
+/*
+ * Small files, read whole and written so that they survive a power cut.
+ */
+#ifndef CLI_FILES_H
+#define CLI_FILES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "cli/command.h"
+
+/*
+ * Reads a regular file (or standard input for "-") of at most size_max bytes. *memory is malloc'ed, for the
+ * caller to free. False after an error message (missing, a directory, too large, a device).
+ */
+bool file_read(const struct call *call, const char *path, size_t size_max, uint8_t **memory,
+	       struct bytes *bytes);
+
+/* Writes a new file with `mode`, synced with its directory. Never overwrites. False after an error message.
+ */
+bool file_create(const struct call *call, const char *path, struct bytes bytes, unsigned int mode);
+
+/* Replaces a file: a new one beside it, synced, renamed over it, directory synced. False after an error
+ * message. */
+bool file_replace(const struct call *call, const char *path, struct bytes bytes, unsigned int mode);
+
+/* Makes a directory with mode 0700; one that exists and is empty is accepted. False after an error message.
+ */
+bool directory_create(const struct call *call, const char *path);
+
+/* Overwrites a file with zeros, syncs it, and removes it. False after an error message. */
+bool file_erase(const struct call *call, const char *path);
+
+/* "DIRECTORY/NAME" into `path`. False after an error message if it does not fit. */
+bool path_join(const struct call *call, const char *directory, const char *name, char *path,
+	       size_t path_size);
+
+#endif

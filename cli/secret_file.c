@@ -1,0 +1,259 @@
+#include "cli/secret_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "base/cbor.h"
+#include "cli/files.h"
+
+#define TAG_SIZE    crypto_aead_xchacha20poly1305_ietf_ABYTES
+#define HEADER_TEXT "liaison secret file"
+
+struct header {
+	struct bytes purpose;
+	struct bytes public_part;
+	uint64_t operations;
+	uint64_t memory_kib;
+	uint8_t salt[crypto_pwhash_SALTBYTES];
+	uint8_t nonce[crypto_aead_xchacha20poly1305_ietf_NPUBBYTES];
+};
+
+static bool read_line(FILE *from, struct passphrase *passphrase)
+{
+	if (fgets(passphrase->text, sizeof passphrase->text, from) == NULL)
+		return false;
+	passphrase->size = strcspn(passphrase->text, "\r\n");
+	passphrase->text[passphrase->size] = '\0';
+	return true;
+}
+
+static bool ask(FILE *terminal, const char *prompt, const char *what, struct passphrase *passphrase)
+{
+	struct termios before, quiet;
+	if (tcgetattr(fileno(terminal), &before) != 0)
+		return false;
+	quiet = before;
+	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	fprintf(terminal, "%s %s: ", prompt, what);
+	fflush(terminal);
+	tcsetattr(fileno(terminal), TCSAFLUSH, &quiet);
+	bool done = read_line(terminal, passphrase);
+	tcsetattr(fileno(terminal), TCSAFLUSH, &before);
+	fprintf(terminal, "\n");
+	return done;
+}
+
+static bool ask_on_terminal(const struct call *call, const char *what, bool is_new,
+			    struct passphrase *passphrase)
+{
+	FILE *terminal = fopen("/dev/tty", "r+");
+	if (terminal == NULL) {
+		call_fail(call, "there is no terminal to ask for the passphrase: use --passphrase-file");
+		return false;
+	}
+	setvbuf(terminal, NULL, _IONBF, 0);
+	bool done = ask(terminal, is_new ? "New passphrase for" : "Passphrase for", what, passphrase);
+	if (done && is_new) {
+		struct passphrase again = {0};
+		done = ask(terminal, "Again, for", what, &again) && again.size == passphrase->size &&
+		       memcmp(again.text, passphrase->text, again.size) == 0;
+		passphrase_wipe(&again);
+		if (!done)
+			call_fail(call, "the two passphrases differ: nothing was written");
+	} else if (!done) {
+		call_fail(call, "no passphrase was given");
+	}
+	fclose(terminal);
+	return done;
+}
+
+bool passphrase_get(const struct call *call, const char *what, bool is_new, struct passphrase *passphrase)
+{
+	const char *path = call_value(call, "passphrase-file", getenv("LIAISON_PASSPHRASE_FILE"));
+	*passphrase = (struct passphrase){0};
+	if (path != NULL) {
+		FILE *file = fopen(path, "re");
+		bool done = file != NULL && read_line(file, passphrase);
+		if (file != NULL)
+			fclose(file);
+		if (!done) {
+			call_fail(call, "cannot read a passphrase from %s", path);
+			return false;
+		}
+	} else if (!ask_on_terminal(call, what, is_new, passphrase)) {
+		passphrase_wipe(passphrase);
+		return false;
+	}
+	if (is_new && passphrase->size < PASSPHRASE_SIZE_MIN) {
+		call_fail(call, "the passphrase is shorter than %d bytes: choose several words",
+			  PASSPHRASE_SIZE_MIN);
+		passphrase_wipe(passphrase);
+		return false;
+	}
+	return true;
+}
+
+void passphrase_wipe(struct passphrase *passphrase)
+{
+	sodium_memzero(passphrase, sizeof *passphrase);
+}
+
+/* Everything before the ciphertext, without the array's head: also the additional data. */
+static void write_header(struct buffer *buffer, const struct header *header)
+{
+	cbor_write_text(buffer, bytes_of_text(HEADER_TEXT));
+	cbor_write_uint(buffer, 1);
+	cbor_write_text(buffer, header->purpose);
+	cbor_write_bytes(buffer, header->public_part);
+	cbor_write_uint(buffer, header->operations);
+	cbor_write_uint(buffer, header->memory_kib);
+	cbor_write_bytes(buffer, bytes_make(header->salt, sizeof header->salt));
+	cbor_write_bytes(buffer, bytes_make(header->nonce, sizeof header->nonce));
+}
+
+static bool derive_key(const struct header *header, const struct passphrase *passphrase, uint8_t key[32])
+{
+	return crypto_pwhash(key, 32, passphrase->text, passphrase->size, header->salt, header->operations,
+			     (size_t)header->memory_kib * 1024, crypto_pwhash_ALG_ARGON2ID13) == 0;
+}
+
+static bool seal(struct buffer *buffer, struct header *header, struct bytes secret,
+		 const struct passphrase *passphrase)
+{
+	uint8_t key[32];
+	randombytes_buf(header->salt, sizeof header->salt);
+	randombytes_buf(header->nonce, sizeof header->nonce);
+	if (!derive_key(header, passphrase, key))
+		return false;
+	cbor_write_array(buffer, 9);
+	size_t begin = buffer->size;
+	write_header(buffer, header);
+	size_t end = buffer->size;
+	cbor_write_bytes_head(buffer, secret.size + TAG_SIZE);
+	uint8_t *to = buffer_reserve(buffer, secret.size + TAG_SIZE);
+	if (to != NULL)
+		crypto_aead_xchacha20poly1305_ietf_encrypt(to, NULL, secret.data, secret.size,
+							   buffer->data + begin, end - begin, NULL,
+							   header->nonce, key);
+	sodium_memzero(key, sizeof key);
+	return buffer_error(buffer) == ERROR_OK;
+}
+
+bool secret_file_write(const struct call *call, const char *path, const char *purpose,
+		       struct bytes public_part, struct bytes secret, const struct passphrase *passphrase)
+{
+	struct header header = {
+		.purpose = bytes_of_text(purpose),
+		.public_part = public_part,
+		.operations = crypto_pwhash_OPSLIMIT_MODERATE,
+		.memory_kib = crypto_pwhash_MEMLIMIT_MODERATE / 1024,
+	};
+	uint8_t *memory = malloc(SECRET_FILE_SIZE_MAX);
+	struct buffer buffer = buffer_make(memory, memory != NULL ? SECRET_FILE_SIZE_MAX : 0);
+	bool done = memory != NULL && seal(&buffer, &header, secret, passphrase);
+	if (!done)
+		call_fail(call, "cannot protect %s: 256 MiB of memory are needed for a moment", path);
+	else
+		done = file_create(call, path, buffer_bytes(&buffer), 0600);
+	free(memory);
+	return done;
+}
+
+static enum error read_header(struct cbor_reader *reader, struct header *header)
+{
+	cbor_read_array_exact(reader, 9);
+	if (!bytes_equal(cbor_read_text(reader, 32), bytes_of_text(HEADER_TEXT)))
+		return cbor_reader_fail(reader, ERROR_MALFORMED);
+	if (cbor_read_uint(reader) != 1)
+		return cbor_reader_fail(reader, ERROR_BAD_VERSION);
+	header->purpose = cbor_read_text(reader, 64);
+	header->public_part = cbor_read_bytes(reader, SECRET_FILE_SIZE_MAX);
+	header->operations = cbor_read_uint_max(reader, 64);
+	header->memory_kib = cbor_read_uint_max(reader, 4 * 1024 * 1024);
+	cbor_read_bytes_exact(reader, header->salt, sizeof header->salt);
+	cbor_read_bytes_exact(reader, header->nonce, sizeof header->nonce);
+	return cbor_reader_error(reader);
+}
+
+static bool read_file(const struct call *call, const char *path, const char *purpose,
+		      struct secret_file *file, struct header *header, struct bytes *authenticated,
+		      struct bytes *ciphertext)
+{
+	struct bytes bytes;
+	*file = (struct secret_file){0};
+	if (!file_read(call, path, SECRET_FILE_SIZE_MAX, &file->memory, &bytes))
+		return false;
+	file->memory_size = SECRET_FILE_SIZE_MAX + 1;
+	struct cbor_reader reader = cbor_reader_make(bytes);
+	read_header(&reader, header);
+	*authenticated = bytes_make(bytes.data + 1, reader.at > 0 ? reader.at - 1 : 0);
+	*ciphertext = cbor_read_bytes(&reader, SECRET_FILE_SIZE_MAX);
+	enum error error = cbor_read_end(&reader);
+	if (error == ERROR_OK && ciphertext->size < TAG_SIZE)
+		error = ERROR_MALFORMED;
+	if (error == ERROR_OK && !bytes_equal(header->purpose, bytes_of_text(purpose)))
+		call_fail(call, "%s is a file of another kind: a %s file is needed here", path, purpose);
+	else if (error != ERROR_OK)
+		call_fail(call, "%s is not a %s file, or is damaged: %s", path, purpose, error_text(error));
+	else {
+		file->public_part = header->public_part;
+		return true;
+	}
+	secret_file_close(file);
+	return false;
+}
+
+bool secret_file_read_public(const struct call *call, const char *path, const char *purpose,
+			     struct secret_file *file)
+{
+	struct header header;
+	struct bytes authenticated, ciphertext;
+	return read_file(call, path, purpose, file, &header, &authenticated, &ciphertext);
+}
+
+bool secret_file_open(const struct call *call, const char *path, const char *purpose,
+		      struct secret_file *file)
+{
+	struct header header;
+	struct bytes authenticated, ciphertext;
+	struct passphrase passphrase;
+	uint8_t key[32];
+	if (!read_file(call, path, purpose, file, &header, &authenticated, &ciphertext))
+		return false;
+	if (!passphrase_get(call, path, false, &passphrase)) {
+		secret_file_close(file);
+		return false;
+	}
+	sodium_mlock(file->memory, file->memory_size);
+	bool derived = derive_key(&header, &passphrase, key);
+	passphrase_wipe(&passphrase);
+	/* Opened in place: the plaintext takes the ciphertext's room. */
+	uint8_t *plain = file->memory + (ciphertext.data - file->memory);
+	bool opened = derived && crypto_aead_xchacha20poly1305_ietf_decrypt(
+					 plain, NULL, NULL, ciphertext.data, ciphertext.size,
+					 authenticated.data, authenticated.size, header.nonce, key) == 0;
+	sodium_memzero(key, sizeof key);
+	if (!opened) {
+		call_fail_error(call, path, derived ? ERROR_WRONG_PASSPHRASE : ERROR_NO_MEMORY);
+		secret_file_close(file);
+		return false;
+	}
+	file->secret = bytes_make(plain, ciphertext.size - TAG_SIZE);
+	return true;
+}
+
+void secret_file_close(struct secret_file *file)
+{
+	if (file->memory != NULL) {
+		sodium_memzero(file->memory, file->memory_size);
+		sodium_munlock(file->memory, file->memory_size);
+		free(file->memory);
+	}
+	*file = (struct secret_file){0};
+}
