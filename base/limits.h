@@ -45,6 +45,10 @@
 #define NODE_ID_SIZE_MAX EID_SIZE_MAX
 #define SESSION_EXTENSIONS_SIZE_MAX 4096  /* session or transfer extension items that we read past */
 
+/* ---- rows of a store ---- */
+#define ROW_KEY_SIZE_MAX 192        /* the longest key: a fragment's identity with an endpoint id of EID_SIZE_MAX */
+#define ROW_VALUE_SIZE_MAX 135168   /* the largest row: a whole bundle with 4 KiB of state beside it */
+
 /*
  * Unacknowledged bytes of lower precedence that may stand ahead of a FLASH: 64 KiB in all between `send`
  * returning and arrival. Four buffers stand in a row (post to courier, courier's session with the kernel's
