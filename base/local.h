@@ -1,52 +1,70 @@
 /*
  * The local API: what officers' programs and the post's daemon say to each other over a Unix socket.
  *
- * A byte stream of frames: u32 big-endian size, then one CBOR array.
+ * A byte stream of frames: u32 big-endian size, then one CBOR array of at most LOCAL_FRAME_SIZE_MAX bytes.
+ *
  *   request  [number: uint >= 1, verb: uint, arguments...]
- *   reply    [number, error: uint (enum error), results...]   results only when error is 0; else [number,
- * error, detail: tstr] notice   [0, notice: uint, results...]                    after LOCAL_SUBSCRIBE,
- * unasked A connection has at most one request under way. A frame is at most LOCAL_FRAME_SIZE_MAX bytes.
+ *   reply    [number, 0, results...]  or  [number, error: uint (enum error), detail: tstr]
+ *   notice   [0, notice: uint, results...]     unasked, after LOCAL_SUBSCRIBE
  *
- * Verbs, arguments -> results (CDDL of doc/PROTOCOL.md; `key` = channel id bstr32, log uint, incarnation
- * uint, position uint):
+ * A connection has at most one request under way. A client that goes away loses nothing: SUBMIT is idempotent
+ * by identity.
  *
- *   HELLO          -> version (1), party id bstr32, slot, party name tstr, post name tstr, node tstr, kind
- * uint SUBMIT         channel bstr32, cose bstr -> log, incarnation, position, reference tstr Replied after
- * the commit that holds the entry. Submitting the same identity again gives the same reply. CARD_EXPORT    ->
- * card bstr CARD_SEAL      receiver card bstr -> sealed_card bstr   (this post's card, sealed in base mode to
- * that card's first post) CARD_ACCEPT    card bstr (plain or sealed) -> party id bstr32, name tstr
- *   KEYING_ACCEPT  keying packet bstr (envelope/keying.h) -> counterpart party id bstr32
- *   CHANNELS       -> [* [channel bstr32, title tstr, state uint (1 proposed, 2 open), [* [party id, name
- * tstr]]]] CHANNEL        channel bstr32 -> terms bstr, nonce bstr16, state uint, own roster index uint,
- * registry bstr8, parties [* [party id bstr32, name tstr, opened bool, chain number uint / null, chain head
- * bstr32 / null]] (the party's authority chain on this channel: number and identity of the last letter held),
- *                  posts   [* [log uint, slot, name tstr, node tstr]],
- *                  officers [* [roster index, officer uint, name tstr, title tstr, key bstr32, [* roster
- * index that gave agrément], scope: highest precedence uint]] CHANNEL_KEYS   channel bstr32 -> log key
- * bstr32, cosigner key bstr32   (this post's, derived; also before the channel is known) PARTIES        -> [*
- * [party id bstr32, name tstr, keying accepted bool, [* [slot, post name tstr, node tstr, courier pin
- * bstr32]], authority chain number uint, chain head bstr32, card bstr]] the own party first ENTRIES channel
- * bstr32 / null, selection uint (1 all, 2 received messages, 3 own messages), after: cursor bstr (empty: from
- * the start), count <= 64
- *                  -> [* entry_row], next cursor bstr (empty: no more)
- *   ENTRY          key -> entry_row, cose bstr, leaf bstr, receipt cose bstr / null
- *   entry_row = [channel bstr32, log, incarnation, position, reference tstr, identity bstr32, kind,
- * precedence, time, subject tstr, officer uint / null (first signer), officer name tstr, own bool, state uint
- * (enum local_state), held_at_ms uint, state times: [* [state, unix ms, detail tstr]]] HEADS          channel
- * bstr32 -> [* [log, incarnation, size, root bstr32, origin tstr, log key bstr32, signature bstr64, cosigner
- * name tstr / null, cosigner key / null, cosigned at / null, cosignature / null]] STATUS         -> [*
- * [channel bstr32, title tstr, waiting for receipt: [4 * uint] (by precedence ROUTINE..FLASH), oldest
- * unreceipted unix ms / null, heads agree bool, gaps: [* [log, incarnation, first, count]]]], courier
- * connected bool, routes [* [route tstr, neighbour tstr, state uint, since unix ms, queued bytes uint]],
- *                     refused counts [* [reason uint, count uint]], store bytes uint
- *   SUBSCRIBE      -> ok; then notices until the connection closes
- *   BACKUP         -> ok; then frames [number, 0, chunk bstr] and a last one with an empty chunk: a
- * consistent image of the store as the daemon's shell copies it (without epoch keys), for the client to
- * encrypt DISCONNECTED clients lose nothing: SUBMIT is idempotent by identity.
+ * Verbs: arguments -> results, in the CDDL of doc/PROTOCOL.md.
+ *
+ *   HELLO          -> version (1), party id: bstr32, slot, party name: tstr, post name: tstr, node: tstr,
+ *                     post kind: uint
+ *   SUBMIT         channel: bstr32, cose: bstr
+ *                  -> log, incarnation, position, reference: tstr     after the commit that holds the entry
+ *   CARD_EXPORT    -> card: bstr
+ *   CARD_SEAL      receiver's card: bstr
+ *                  -> sealed_card: bstr      this post's card, sealed in base mode to that card's first post
+ *   CARD_ACCEPT    card: bstr (plain or sealed) -> party id: bstr32, name: tstr
+ *   KEYING_ACCEPT  keying packet: bstr (envelope/keying.h) -> counterpart's party id: bstr32
+ *   CHANNELS       -> [* [channel: bstr32, title: tstr, state: uint (1 proposed, 2 open),
+ *                         [* [party id: bstr32, name: tstr]]]]
+ *   CHANNEL        channel: bstr32
+ *                  -> terms: bstr, nonce: bstr16, state: uint, own roster index: uint, registry: bstr8,
+ *                     parties:  [* [party id: bstr32, name: tstr, opened: bool,
+ *                                   chain number: uint / null, chain head: bstr32 / null]]
+ *                               (of the authority's chain on this channel: the last letter held)
+ *                     posts:    [* [log, slot, name: tstr, node: tstr]]
+ *                     officers: [* [roster index, officer: uint, name: tstr, title: tstr, key: bstr32,
+ *                                   agrément by: [* roster index], highest precedence: uint]]
+ *   CHANNEL_KEYS   channel: bstr32 -> log key: bstr32, cosigner key: bstr32
+ *                  this post's, derived; also before the channel is known
+ *   PARTIES        -> [* [party id: bstr32, name: tstr, keying accepted: bool,
+ *                         posts: [* [slot, post name: tstr, node: tstr, courier pin: bstr32]],
+ *                         card chain number: uint, card chain head: bstr32, card: bstr]]    own party first
+ *   ENTRIES        channel: bstr32 / null, selection: uint (1 all, 2 received messages, 3 own messages),
+ *                  after: cursor bstr (empty: from the start), count: uint <= 64
+ *                  -> [* entry_row], next cursor: bstr (empty: no more)
+ *   ENTRY          channel: bstr32, log, incarnation, position
+ *                  -> entry_row, cose: bstr, leaf: bstr, receipt: cose bstr / null
+ *   HEADS          channel: bstr32
+ *                  -> [* [log, incarnation, size, root: bstr32, origin: tstr, log key: bstr32,
+ *                         signature: bstr64, cosigner name: tstr / null, cosigner key: bstr32 / null,
+ *                         cosigned at: uint / null, cosignature: bstr64 / null]]
+ *   STATUS         -> channels: [* [channel: bstr32, title: tstr,
+ *                                   waiting for receipt: [4 * uint] (ROUTINE..FLASH),
+ *                                   oldest unreceipted: unix ms / null, heads agree: bool,
+ *                                   gaps: [* [log, incarnation, first, count]]]],
+ *                     courier connected: bool,
+ *                     routes: [* [route: tstr, neighbour: tstr, state: uint, since: unix ms,
+ *                                 queued bytes: uint]],
+ *                     refused: [* [reason: uint, count: uint]], store bytes: uint
+ *   SUBSCRIBE      -> nothing; then notices until the connection closes
+ *   BACKUP         -> nothing; then frames [number, 0, chunk: bstr], the last with an empty chunk: a
+ *                     consistent image of the store without epoch keys, for the client to encrypt
+ *
+ *   entry_row = [channel: bstr32, log, incarnation, position, reference: tstr, identity: bstr32, kind,
+ *                precedence, time, subject: tstr, officer: uint / null (the first signer), officer name: tstr,
+ *                own: bool, state: uint (enum local_state), held at: unix ms,
+ *                state times: [* [state, unix ms, detail: tstr]]]
  *
  * Notices: ARRIVED entry_row (a message or acknowledgment of another party was accepted), STATE entry_row (an
- * own message changed its state), CHANNEL channel bstr32 (its registry changed), ALERT reason uint, detail
- * tstr (equivocation, new incarnation, refused letter).
+ * own message changed its state), CHANNEL_CHANGED channel: bstr32 (its registry changed), ALERT reason: uint,
+ * detail: tstr (equivocation, new incarnation, refused letter).
  */
 #ifndef BASE_LOCAL_H
 #define BASE_LOCAL_H
