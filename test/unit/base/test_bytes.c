@@ -135,6 +135,34 @@ static void errors_have_names_and_sentences(void **state)
 	assert_non_null(error_text((enum error)31));
 }
 
+static void reasons_have_the_numbers_of_the_protocol(void **state)
+{
+	static const struct {
+		enum error error;
+		int number;
+	} reasons[] = {
+		{ ERROR_REFUSED_FORM, 64 },
+		{ ERROR_REFUSED_CHANNEL, 65 },
+		{ ERROR_REFUSED_SIGNER, 66 },
+		{ ERROR_REFUSED_AGREMENT, 67 },
+		{ ERROR_REFUSED_SIGNATURE, 68 },
+		{ ERROR_REFUSED_LENGTH, 69 },
+		{ ERROR_REFUSED_TEXT, 70 },
+		{ ERROR_REFUSED_CHAIN, 71 },
+		{ ERROR_REFUSED_AUTHORITY, 72 },
+		{ ERROR_REFUSED_TERMS, 73 },
+		{ ERROR_REFUSED_REFERENCE, 74 },
+		{ ERROR_REFUSED_QUOTA, 75 },
+		{ ERROR_REFUSED_RECALLED, 76 },
+		{ ERROR_REFUSED_FORK, 77 },
+		{ ERROR_REFUSED_SCOPE, 78 },
+		{ ERROR_REFUSED_KIND, 79 },
+	};
+
+	for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+		assert_int_equal(reasons[i].error, reasons[i].number);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +175,7 @@ int main(void)
 		cmocka_unit_test(bytes_are_equal_only_in_size_and_content),
 		cmocka_unit_test(stored_integers_load_again),
 		cmocka_unit_test(errors_have_names_and_sentences),
+		cmocka_unit_test(reasons_have_the_numbers_of_the_protocol),
 	};
 
 	return cmocka_run_group_tests_name("base/bytes", tests, NULL, NULL);
