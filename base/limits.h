@@ -12,6 +12,9 @@
 #define CHANNELS_MAX 64             /* channels of one post: one with each counterpart, a few councils */
 #define COUNTERPARTS_MAX 64         /* parties that a post holds cards of */
 #define EID_SIZE_MAX 128            /* bytes of an endpoint id, as text */
+#define OFFICER_NUMBER_MAX 65535    /* officers are numbered for good: years of turnover at 256 places */
+#define CARD_LETTERS_MAX 128        /* letters of one card chain: a founding, 64 posts, most once again */
+#define CARD_SIZE_MAX 262144        /* a card: those letters, and 64 statements of 64 prekeys */
 
 /* ---- messages ---- */
 #define TEXT_SIZE_MAX 65536         /* bytes of a message's text: some 20 pages; longer goes as attachments */
@@ -22,16 +25,24 @@
 #define ENTRY_SIZE_MAX 75776        /* content with its signatures, and the position and heads beside it */
 #define SEALED_SIZE_MAX 77824       /* an entry padded and sealed */
 #define SIGNERS_MAX 2               /* one officer, or two persons */
+#define NOTE_SIZE_MAX 200           /* bytes of an acknowledgment's note: one line */
+#define REASON_SIZE_MAX 1024        /* bytes of a letter's reason or condition: a paragraph */
+#define URGENT_WORD_SIZE_MAX 32     /* bytes for each word at IMMEDIATE and FLASH: not every script parts words */
 
 /* ---- logs ---- */
 #define HEADS_SEEN_MAX 64           /* heads of others that one entry names: those changed since the last */
 #define POSITION_MAX 0xffffffffULL  /* entries of one incarnation: 4 billion is 100 a second for a year */
 #define INCARNATIONS_MAX 65535      /* of one log: a restore a day for 179 years */
+#define HEADS_STATED_MAX 64         /* heads of one statement of heads: the rest waits for the next */
 #define RANGES_MAX 64               /* ranges that one receipt or verdict names */
+#define REASON_NUMBER_MAX 65535     /* reasons for refusing: later versions may have more */
 #define PROOF_HASHES_MAX 64         /* hashes of an inclusion or consistency proof: trees up to 2^63 */
 
 /* ---- keys ---- */
 #define EPOCHS_AHEAD_MAX 64         /* prekeys that one statement publishes ahead */
+#define EPOCH_MAX 0xffffffffULL     /* 4 billion epochs of the shortest length are 8,000 years */
+#define EPOCH_LENGTH_S_MIN 60       /* shorter helps nothing: the delay window decides when a key goes */
+#define EPOCH_LENGTH_S_MAX 31536000 /* a year */
 #define RESEALS_MAX 8               /* times one copy is sealed again on "cannot open" before it waits for people */
 
 /* ---- bundles (RFC 9171) ---- */

@@ -1,0 +1,67 @@
+/*
+ * Cards: what a party hands out so that others can reach it (doc/PROTOCOL.md, section 8): its card chain of
+ * letters, the prekeys of its posts, and the addresses of their couriers.
+ */
+#ifndef ENVELOPE_CARD_H
+#define ENVELOPE_CARD_H
+
+#include "envelope/content.h"
+#include "envelope/statement.h"
+
+struct card_address {
+	uint64_t slot;
+	struct bytes address; /* 1 to EID_SIZE_MAX of the characters ! to ~: host:port */
+};
+
+struct card {
+	size_t letters_count; /* 1 to CARD_LETTERS_MAX */
+	struct bytes letters[CARD_LETTERS_MAX]; /* COSE items, by number in the chain */
+	size_t prekeys_count; /* 1 to POST_SLOTS */
+	struct bytes prekeys[POST_SLOTS];       /* COSE items, ascending by slot */
+	size_t addresses_count;
+	struct card_address addresses[POST_SLOTS]; /* ascending by slot; those of one slot in the order to try */
+};
+
+/* Appends the card. */
+void card_encode(const struct card *card, struct buffer *buffer);
+
+/*
+ * Reads a whole card of at most CARD_SIZE_MAX bytes; all are views. The form only: card_verify checks what
+ * it says.
+ */
+enum error card_decode(struct bytes encoded, struct card *card);
+
+/* One post as the last letter on its slot describes it; texts are views into that letter. */
+struct card_post {
+	bool known;
+	struct post_letter letter;
+	bool has_prekeys;
+	struct bytes prekeys; /* COSE item, verified: its payload is read with prekeys_decode */
+};
+
+/* What a verified chain says. Some 15 KiB. */
+struct card_party {
+	uint8_t id[PARTY_ID_SIZE];
+	struct founding_letter founding;
+	uint64_t number;             /* of the last letter of the chain */
+	uint8_t head[IDENTITY_SIZE]; /* its identity */
+	struct card_post posts[POST_SLOTS];
+};
+
+/*
+ * Verifies a chain of card letters from number 0: the first is a founding whose key is the party's, every
+ * other is a post letter; numbers and identities follow each other; all are signed by the authority.
+ * ERROR_BAD_SIGNATURE, ERROR_BAD_KEY, ERROR_REFUSED_CHAIN, ERROR_REFUSED_AUTHORITY, ERROR_REFUSED_KIND, and
+ * what content_decode and content_check give. Uses *content as room for one letter after the other. On
+ * error *party is all zeros.
+ */
+enum error card_chain_verify(const struct bytes *letters, size_t count, struct content *content,
+			     struct card_party *party);
+
+/*
+ * card_chain_verify, and every prekeys statement is signed by the statement key of a post of the chain, its
+ * slot matches, and every address belongs to such a post (ERROR_NOT_FOUND).
+ */
+enum error card_verify(const struct card *card, struct content *content, struct card_party *party);
+
+#endif

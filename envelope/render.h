@@ -1,0 +1,69 @@
+/*
+ * What a person sees of signed content: before signing it, and whenever it is shown.
+ *
+ * The text is made from the exact payload bytes that are, or will be, signed, and from names that the
+ * caller looked up; nothing else. It is the same for the same input. Every text from outside passes
+ * text_append_visible, so that nothing in it can move the cursor or pretend to be a heading: lines of text
+ * carry numbers.
+ *
+ *     PRECEDENCE: FLASH
+ *     FROM: FEDERATION (EMBASSY), OFFICER 1 A. PETROV
+ *     TO: ALLIANCE
+ *     SUBJECT: ...
+ *     DTG: 220405Z NOV 26
+ *     ACK BY: 220435Z NOV 26
+ *     REFERENCES: EMBASSY 0041/26
+ *
+ *      1. first line of the text
+ *      2. second line
+ *     EMBASSY 0042/26
+ */
+#ifndef ENVELOPE_RENDER_H
+#define ENVELOPE_RENDER_H
+
+#include "envelope/content.h"
+
+/*
+ * Names for what the payload holds as numbers and hashes. Every view may be empty and every list may lack
+ * an item: then the number, or the first 16 hex digits, stand alone.
+ */
+struct render_name {
+	uint64_t number;   /* officer number, log number, or roster index */
+	struct bytes name;
+};
+
+struct render_identity {
+	uint8_t identity[IDENTITY_SIZE];
+	struct bytes reference; /* "EMBASSY 0041/26" */
+};
+
+struct render_names {
+	struct bytes channel_title;
+	struct bytes from_party;
+	struct bytes from_post;
+	struct bytes reference; /* of this entry; empty while it is a draft: the last line then says DRAFT */
+	const struct roster *roster;   /* NULL where there is no channel */
+	const struct bytes *parties;   /* names by roster index, roster->count of them; NULL if roster is */
+	size_t sender_index;           /* in the roster */
+	size_t officers_count;
+	const struct render_name *officers;       /* of the sending party */
+	size_t other_officers_count;
+	const struct render_name *other_officers; /* an agrément: of the party whose officers are accepted */
+	size_t posts_count;
+	const struct render_name *posts;          /* names by log number */
+	size_t identities_count;
+	const struct render_identity *identities; /* references of entries that this one names */
+};
+
+/* Enough for any payload of CONTENT_SIZE_MAX bytes. */
+#define RENDER_SIZE_MAX (1024 * 1024)
+
+/*
+ * Appends the text of a payload. ERROR_TOO_LARGE if the buffer is too small. Where content_decode refuses
+ * the payload its error is returned and nothing is appended: what cannot be read is never shown as if it
+ * could, and never signed. Uses *content as room.
+ */
+enum error render_payload(struct bytes payload, const struct render_names *names, struct content *content,
+			  struct buffer *buffer);
+
+#endif
