@@ -31,8 +31,8 @@ void merkle_leaf_hash(struct bytes data, struct merkle_hash *hash)
 	crypto_hash_sha256_final(&state, hash->bytes);
 }
 
-void merkle_node_hash(
-	const struct merkle_hash *left, const struct merkle_hash *right, struct merkle_hash *hash)
+void merkle_node_hash(const struct merkle_hash *left, const struct merkle_hash *right,
+		      struct merkle_hash *hash)
 {
 	uint8_t input[1 + 2 * MERKLE_HASH_SIZE];
 
@@ -66,7 +66,7 @@ void merkle_frontier_init(struct merkle_frontier *frontier)
 }
 
 enum error merkle_append(struct merkle_frontier *frontier, const struct merkle_hash *leaf,
-	struct merkle_node nodes[MERKLE_LEVELS_MAX], size_t *count)
+			 struct merkle_node nodes[MERKLE_LEVELS_MAX], size_t *count)
 {
 	struct merkle_hash hash = *leaf;
 	unsigned level;
@@ -78,7 +78,7 @@ enum error merkle_append(struct merkle_frontier *frontier, const struct merkle_h
 	/* Each bit set at the low end of size is a perfect subtree that the new one, its equal, completes. */
 	for (level = 0;; level++) {
 		nodes[*count].at =
-			(struct merkle_coordinate){ .index = frontier->size >> level, .level = level };
+			(struct merkle_coordinate){.index = frontier->size >> level, .level = level};
 		nodes[*count].hash = hash;
 		(*count)++;
 		if (!bit_is_set(frontier->size, level))
@@ -144,8 +144,8 @@ enum error merkle_frontier_read(struct bytes bytes, struct merkle_frontier *fron
 	return ERROR_OK;
 }
 
-enum error merkle_frontier_nodes(
-	uint64_t size, struct merkle_coordinate nodes[MERKLE_LEVELS_MAX], size_t *count)
+enum error merkle_frontier_nodes(uint64_t size, struct merkle_coordinate nodes[MERKLE_LEVELS_MAX],
+				 size_t *count)
 {
 	*count = 0;
 	if (size > MERKLE_SIZE_MAX)
@@ -153,12 +153,12 @@ enum error merkle_frontier_nodes(
 	for (unsigned level = MERKLE_LEVELS_MAX; level-- > 0;)
 		if (bit_is_set(size, level))
 			nodes[(*count)++] =
-				(struct merkle_coordinate){ .index = (size >> level) - 1, .level = level };
+				(struct merkle_coordinate){.index = (size >> level) - 1, .level = level};
 	return ERROR_OK;
 }
 
-void merkle_frontier_from_nodes(
-	uint64_t size, const struct merkle_hash *hashes, struct merkle_frontier *frontier)
+void merkle_frontier_from_nodes(uint64_t size, const struct merkle_hash *hashes,
+				struct merkle_frontier *frontier)
 {
 	assert(size <= MERKLE_SIZE_MAX);
 	merkle_frontier_init(frontier);
@@ -173,7 +173,7 @@ void merkle_frontier_from_nodes(
 static void add_node(struct merkle_proof_nodes *nodes, unsigned level, uint64_t index)
 {
 	assert(nodes->count < MERKLE_PROOF_NODES_MAX);
-	nodes->nodes[nodes->count++] = (struct merkle_coordinate){ .index = index, .level = level };
+	nodes->nodes[nodes->count++] = (struct merkle_coordinate){.index = index, .level = level};
 }
 
 /*
@@ -227,8 +227,8 @@ enum error merkle_consistency_nodes(uint64_t size_old, uint64_t size_new, struct
 	if (size_old == size_new)
 		return ERROR_OK;
 
-	/* The proof starts from the last perfect subtree of the old tree. Where that is the whole old tree its
-	 * hash is the old root, which the verifier has. */
+	/* The proof starts from the last perfect subtree of the old tree. Where that is the whole old tree
+	 * its hash is the old root, which the verifier has. */
 	level = (unsigned)__builtin_ctzll(size_old);
 	index = (size_old >> level) - 1;
 	if (index != 0)
@@ -237,8 +237,8 @@ enum error merkle_consistency_nodes(uint64_t size_old, uint64_t size_new, struct
 	return ERROR_OK;
 }
 
-void merkle_proof_from_nodes(
-	const struct merkle_proof_nodes *nodes, const struct merkle_hash *hashes, struct merkle_proof *proof)
+void merkle_proof_from_nodes(const struct merkle_proof_nodes *nodes, const struct merkle_hash *hashes,
+			     struct merkle_proof *proof)
 {
 	const size_t folded_end = nodes->folded_first + nodes->folded_count;
 
@@ -292,7 +292,8 @@ static bool walk_from_left(const struct walk *walk)
 
 static void walk_up(struct walk *walk)
 {
-	/* The last node of a level that has no right sibling stands in for its parent, until it has a left one. */
+	/* The last node of a level that has no right sibling stands in for its parent, until it has a left
+	 * one. */
 	if (walk->node == walk->last)
 		while (!bit_is_set(walk->node, 0) && walk->node != 0) {
 			walk->node >>= 1;
@@ -303,9 +304,9 @@ static void walk_up(struct walk *walk)
 }
 
 enum error merkle_root_from_inclusion(uint64_t index, uint64_t size, const struct merkle_hash *leaf,
-	const struct merkle_proof *proof, struct merkle_hash *root)
+				      const struct merkle_proof *proof, struct merkle_hash *root)
 {
-	struct walk walk = { .node = index, .last = size - 1 };
+	struct walk walk = {.node = index, .last = size - 1};
 	struct merkle_hash hash = *leaf;
 
 	memset(root, 0, sizeof *root);
@@ -328,7 +329,7 @@ enum error merkle_root_from_inclusion(uint64_t index, uint64_t size, const struc
 }
 
 enum error merkle_inclusion_verify(uint64_t index, uint64_t size, const struct merkle_hash *leaf,
-	const struct merkle_proof *proof, const struct merkle_hash *root)
+				   const struct merkle_proof *proof, const struct merkle_hash *root)
 {
 	struct merkle_hash root_shown;
 	enum error error = merkle_root_from_inclusion(index, size, leaf, proof, &root_shown);
@@ -341,8 +342,8 @@ enum error merkle_inclusion_verify(uint64_t index, uint64_t size, const struct m
 /* RFC 9162, 2.1.4.2, steps 3 to 7, from `start`, the last perfect subtree of the old tree, with the hashes of
  * the proof from `first` on. */
 static enum error walk_consistency(struct walk walk, const struct merkle_hash *start,
-	const struct merkle_proof *proof, size_t first, struct merkle_hash *root_old,
-	struct merkle_hash *root_new)
+				   const struct merkle_proof *proof, size_t first,
+				   struct merkle_hash *root_old, struct merkle_hash *root_new)
 {
 	struct merkle_hash hash_old = *start, hash_new = *start;
 
@@ -369,10 +370,10 @@ static enum error walk_consistency(struct walk walk, const struct merkle_hash *s
 }
 
 enum error merkle_roots_from_consistency(uint64_t size_old, uint64_t size_new,
-	const struct merkle_hash *start, const struct merkle_proof *proof, struct merkle_hash *root_old,
-	struct merkle_hash *root_new)
+					 const struct merkle_hash *start, const struct merkle_proof *proof,
+					 struct merkle_hash *root_old, struct merkle_hash *root_new)
 {
-	const struct walk walk = { .node = size_old - 1, .last = size_new - 1 };
+	const struct walk walk = {.node = size_old - 1, .last = size_new - 1};
 
 	memset(root_old, 0, sizeof *root_old);
 	memset(root_new, 0, sizeof *root_new);
@@ -394,7 +395,7 @@ enum error merkle_roots_from_consistency(uint64_t size_old, uint64_t size_new,
 }
 
 enum error merkle_consistency_verify(uint64_t size_old, uint64_t size_new, const struct merkle_proof *proof,
-	const struct merkle_hash *root_old, const struct merkle_hash *root_new)
+				     const struct merkle_hash *root_old, const struct merkle_hash *root_new)
 {
 	struct merkle_hash old_shown, new_shown;
 	enum error error =

@@ -22,9 +22,9 @@
 #include "base/error.h"
 #include "base/limits.h"
 
-#define MERKLE_HASH_SIZE 32
-#define MERKLE_SIZE_MAX (UINT64_C(1) << 63) /* leaves */
-#define MERKLE_LEVELS_MAX 64                /* levels 0 to 63 */
+#define MERKLE_HASH_SIZE  32
+#define MERKLE_SIZE_MAX   (UINT64_C(1) << 63) /* leaves */
+#define MERKLE_LEVELS_MAX 64                  /* levels 0 to 63 */
 
 struct merkle_hash {
 	uint8_t bytes[MERKLE_HASH_SIZE];
@@ -53,12 +53,13 @@ void merkle_empty_root(struct merkle_hash *root);
 /* SHA-256(0x00 || data) */
 void merkle_leaf_hash(struct bytes data, struct merkle_hash *hash);
 /* SHA-256(0x01 || left || right); hash may be the same object as left or right. */
-void merkle_node_hash(const struct merkle_hash *left, const struct merkle_hash *right, struct merkle_hash *hash);
+void merkle_node_hash(const struct merkle_hash *left, const struct merkle_hash *right,
+		      struct merkle_hash *hash);
 
 /*
  * The frontier of a tree: its size and the hashes of the perfect subtrees that its leaves fall into from left
- * to right, one for each bit set in size. hashes[level] means something only where bit `level` of size is set.
- * A frontier is all one needs to append and to know the root.
+ * to right, one for each bit set in size. hashes[level] means something only where bit `level` of size is
+ * set. A frontier is all one needs to append and to know the root.
  */
 struct merkle_frontier {
 	uint64_t size; /* leaves */
@@ -106,10 +107,12 @@ struct merkle_proof_nodes {
 
 /* The rows that hold a frontier of this size: the node of each bit set, from the largest subtree to the
  * smallest, and their number. ERROR_OUT_OF_RANGE above MERKLE_SIZE_MAX. */
-enum error merkle_frontier_nodes(uint64_t size, struct merkle_coordinate nodes[MERKLE_LEVELS_MAX], size_t *count);
+enum error merkle_frontier_nodes(uint64_t size, struct merkle_coordinate nodes[MERKLE_LEVELS_MAX],
+				 size_t *count);
 
 /* The frontier of this size from the hashes of those rows, in their order. The size is in range. */
-void merkle_frontier_from_nodes(uint64_t size, const struct merkle_hash *hashes, struct merkle_frontier *frontier);
+void merkle_frontier_from_nodes(uint64_t size, const struct merkle_hash *hashes,
+				struct merkle_frontier *frontier);
 
 /* For the inclusion proof of leaf `index` in the tree of `size` leaves (RFC 9162, 2.1.3.1).
  * ERROR_OUT_OF_RANGE unless index < size. */
@@ -126,7 +129,8 @@ void merkle_proof_from_nodes(const struct merkle_proof_nodes *nodes, const struc
 /* A proof on the wire: an array of byte strings of 32 bytes. */
 void merkle_proof_write(const struct merkle_proof *proof, struct buffer *buffer);
 
-/* Reads such an array; on error (in reader->error: ERROR_TOO_LARGE above PROOF_HASHES_MAX) *proof is empty. */
+/* Reads such an array; on error (in reader->error: ERROR_TOO_LARGE above PROOF_HASHES_MAX) *proof is empty.
+ */
 void merkle_proof_read(struct cbor_reader *reader, struct merkle_proof *proof);
 
 /*
@@ -152,9 +156,9 @@ enum error merkle_inclusion_verify(uint64_t index, uint64_t size, const struct m
  * ERROR_OUT_OF_RANGE unless 0 < size_old <= size_new <= MERKLE_SIZE_MAX; ERROR_BAD_PROOF if the proof has too
  * few or too many hashes; both roots are then zero.
  */
-enum error merkle_roots_from_consistency(uint64_t size_old, uint64_t size_new, const struct merkle_hash *start,
-					 const struct merkle_proof *proof, struct merkle_hash *root_old,
-					 struct merkle_hash *root_new);
+enum error merkle_roots_from_consistency(uint64_t size_old, uint64_t size_new,
+					 const struct merkle_hash *start, const struct merkle_proof *proof,
+					 struct merkle_hash *root_old, struct merkle_hash *root_new);
 
 /*
  * ERROR_OK if the proof shows that the tree of size_new leaves and root_new begins with the tree of size_old

@@ -14,14 +14,7 @@
 #define REFERENCE_LEAVES 8
 
 static const char *const reference_leaves[REFERENCE_LEAVES] = {
-	"",
-	"00",
-	"10",
-	"2021",
-	"3031",
-	"40414243",
-	"5051525354555657",
-	"606162636465666768696a6b6c6d6e6f",
+	"", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f",
 };
 
 static const char *const reference_roots[REFERENCE_LEAVES + 1] = {
@@ -102,8 +95,8 @@ static void naive_path(size_t m, const struct merkle_hash *leaves, size_t n, str
 }
 
 /* SUBPROOF(m, D_n, b) */
-static void naive_subproof(
-	size_t m, const struct merkle_hash *leaves, size_t n, bool whole, struct merkle_proof *proof)
+static void naive_subproof(size_t m, const struct merkle_hash *leaves, size_t n, bool whole,
+			   struct merkle_proof *proof)
 {
 	const size_t k = naive_split(n);
 
@@ -146,8 +139,8 @@ static void store_append(struct store *store, size_t leaf)
 	}
 }
 
-static void store_proof(
-	const struct store *store, const struct merkle_proof_nodes *nodes, struct merkle_proof *proof)
+static void store_proof(const struct store *store, const struct merkle_proof_nodes *nodes,
+			struct merkle_proof *proof)
 {
 	struct merkle_hash hashes[MERKLE_PROOF_NODES_MAX];
 
@@ -191,7 +184,7 @@ static void the_reference_tree_has_its_known_roots(void **state)
 		if (i == REFERENCE_LEAVES)
 			break;
 		sodium_hex2bin(data, sizeof data, reference_leaves[i], strlen(reference_leaves[i]), NULL,
-			&size, NULL);
+			       &size, NULL);
 		merkle_leaf_hash(bytes_make(data, size), &leaf);
 		assert_int_equal(merkle_append(&frontier, &leaf, nodes, &count), ERROR_OK);
 	}
@@ -263,12 +256,12 @@ static void every_consistency_proof_agrees_with_the_definition(void **state)
 			naive_subproof(size_old, naive_leaves, size_new, true, &expected);
 			assert_same_proof(&proof, &expected);
 			assert_int_equal(merkle_consistency_verify(size_old, size_new, &proof,
-						 &roots[size_old], &roots[size_new]),
-				ERROR_OK);
-			assert_int_equal(
-				merkle_roots_from_consistency(size_old, size_new,
-					whole ? &roots[size_old] : NULL, &proof, &root_old, &root_new),
-				ERROR_OK);
+								   &roots[size_old], &roots[size_new]),
+					 ERROR_OK);
+			assert_int_equal(merkle_roots_from_consistency(size_old, size_new,
+								       whole ? &roots[size_old] : NULL,
+								       &proof, &root_old, &root_new),
+					 ERROR_OK);
 			assert_true(merkle_hash_equal(&root_old, &roots[size_old]));
 			assert_true(merkle_hash_equal(&root_new, &roots[size_new]));
 		}
@@ -280,11 +273,11 @@ static void a_spoiled_inclusion_proof_is_refused(void **state)
 	const size_t size = 100;
 	const struct merkle_hash root = naive_root(naive_leaves, size);
 	struct merkle_hash shown;
-	const size_t indices[] = { 0, 1, 63, 64, 95, 96, 98, 99 };
+	const size_t indices[] = {0, 1, 63, 64, 95, 96, 98, 99};
 
 	for (size_t i = 0; i < sizeof indices / sizeof indices[0]; i++) {
 		const size_t index = indices[i];
-		struct merkle_proof proof = { .count = 0 };
+		struct merkle_proof proof = {.count = 0};
 
 		naive_path(index, naive_leaves, size, &proof);
 		for (size_t bit = 0; bit < proof.count * MERKLE_HASH_SIZE * 8; bit += 37) {
@@ -298,9 +291,9 @@ static void a_spoiled_inclusion_proof_is_refused(void **state)
 		}
 		for (size_t other = 0; other < size; other++)
 			if (other != index)
-				assert_int_equal(merkle_inclusion_verify(
-							 other, size, &naive_leaves[index], &proof, &root),
-					ERROR_BAD_PROOF);
+				assert_int_equal(merkle_inclusion_verify(other, size, &naive_leaves[index],
+									 &proof, &root),
+						 ERROR_BAD_PROOF);
 		proof.count--;
 		assert_int_equal(
 			merkle_root_from_inclusion(index, size, &naive_leaves[index], &proof, &shown),
@@ -319,7 +312,7 @@ static void a_spoiled_consistency_proof_is_refused(void **state)
 		const size_t size_new = 40;
 		const struct merkle_hash root_old = naive_root(naive_leaves, size_old);
 		const struct merkle_hash root_new = naive_root(naive_leaves, size_new);
-		struct merkle_proof proof = { .count = 0 };
+		struct merkle_proof proof = {.count = 0};
 
 		naive_subproof(size_old, naive_leaves, size_new, true, &proof);
 		for (size_t i = 0; i < proof.count; i++) {
@@ -330,22 +323,22 @@ static void a_spoiled_consistency_proof_is_refused(void **state)
 			proof.hashes[i].bytes[i] ^= 0x10;
 		}
 		assert_int_equal(merkle_consistency_verify(size_old, size_new, &proof, &root_new, &root_new),
-			ERROR_BAD_PROOF);
+				 ERROR_BAD_PROOF);
 		assert_int_equal(merkle_consistency_verify(size_old, size_new, &proof, &root_old, &root_old),
-			ERROR_BAD_PROOF);
+				 ERROR_BAD_PROOF);
 		proof.count--;
 		assert_int_equal(merkle_consistency_verify(size_old, size_new, &proof, &root_old, &root_new),
-			ERROR_BAD_PROOF);
+				 ERROR_BAD_PROOF);
 		proof.hashes[proof.count + 1] = root_new;
 		proof.count += 2;
 		assert_int_equal(merkle_consistency_verify(size_old, size_new, &proof, &root_old, &root_new),
-			ERROR_BAD_PROOF);
+				 ERROR_BAD_PROOF);
 	}
 }
 
 static void sizes_out_of_range_are_refused(void **state)
 {
-	const struct merkle_proof empty = { .count = 0 };
+	const struct merkle_proof empty = {.count = 0};
 	const struct merkle_hash hash = naive_leaves[0];
 	struct merkle_proof_nodes nodes;
 	struct merkle_coordinate coordinates[MERKLE_LEVELS_MAX];
@@ -366,15 +359,15 @@ static void sizes_out_of_range_are_refused(void **state)
 	assert_int_equal(merkle_consistency_verify(0, 0, &empty, &hash, &hash), ERROR_OUT_OF_RANGE);
 	assert_int_equal(merkle_consistency_verify(0, 1, &empty, &hash, &hash), ERROR_OUT_OF_RANGE);
 	assert_int_equal(merkle_consistency_verify(2, 1, &empty, &hash, &hash), ERROR_OUT_OF_RANGE);
-	assert_int_equal(
-		merkle_consistency_verify(UINT64_MAX, UINT64_MAX, &empty, &hash, &hash), ERROR_OUT_OF_RANGE);
+	assert_int_equal(merkle_consistency_verify(UINT64_MAX, UINT64_MAX, &empty, &hash, &hash),
+			 ERROR_OUT_OF_RANGE);
 }
 
-/* The proofs of the largest trees must fit their arrays and lead to one root from every leaf. With one hash in
- * every row the proofs of the two ends of the tree are easily predicted. */
+/* The proofs of the largest trees must fit their arrays and lead to one root from every leaf. With one hash
+ * in every row the proofs of the two ends of the tree are easily predicted. */
 static void the_largest_trees_fit(void **state)
 {
-	const uint64_t sizes[] = { MERKLE_SIZE_MAX, MERKLE_SIZE_MAX - 1, MERKLE_SIZE_MAX / 2 + 1 };
+	const uint64_t sizes[] = {MERKLE_SIZE_MAX, MERKLE_SIZE_MAX - 1, MERKLE_SIZE_MAX / 2 + 1};
 	static struct merkle_hash hashes[MERKLE_PROOF_NODES_MAX];
 	struct merkle_proof_nodes nodes;
 	struct merkle_proof proof;
@@ -382,7 +375,7 @@ static void the_largest_trees_fit(void **state)
 
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
 		const uint64_t size = sizes[i];
-		const uint64_t indices[] = { 0, 1, size / 2 - 1, size / 2, size - 2, size - 1 };
+		const uint64_t indices[] = {0, 1, size / 2 - 1, size / 2, size - 2, size - 1};
 
 		for (size_t j = 0; j < sizeof indices / sizeof indices[0]; j++) {
 			assert_int_equal(merkle_inclusion_nodes(indices[j], size, &nodes), ERROR_OK);
@@ -392,9 +385,9 @@ static void the_largest_trees_fit(void **state)
 				ERROR_OK);
 			assert_int_equal(merkle_consistency_nodes(indices[j] + 1, size, &nodes), ERROR_OK);
 			merkle_proof_from_nodes(&nodes, hashes, &proof);
-			assert_int_equal(merkle_roots_from_consistency(
-						 indices[j] + 1, size, &hashes[0], &proof, &root, &root),
-				ERROR_OK);
+			assert_int_equal(merkle_roots_from_consistency(indices[j] + 1, size, &hashes[0],
+								       &proof, &root, &root),
+					 ERROR_OK);
 		}
 	}
 	assert_int_equal(merkle_consistency_nodes(MERKLE_SIZE_MAX - 1, MERKLE_SIZE_MAX, &nodes), ERROR_OK);
@@ -469,7 +462,7 @@ static void a_frontier_comes_back_from_its_rows(void **state)
 
 static void a_frontier_of_another_length_or_size_is_refused(void **state)
 {
-	uint8_t memory[8 + 3 * 32 + 1] = { 0, 0, 0, 0, 0, 0, 0, 7 };
+	uint8_t memory[8 + 3 * 32 + 1] = {0, 0, 0, 0, 0, 0, 0, 7};
 	struct merkle_frontier frontier;
 
 	assert_int_equal(merkle_frontier_read(bytes_make(memory, 8 + 3 * 32), &frontier), ERROR_OK);
@@ -480,14 +473,14 @@ static void a_frontier_of_another_length_or_size_is_refused(void **state)
 	memory[0] = 0x80;
 	assert_int_equal(merkle_frontier_read(bytes_make(memory, 8 + 3 * 32), &frontier), ERROR_OUT_OF_RANGE);
 	memset(memory, 0xff, 8);
-	assert_int_equal(
-		merkle_frontier_read(bytes_make(memory, sizeof memory), &frontier), ERROR_OUT_OF_RANGE);
+	assert_int_equal(merkle_frontier_read(bytes_make(memory, sizeof memory), &frontier),
+			 ERROR_OUT_OF_RANGE);
 	assert_int_equal(frontier.size, 0);
 }
 
 static void a_proof_survives_the_wire_and_a_longer_one_is_refused(void **state)
 {
-	struct merkle_proof proof = { .count = PROOF_HASHES_MAX }, read;
+	struct merkle_proof proof = {.count = PROOF_HASHES_MAX}, read;
 	uint8_t memory[2 + (PROOF_HASHES_MAX + 1) * 34];
 	struct buffer buffer = buffer_make(memory, sizeof memory);
 	struct cbor_reader reader;
