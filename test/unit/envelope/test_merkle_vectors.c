@@ -26,7 +26,7 @@
 struct tally {
 	size_t accepted;
 	size_t refused;
-	size_t passed_over; /* subtrees that do not start at leaf 0 */
+	size_t passed_over; /* subtrees that RFC 9162 does not have */
 };
 
 /* Runs one file; its verdict is checked there. */
@@ -60,14 +60,15 @@ static size_t get_bytes(const char *path, const json_t *value, uint8_t *to, size
 	return size;
 }
 
-/* Some files have a word in place of a root. It is taken as a hash that begins with the word, which keeps
- * what those files are about: whether two roots are the same. */
-static struct merkle_hash get_hash(const char *path, json_t *vector, const char *key)
+/*
+ * False if there are no bytes at all, which no one can send us as a hash. Some files have a word in place of a
+ * root: it is taken as a hash that begins with the word, which keeps what those files are about: whether two
+ * roots are the same.
+ */
+static bool get_hash(const char *path, json_t *vector, const char *key, struct merkle_hash *hash)
 {
-	struct merkle_hash hash = {{0}};
-
-	get_bytes(path, json_object_get(vector, key), hash.bytes, sizeof hash.bytes);
-	return hash;
+	memset(hash, 0, sizeof *hash);
+	return get_bytes(path, json_object_get(vector, key), hash->bytes, sizeof hash->bytes) > 0;
 }
 
 /* False if the proof is not made of hashes at all: no proof that can be sent to us. */
@@ -103,11 +104,12 @@ static void check_verdict(const char *path, json_t *vector, bool accepted, struc
 static void run_inclusion_in(const char *path, json_t *vector, const char *size_key, struct tally *tally)
 {
 	const uint64_t index = get_number(path, vector, "leafIdx"), size = get_number(path, vector, size_key);
-	const struct merkle_hash leaf = get_hash(path, vector, "leafHash");
-	const struct merkle_hash root = get_hash(path, vector, "root");
+	struct merkle_hash leaf, root;
 	struct merkle_proof proof;
-	const bool whole = get_proof(path, vector, &proof);
+	bool whole = get_proof(path, vector, &proof);
 
+	whole = get_hash(path, vector, "leafHash", &leaf) && whole;
+	whole = get_hash(path, vector, "root", &root) && whole;
 	check_verdict(path, vector,
 		      whole && merkle_inclusion_verify(index, size, &leaf, &proof, &root) == ERROR_OK, tally);
 }
@@ -130,11 +132,12 @@ static void run_consistency_between(const char *path, json_t *vector, const char
 {
 	const uint64_t size_old = get_number(path, vector, old_key),
 		       size_new = get_number(path, vector, new_key);
-	const struct merkle_hash root_old = get_hash(path, vector, "root1");
-	const struct merkle_hash root_new = get_hash(path, vector, "root2");
+	struct merkle_hash root_old, root_new;
 	struct merkle_proof proof;
-	const bool whole = get_proof(path, vector, &proof);
+	bool whole = get_proof(path, vector, &proof);
 
+	whole = get_hash(path, vector, "root1", &root_old) && whole;
+	whole = get_hash(path, vector, "root2", &root_new) && whole;
 	check_verdict(path, vector,
 		      whole && merkle_consistency_verify(size_old, size_new, &proof, &root_old, &root_new) ==
 				       ERROR_OK,
@@ -148,7 +151,7 @@ static void run_consistency(const char *path, json_t *vector, struct tally *tall
 
 static void run_subtree_consistency(const char *path, json_t *vector, struct tally *tally)
 {
-	if (get_number(path, vector, "start") != 0)
+	if (get_number(path, vector, "start") != 0 || get_number(path, vector, "end") == 0)
 		tally->passed_over++;
 	else
 		run_consistency_between(path, vector, "end", "size", tally);
@@ -202,9 +205,8 @@ static void run_set(const char *set, run_file *run, struct tally expected)
 	closedir(folder);
 
 	run_folder(path, run, &tally);
-	print_message(
-		"%s: %zu accepted, %zu refused, %zu passed over (subtrees that do not start at leaf 0)\n",
-		set, tally.accepted, tally.refused, tally.passed_over);
+	print_message("%s: %zu accepted, %zu refused, %zu passed over\n", set, tally.accepted, tally.refused,
+		      tally.passed_over);
 	assert_int_equal(tally.accepted, expected.accepted);
 	assert_int_equal(tally.refused, expected.refused);
 	assert_int_equal(tally.passed_over, expected.passed_over);
@@ -212,22 +214,22 @@ static void run_set(const char *set, run_file *run, struct tally expected)
 
 static void published_inclusion_proofs_get_their_verdict(void **state)
 {
-	run_set("inclusion", run_inclusion, (struct tally){1, 2, 3});
+	run_set("inclusion", run_inclusion, (struct tally){6, 92, 0});
 }
 
 static void published_consistency_proofs_get_their_verdict(void **state)
 {
-	run_set("consistency", run_consistency, (struct tally){1, 2, 3});
+	run_set("consistency", run_consistency, (struct tally){6, 92, 0});
 }
 
 static void published_subtree_inclusion_proofs_from_leaf_0_get_their_verdict(void **state)
 {
-	run_set("subtreeinclusion", run_subtree_inclusion, (struct tally){1, 2, 3});
+	run_set("subtreeinclusion", run_subtree_inclusion, (struct tally){6, 95, 103});
 }
 
 static void published_subtree_consistency_proofs_from_leaf_0_get_their_verdict(void **state)
 {
-	run_set("subtreeconsistency", run_subtree_consistency, (struct tally){1, 2, 3});
+	run_set("subtreeconsistency", run_subtree_consistency, (struct tally){6, 85, 27});
 }
 
 int main(void)
