@@ -12,7 +12,7 @@ enum stored {
 
 struct rows_entry {
 	struct bytes key;
-	struct bytes value; /* with STORED_PRESENT */
+	struct bytes value;       /* with STORED_PRESENT */
 	struct rows_write *write; /* the last write, which hides what is stored */
 	enum stored stored;
 	bool gap; /* the store holds no key between this one and the next entry */
@@ -30,7 +30,8 @@ struct rows_write {
 /* ---- memory ---- */
 
 #define ALIGNMENT 16
-#define MEMORY_PER_ENTRY 192 /* an entry, its key and a small value: so much memory gets one place in the index */
+#define MEMORY_PER_ENTRY                                                                                     \
+	192 /* an entry, its key and a small value: so much memory gets one place in the index */
 
 static size_t aligned(size_t size)
 {
@@ -263,7 +264,8 @@ static struct rows_entry *edge_of(struct rows *rows, struct rows_want *want)
 {
 	bool made;
 	if (want->edge == NULL)
-		want->edge = entry_of(rows, want->wanted.descending ? want->wanted.high : want->wanted.low, &made);
+		want->edge =
+			entry_of(rows, want->wanted.descending ? want->wanted.high : want->wanted.low, &made);
 	return want->edge;
 }
 
@@ -323,7 +325,8 @@ void rows_load_end(struct rows *rows, size_t index)
 	if (want->wanted.descending)
 		know_gap(rows, low, edge_of(rows, want));
 	else
-		know_gap(rows, want->edge != NULL ? want->edge : low, entry_of(rows, want->wanted.high, &made));
+		know_gap(rows, want->edge != NULL ? want->edge : low,
+			 entry_of(rows, want->wanted.high, &made));
 }
 
 /* ---- reading ---- */
@@ -360,14 +363,15 @@ enum error rows_get(struct rows *rows, struct bytes key, struct bytes *value)
 		return ERROR_NOT_FOUND;
 	}
 	uint8_t memory[ROW_KEY_SIZE_MAX + 1];
-	return want(rows, (struct rows_wanted){
-		.low = key, .high = key_after(memory, key), .descending = false, .count_max = 1 });
+	return want(rows,
+		    (struct rows_wanted){
+			    .low = key, .high = key_after(memory, key), .descending = false, .count_max = 1});
 }
 
 static enum error read_ascending(struct rows *rows, struct bytes low, struct bytes high, struct row *row)
 {
 	uint8_t memory[ROW_KEY_SIZE_MAX + 1];
-	struct rows_wanted wanted = { .low = low, .high = high, .descending = false, .count_max = ROWS_AHEAD };
+	struct rows_wanted wanted = {.low = low, .high = high, .descending = false, .count_max = ROWS_AHEAD};
 	size_t place = place_of(rows, low);
 	if (!is_at(rows, place, low) && !in_gap(rows, place))
 		return want(rows, wanted);
@@ -396,7 +400,7 @@ static enum error read_ascending(struct rows *rows, struct bytes low, struct byt
 static enum error read_descending(struct rows *rows, struct bytes low, struct bytes high, struct row *row)
 {
 	uint8_t memory[ROW_KEY_SIZE_MAX + 1];
-	struct rows_wanted wanted = { .low = low, .high = high, .descending = true, .count_max = ROWS_AHEAD };
+	struct rows_wanted wanted = {.low = low, .high = high, .descending = true, .count_max = ROWS_AHEAD};
 	if (bytes_compare(low, high) >= 0)
 		return ERROR_NOT_FOUND;
 	for (size_t place = place_of(rows, high); in_gap(rows, place); place--) {
@@ -432,19 +436,19 @@ static struct bytes prefix_end(uint8_t memory[ROW_KEY_SIZE_MAX + 1], struct byte
 static enum error read_from(struct rows *rows, struct bytes prefix, struct bytes low, struct row *row)
 {
 	uint8_t memory[ROW_KEY_SIZE_MAX + 1];
-	*row = (struct row){ .key = { NULL, 0 }, .value = { NULL, 0 } };
+	*row = (struct row){.key = {NULL, 0}, .value = {NULL, 0}};
 	enum error error = read_ascending(rows, low, prefix_end(memory, prefix), row);
 	if (error != ERROR_OK)
-		*row = (struct row){ .key = { NULL, 0 }, .value = { NULL, 0 } };
+		*row = (struct row){.key = {NULL, 0}, .value = {NULL, 0}};
 	return error;
 }
 
 static enum error read_before(struct rows *rows, struct bytes prefix, struct bytes high, struct row *row)
 {
-	*row = (struct row){ .key = { NULL, 0 }, .value = { NULL, 0 } };
+	*row = (struct row){.key = {NULL, 0}, .value = {NULL, 0}};
 	enum error error = read_descending(rows, prefix, high, row);
 	if (error != ERROR_OK)
-		*row = (struct row){ .key = { NULL, 0 }, .value = { NULL, 0 } };
+		*row = (struct row){.key = {NULL, 0}, .value = {NULL, 0}};
 	return error;
 }
 

@@ -112,10 +112,10 @@ static int set_up(void **state)
 	return 0;
 }
 
-#define assert_bytes(bytes, text) \
-	do { \
-		assert_int_equal((bytes).size, strlen(text)); \
-		assert_memory_equal((bytes).data, text, (bytes).size); \
+#define assert_bytes(bytes, text)                                                                            \
+	do {                                                                                                 \
+		assert_int_equal((bytes).size, strlen(text));                                                \
+		assert_memory_equal((bytes).data, text, (bytes).size);                                       \
 	} while (0)
 
 static void a_row_is_wanted_once_then_found(void **state)
@@ -173,7 +173,7 @@ static void more_wants_than_the_bound_come_in_later_rounds(void **state)
 		rows_begin(&rows);
 		error = ERROR_OK;
 		for (uint8_t i = 0; i < 100; i++) {
-			uint8_t key[2] = { 'k', i };
+			uint8_t key[2] = {'k', i};
 			if (rows_get(&rows, bytes_make(key, 2), &value) == ERROR_NEEDS_ROWS)
 				error = ERROR_NEEDS_ROWS;
 		}
@@ -281,8 +281,8 @@ static void a_range_stays_within_its_prefix_both_ways(void **state)
 static void a_prefix_of_ff_bytes_ends_where_the_byte_before_does(void **state)
 {
 	struct row row;
-	static const uint8_t prefix[] = { 'p', 0xff };
-	static const uint8_t beyond[] = { 'q' };
+	static const uint8_t prefix[] = {'p', 0xff};
+	static const uint8_t beyond[] = {'q'};
 	store_write(&store, bytes_make(prefix, 2), bytes_of_text("in"), false);
 	store_write(&store, bytes_make(beyond, 1), bytes_of_text("out"), false);
 	for (int round = 0; round < 2; round++) {
@@ -296,11 +296,11 @@ static void a_prefix_of_ff_bytes_ends_where_the_byte_before_does(void **state)
 
 static void a_range_reads_ahead(void **state)
 {
-	struct row row = { { NULL, 0 }, { NULL, 0 } };
+	struct row row = {{NULL, 0}, {NULL, 0}};
 	size_t rounds = 0;
 	enum error error;
 	for (uint8_t i = 0; i < 40; i++)
-		store_write(&store, bytes_make((uint8_t[]){ 'k', i }, 2), bytes_make(&i, 1), false);
+		store_write(&store, bytes_make((uint8_t[]){'k', i}, 2), bytes_make(&i, 1), false);
 	do {
 		load_all(&store, &rows);
 		rows_begin(&rows);
@@ -323,7 +323,7 @@ static void a_full_cache_says_so_and_serves_again_after_a_reset(void **state)
 {
 	static uint8_t big[60000];
 	struct bytes value;
-	uint8_t key[2] = { 'k', 0 };
+	uint8_t key[2] = {'k', 0};
 	for (;; key[1]++) {
 		assert_true(key[1] < 5);
 		rows_begin(&rows);
@@ -421,8 +421,8 @@ static bool operate(struct store *model)
 	uint8_t after_memory[5];
 	struct bytes key = random_key(key_memory);
 	struct bytes prefix = bytes_make(key.data, 1 + random_below((uint32_t)key.size));
-	struct row row = { key, { NULL, 0 } };
-	uint8_t value[2] = { (uint8_t)random_below(256), (uint8_t)random_below(256) };
+	struct row row = {key, {NULL, 0}};
+	uint8_t value[2] = {(uint8_t)random_below(256), (uint8_t)random_below(256)};
 	memcpy(after_memory, key.data, key.size);
 	after_memory[key.size] = 0;
 	struct bytes after = bytes_make(after_memory, key.size + 1);
@@ -440,9 +440,11 @@ static bool operate(struct store *model)
 	case 3:
 		return check_row(model_first(model, prefix, key), rows_from(&rows, prefix, key, &row), &row);
 	case 4:
-		return check_row(model_first(model, prefix, after), rows_after(&rows, prefix, key, &row), &row);
+		return check_row(model_first(model, prefix, after), rows_after(&rows, prefix, key, &row),
+				 &row);
 	case 5:
-		return check_row(model_last(model, prefix, bytes_make(NULL, 0)), rows_last(&rows, prefix, &row), &row);
+		return check_row(model_last(model, prefix, bytes_make(NULL, 0)),
+				 rows_last(&rows, prefix, &row), &row);
 	case 6:
 		return check_row(model_last(model, prefix, key), rows_before(&rows, prefix, key, &row), &row);
 	default: {
