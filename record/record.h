@@ -5,14 +5,14 @@
  * batches and for each event of a batch
  *
  *     record_begin(record, event)
- *     while (record_needs(record, &rows) == ERROR_NEEDS_ROWS)   load the rows that are named, from the open
- * transaction record_step(record, ...)                                   gives writes and actions of this
- * event apply the writes to the open transaction
+ *     while (record_needs(record) == ERROR_NEEDS_ROWS)   load what record_rows(record) wants (base/rows.h), from the store
+ *     record_step(record, ...)                           gives the actions of this event; the shell keeps a copy of them
  *
- * The last event of a batch is RECORD_COMMIT. Then the shell commits the transaction, syncs the anchor if an
- * action gave a new one, and only then performs the other actions, in order. If the commit or a sync fails
- * the process ends: no action of that batch has been performed. After a start the first event is
- * RECORD_START.
+ * A batch ends when record_room says that no further event fits, or when the shell likes; its last event is RECORD_COMMIT.
+ * Then all that rows_next_write(record_rows(record)) names is written in one transaction and committed, the
+ * anchor is synced if an action gave a new one, and only then are the other actions of the batch performed, in
+ * order; then rows_reset(record_rows(record)). The store must not change in any other way. If the commit or a
+ * sync fails the process ends: no action of that batch has been performed. After a start the first event is RECORD_START.
  *
  * record_needs runs the event's handler against the rows that are loaded; a row that is missing is named and
  * the handler is run again from the start once it is there, at most RECORD_ROUNDS_MAX times. What is dear
@@ -126,8 +126,8 @@ struct record_action {
 };
 
 /*
- * The workspace of one core: a fixed struct over memory that the shell gives once. Views inside actions and
- * writes stay valid until the next record_begin. RECORD_MEMORY_SIZE bytes are enough for every event within
+ * The workspace of one core: a fixed struct over memory that the shell gives once. Views inside
+ * actions stay valid until the next record_begin, the writes until rows_reset. RECORD_MEMORY_SIZE bytes are enough for every event within
  * limits.h.
  */
 struct record;
@@ -140,6 +140,12 @@ struct record *record_make(void *memory, size_t size);
 void record_begin(struct record *record, const struct record_event *event);
 
 /*
+ * True if an event of any kind still fits into this batch. If not, the next event is RECORD_COMMIT, then the commit.
+ * An event that fails with ERROR_FULL all the same wrote nothing: end the batch and give it again.
+ */
+bool record_room(const struct record *record);
+
+/*
  * ERROR_NEEDS_ROWS: load what record_rows(record) names, then ask again. ERROR_OK: nothing more is needed.
  * Any other error: the event cannot be handled at all (a defect of the store: ERROR_MALFORMED, or more rounds
  * than the bound); the shell stops. What is wrong with input from outside is no error here: it gives LOG and
@@ -148,7 +154,7 @@ void record_begin(struct record *record, const struct record_event *event);
 enum error record_needs(struct record *record);
 struct rows *record_rows(struct record *record);
 
-/* After record_needs gave ERROR_OK: the writes are in record_rows(record); actions here. */
+/* After record_needs gave ERROR_OK: the writes have joined the batch in record_rows(record); actions here. */
 void record_step(struct record *record, const struct record_action **actions, size_t *count);
 
 /* True if the row belongs into a backup: all but epoch keys, their keying leaves, copies under way and the

@@ -1,0 +1,90 @@
+/*
+ * One run of one event's handler: what every part of record/ works with.
+ *
+ * A handler is plain code over rows (base/rows.h). It may be run several times from its start, until no row is
+ * missing; so it keeps nothing of its own, and everything it emits in an unfinished run is forgotten. Every
+ * function here and in record/ that reads rows gives ERROR_NEEDS_ROWS, which its caller returns at once, as it does any
+ * other error that it does not expect: these end the event (record_needs says so). What is wrong with input from
+ * outside is no such error: it is a reason (enum error too, by a pointer) and ends in a reply, a count or a verdict.
+ */
+#ifndef RECORD_RUN_H
+#define RECORD_RUN_H
+
+#include "envelope/aad.h"
+#include "envelope/content.h"
+#include "envelope/cose.h"
+#include "envelope/derive.h"
+#include "envelope/terms.h"
+#include "record/record.h"
+#include "record/schema.h"
+
+struct run;
+
+/* ---- where a run is ---- */
+
+struct rows *run_rows(struct run *run);
+const struct record_event *run_event(const struct run *run);
+uint64_t run_wall_ms(const struct run *run);
+uint64_t run_time_s(const struct run *run);  /* wall clock, at most TIME_MAX */
+uint64_t run_slow_ms(const struct run *run); /* the rate-limited clock (record/clock.h), as of this event */
+
+/* The own post; read once a run. NULL before RECORD_PROVISION. */
+const struct own_post *run_post(const struct run *run);
+/* The counters; written back at the end of the run if they were changed. */
+struct state *run_state(struct run *run);
+
+/* ---- memory of the run ---- */
+
+/* `size` bytes, aligned for any struct, not cleared; until the next record_begin. Runs out: asserts (the bounds
+ * of limits.h keep it from that). */
+void *run_take(struct run *run, size_t size);
+/* A buffer of that size. */
+struct buffer run_buffer(struct run *run, size_t size);
+/* A copy that lives as long. */
+struct bytes run_copy(struct run *run, struct bytes bytes);
+/* Random bytes: the same in each run of the event, at the same place of the handler. */
+void run_random(struct run *run, uint8_t *out, size_t size);
+
+/* ---- rows ---- */
+
+/* ERROR_OK, ERROR_NOT_FOUND, ERROR_NEEDS_ROWS, ERROR_FULL, ERROR_MALFORMED. *value is zeros unless ERROR_OK. */
+enum error run_get(struct run *run, const struct row_key *key, const struct schema *schema, void *value);
+void run_put(struct run *run, const struct row_key *key, const struct schema *schema, const void *value);
+void run_delete(struct run *run, const struct row_key *key);
+
+/* ---- dear things, done once for an event ---- */
+
+/* ERROR_OK, or why the object's signatures are not those of these keys over this aad (cose_signed_verify). */
+enum error run_verify(struct run *run, const struct cose_signed *object, const struct aad *aad,
+		      const uint8_t (*keys)[PUBLIC_KEY_SIZE], size_t count);
+/* ERROR_OK or ERROR_BAD_SIGNATURE, for a plain Ed25519 signature. */
+enum error run_verify_plain(struct run *run, const uint8_t key[PUBLIC_KEY_SIZE], struct bytes message,
+			    const uint8_t signature[64]);
+/* The own post's statement, signed: a COSE_Sign1 of the payload under the aad, in the run's memory. */
+struct bytes run_sign(struct run *run, const struct aad *aad, struct bytes payload);
+
+/* ---- what comes out ---- */
+
+/* A reply to the request of this event, with error OK: write the results after the array's head into the buffer
+ * that is returned (count: how many items follow number and error), then run_reply_end. */
+struct buffer *run_reply_begin(struct run *run, size_t count);
+void run_reply_end(struct run *run);
+/* A reply with an error and a sentence (NULL: error_text). */
+void run_reply_error(struct run *run, enum error error, const char *sentence);
+/* For replies from the commit on another's behalf: none. A request is replied to by its own event; the shell holds the reply back until the commit. */
+
+/* A notice for all subscribers: as for replies (count: items after the notice's number). */
+struct buffer *run_notice_begin(struct run *run, uint64_t notice, size_t count);
+void run_notice_end(struct run *run);
+/* LOCAL_ALERT. */
+void run_alert(struct run *run, enum error reason, const char *detail);
+
+/* One log line without content. */
+void run_log(struct run *run, enum error reason, const char *text);
+/* Counts something refused in TABLE_REFUSED and logs it. */
+enum error run_count(struct run *run, enum error reason, const char *text);
+
+/* Any other action: filled in by the caller, who sets all fields; bytes are borrowed and must live as run memory does. */
+struct record_action *run_action(struct run *run, enum record_action_kind kind);
+
+#endif

@@ -1,0 +1,439 @@
+/*
+ * Every row of a post's store. A key is one byte of table, then the key's parts, big-endian, so that rows stand in
+ * the order of their parts. A value is a deterministic CBOR array of the fields of its struct, in their order.
+ *
+ * Structs that are read hold views into the rows (valid until rows_reset). Numbers are uint64_t throughout;
+ * what a comment calls u8, u16, u32 or u64 is how a part stands in the key.
+ *
+ * Local numbers keep keys short: `party` counts the parties whose cards are held (0 is the own party), `channel`
+ * the channels, from 1. They never leave the post.
+ */
+#ifndef RECORD_SCHEMA_H
+#define RECORD_SCHEMA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/rows.h"
+#include "envelope/party.h"
+
+enum table {
+	/* the post itself */
+	TABLE_POST = 0x01,    /* -> struct own_post */
+	TABLE_STATE = 0x02,   /* -> struct state */
+	TABLE_CLOCK = 0x03,   /* -> struct slow_clock */
+	TABLE_REFUSED = 0x04, /* reason u32 -> struct counter: what was refused, since the store was made */
+	TABLE_ANCHOR = 0x05,  /* channel u16 -> struct anchor_line: the anchor's shadow */
+
+	/* parties: from their cards */
+	TABLE_PARTY = 0x10,       /* party u8 -> struct party */
+	TABLE_PARTY_ID = 0x11,    /* party id 32 -> struct number: party */
+	TABLE_CARD_LETTER = 0x12, /* party u8, number u32 -> the letter, COSE as it came */
+	TABLE_PARTY_POST = 0x13,  /* party u8, slot u8 -> struct party_post */
+	TABLE_NODE_ID = 0x14,     /* node id as text -> struct post_number */
+
+	/* channels: from their letters */
+	TABLE_CHANNEL = 0x20,     /* channel u16 -> struct channel */
+	TABLE_CHANNEL_ID = 0x21,  /* channel id 32 -> struct number: channel */
+	TABLE_CHANNEL_TAG = 0x22, /* channel tag 2, channel u16 -> empty */
+	TABLE_LINE = 0x23,        /* channel u16, log u16 -> struct line */
+	TABLE_CHAIN = 0x24,       /* channel u16, roster index u8, signer u32 -> struct chain */
+	TABLE_LETTER = 0x25,      /* channel u16, roster index u8, signer u32, number u32 -> struct entry_key: a letter held */
+	TABLE_OFFICER = 0x26,     /* channel u16, roster index u8, officer u32 -> struct officer */
+	TABLE_QUOTA = 0x27,       /* channel u16, log u16 -> struct quota: refused ranges named in verdicts */
+
+	/* logs */
+	TABLE_LOG = 0x30,      /* channel u16, log u16, incarnation u16 -> struct log */
+	TABLE_ENTRY = 0x31,    /* channel u16, log u16, incarnation u16, position u32 -> struct entry */
+	TABLE_IDENTITY = 0x32, /* identity 32 -> struct entry_key */
+	TABLE_TREE = 0x33,     /* channel u16, log u16, incarnation u16, level u8, index u64 -> hash 32; levels from 1 */
+	TABLE_AHEAD = 0x34,    /* channel u16, log u16, incarnation u16, position u32 -> leaf hash 32: held beyond a gap */
+	TABLE_ADVANCE = 0x35,  /* channel u16, log u16, incarnation u16 -> empty: a gap was closed, the tree still follows */
+	TABLE_ARRIVAL = 0x36,  /* arrival u64 -> struct arrival: all entries in the order in which they came to be held */
+	TABLE_RECEIPT = 0x37,  /* number u64 -> struct receipt_row: receipts verified, for own entries */
+	TABLE_EVIDENCE = 0x38, /* channel u16, log u16, number u64 -> struct evidence */
+
+	/* keys. Those marked * never enter a backup. */
+	TABLE_EPOCH = 0x40,        /* * epoch u32 -> struct epoch: an own prekey */
+	TABLE_PSK = 0x41,          /* * psk id 3, party u8, slot u8, epoch u32 -> struct psk: what opens a copy from that post */
+	TABLE_EPOCH_PSK = 0x42,    /* * epoch u32, party u8, slot u8 -> struct psk: the same by epoch, to erase it */
+	TABLE_LEAF = 0x43,         /* * party u8, direction u8 (enum leaf_direction), slot u8 -> struct leaf_row */
+	TABLE_LAST_LEAF = 0x44,    /* party u8, direction u8, slot u8 -> struct leaf_row: last resort; epoch 0 */
+	TABLE_LAST_PSK = 0x45,     /* psk id 3, party u8, slot u8 -> struct psk: last resort */
+	TABLE_PREKEYS = 0x46,      /* party u8, slot u8 -> struct prekeys_row: a counterpart post's, the newest held */
+	TABLE_EPOCH_USE = 0x47,    /* party u8, slot u8 -> struct epoch_use: of own prekeys by that post */
+	TABLE_CANNOT_OPEN = 0x48,  /* party u8, slot u8 -> struct quota: "cannot open" statements in this minute */
+
+	/* copies under way; none of these enter a backup */
+	TABLE_COPY = 0x50,      /* channel u16, incarnation u16, position u32, log u16 (of the receiver) -> struct copy */
+	TABLE_STATEMENT = 0x51, /* serial u64 -> struct statement_copy */
+	TABLE_SEALED = 0x52,    /* copy id 16 -> struct sealed */
+	TABLE_WAITING = 0x53,   /* rank u8 (4 - precedence), number u64 -> struct copy_key: to be handed over */
+	TABLE_HANDED = 0x54,    /* session u64, rank u8, number u64 -> struct copy_key: handed over, not reported queued */
+	TABLE_DUE = 0x55,       /* slow ms u64, number u64 -> struct copy_key: to be resent then */
+	TABLE_PENDING = 0x56,   /* channel u16 -> struct pending: own entries without receipt, for STATUS */
+};
+
+#define ROSTER_BYTES_MAX PARTIES_MAX
+
+struct number {
+	uint64_t number;
+};
+
+struct counter {
+	uint64_t count;
+};
+
+struct own_post {
+	uint8_t party_id[PARTY_ID_SIZE];
+	uint64_t slot;
+	uint64_t kind; /* enum post_kind */
+	struct bytes party_name;
+	struct bytes post_name;
+	struct bytes node;
+	uint8_t authority_key[PUBLIC_KEY_SIZE];
+	uint8_t statement_seed[32]; /* Ed25519 */
+	uint8_t statement_key[PUBLIC_KEY_SIZE];
+	uint8_t root_seed[32];      /* log and cosigner keys of each channel are derived from it */
+	uint8_t last_resort_secret[32];
+	uint8_t last_resort_key[PUBLIC_KEY_SIZE];
+	uint8_t archive_seed[32];
+};
+
+struct state {
+	uint64_t arrivals;     /* numbers given in TABLE_ARRIVAL; counts from 1 */
+	uint64_t numbers;      /* given in the outbox and for receipts */
+	uint64_t parties;      /* counterparts numbered so far, from 1 */
+	uint64_t channels;     /* channels numbered so far, from 1 */
+	uint64_t session;      /* of the courier's stream */
+	uint64_t prekeys_number;
+	uint64_t epoch_first;  /* the oldest own epoch that is kept */
+	uint64_t epoch_next;   /* the first not yet made */
+	uint64_t epoch_start;  /* Unix s at which own epoch `epoch_origin` begins */
+	uint64_t epoch_origin;
+	uint64_t anchored;     /* slow ms of the last anchor */
+	uint64_t restored;     /* 1 after a new incarnation, until new prekeys have been published */
+};
+
+/* The rate-limited clock: `slow_ms` only grows, with the steady clock. wall_ms is what the shell's clock said then. */
+struct slow_clock {
+	uint64_t slow_ms;
+	uint64_t steady_ms;
+	uint64_t wall_ms;
+};
+
+struct anchor_line {
+	uint64_t incarnation;
+	uint64_t size;
+	uint8_t root[32];
+};
+
+struct party {
+	uint8_t id[PARTY_ID_SIZE];
+	struct bytes name;
+	uint8_t authority_key[PUBLIC_KEY_SIZE];
+	uint8_t successor[32];
+	uint64_t letters;             /* of the card chain: numbers 0 to letters - 1 are held */
+	uint8_t head[IDENTITY_SIZE];  /* of the card chain */
+	uint64_t keying;              /* number of the keying accepted, from 1; 0: none */
+};
+
+struct party_post {
+	uint64_t kind;
+	struct bytes name;
+	struct bytes node;
+	uint8_t statement_key[PUBLIC_KEY_SIZE];
+	uint8_t courier_pin[32];
+	struct bytes address; /* of its courier; empty: none known */
+};
+
+struct post_number {
+	uint64_t party;
+	uint64_t slot;
+};
+
+enum channel_state {
+	CHANNEL_PROPOSED = 1,
+	CHANNEL_OPEN = 2,
+};
+
+struct channel {
+	uint8_t id[CHANNEL_ID_SIZE];
+	struct bytes terms; /* encoded */
+	uint8_t nonce[CHANNEL_NONCE_SIZE];
+	uint64_t state;
+	uint64_t own_index;          /* roster index of the own party */
+	struct bytes parties;        /* one byte each: party numbers in roster order */
+	uint64_t opened;             /* bit i: the party of roster index i has signed its opening */
+	uint8_t registry[REGISTRY_SIZE];
+	uint64_t entries;            /* held of others while the channel was not open: bounded */
+};
+
+/*
+ * One post on one channel: its log's keys (from its party's opening) and what is known of heads. For the own log, head_*
+ * is the own signed head; for others' the largest that is consistent with all seen, cosigned here. theirs_* is
+ * the own head as that post cosigned it last. Sizes 0: none yet.
+ */
+struct line {
+	uint8_t log_key[PUBLIC_KEY_SIZE];
+	uint8_t cosigner_key[PUBLIC_KEY_SIZE];
+	uint64_t incarnation; /* the newest that is known, from 1 */
+	uint64_t head_incarnation;
+	uint64_t head_size;
+	uint8_t head_root[32];
+	uint8_t head_signature[64];
+	uint64_t cosigned_at;
+	uint8_t cosignature[64];
+	uint64_t theirs_incarnation;
+	uint64_t theirs_size;
+	uint8_t theirs_root[32];
+	uint64_t theirs_at;
+	uint8_t theirs_cosignature[64];
+	uint64_t heads_sent_ms;    /* slow clock: the last statement of heads to this post */
+	uint64_t heads_sent_count; /* what it said in sum: sizes of all heads, to see whether something changed */
+	uint64_t forked;           /* number of proofs held that this log forked */
+};
+
+struct chain {
+	uint64_t letters;            /* numbers 0 to letters - 1 have been applied */
+	uint8_t head[IDENTITY_SIZE];
+};
+
+struct officer {
+	bool credence;               /* the own party has named this officer (the fields below are then filled in) */
+	struct bytes name;
+	struct bytes title;
+	uint8_t key[PUBLIC_KEY_SIZE];
+	uint64_t highest_precedence; /* 0: no bound */
+	uint64_t agreed;             /* bit i: the party of roster index i gave agrément */
+	uint8_t letter[IDENTITY_SIZE]; /* the credence */
+};
+
+/* A count in a window of the slow clock. */
+struct quota {
+	uint64_t start_ms;
+	uint64_t count;
+};
+
+struct entry_key {
+	uint64_t channel;
+	uint64_t log;
+	uint64_t incarnation;
+	uint64_t position;
+};
+
+struct log {
+	uint64_t size;         /* contiguous from position 0: leaves in the tree */
+	struct bytes frontier; /* merkle_frontier_write */
+	uint64_t end;          /* one beyond the highest position held */
+	struct bytes heads;    /* own log: the heads of others as named so far, all of them; a CBOR list of triples */
+};
+
+/*
+ * An entry of any log. A refused one of others keeps its place in the tree; its content is dropped (cose is empty).
+ */
+struct entry {
+	uint8_t identity[IDENTITY_SIZE];
+	uint8_t signatures_hash[32];
+	struct bytes heads;   /* as in the leaf: a CBOR list */
+	uint64_t kind;        /* enum content_kind; 0 where it could not be read */
+	uint64_t precedence;
+	uint64_t time;        /* s, as the author says */
+	uint64_t signers;     /* first signer + 1; 0: the post itself */
+	uint64_t state;       /* enum local_state: own, what became of it; others', RECEIVED, READ, ANSWERED or REFUSED */
+	uint64_t reason;      /* enum error, when REFUSED */
+	uint64_t held_at_ms;  /* wall clock */
+	uint64_t arrival;
+	struct bytes times;   /* CBOR: [* [state, unix ms, detail tstr]] */
+	uint64_t receipt;     /* own: number in TABLE_RECEIPT of the last that names it; 0: none */
+	uint64_t received;    /* own: bit i: receipted as held by a post of the party of roster index i */
+	uint64_t refused;     /* own: the same, refused */
+	struct bytes cose;
+};
+
+struct arrival {
+	struct entry_key key;
+	uint64_t kind;
+	bool own;
+	bool refused;
+};
+
+struct receipt_row {
+	uint64_t channel;
+	uint64_t by;       /* log number of the post that gave it */
+	uint64_t held_at_ms;
+	struct bytes cose;
+};
+
+enum evidence_kind {
+	EVIDENCE_HEADS = 1, /* two statements whose heads of one log cannot both be true */
+	EVIDENCE_ENTRY = 2, /* another entry at a position that is held: first is its COSE */
+};
+
+struct evidence {
+	uint64_t kind;
+	uint64_t held_at_ms;
+	uint64_t incarnation;
+	uint64_t position; /* or the size at which the heads differ */
+	struct bytes first;
+	struct bytes second;
+};
+
+struct epoch {
+	uint8_t secret[32];
+	uint8_t key[PUBLIC_KEY_SIZE];
+	uint64_t ended_ms; /* slow clock when the wall clock was first seen beyond its end; 0: not yet */
+};
+
+struct psk {
+	uint8_t id[3];
+	uint8_t key[32];
+};
+
+enum leaf_direction {
+	LEAF_IN = 0,  /* that post to this */
+	LEAF_OUT = 1, /* this post to that */
+};
+
+/* A keying leaf at an epoch of its receiver; it is only ever stepped forward. */
+struct leaf_row {
+	uint64_t epoch;
+	uint8_t leaf[32];
+	uint64_t seen_epoch; /* OUT: the epoch that the clock showed */
+	uint64_t seen_ms;    /* OUT: since when, slow clock: the leaf follows a delay window later */
+};
+
+struct prekeys_row {
+	uint64_t number;
+	struct bytes payload; /* prekeys_decode */
+	struct bytes cose;
+};
+
+struct epoch_use {
+	uint64_t used;         /* highest own epoch that post has sealed to, + 1; 0: none */
+	uint64_t number;       /* highest of our prekeys statements sent to it */
+	uint64_t sent_ms;      /* slow clock, when */
+	uint64_t last_resort;  /* times it used the last-resort key since */
+};
+
+/* What a row of the outbox refers to: an own entry's copy for one log's post, or a statement. */
+struct copy_key {
+	uint64_t statement;      /* serial; 0: a copy of an entry */
+	struct entry_key entry;  /* log is the receiver's log number */
+};
+
+enum copy_state {
+	COPY_WAITING = 1, /* to be handed over */
+	COPY_HANDED = 2,
+	COPY_QUEUED = 3,  /* on the courier's disk */
+	COPY_CARRIED = 4,
+	COPY_HELD = 5,    /* sealed again too often: waits for people, or for new prekeys of that post */
+};
+
+struct copy {
+	uint64_t state;
+	uint64_t precedence;
+	uint64_t number;     /* in TABLE_WAITING, HANDED and DUE */
+	uint64_t session;    /* HANDED */
+	uint64_t due_ms;     /* slow clock: when to resend; 0: not handed over yet */
+	uint64_t sends;      /* times handed over for want of a receipt */
+	uint64_t seals;
+	bool last_resort;    /* the last seal was to the last-resort key */
+	bool sealed;
+	uint8_t sha256[32];  /* of the sealed bytes; the copy id is its first half */
+};
+
+struct statement_copy {
+	struct copy copy;
+	uint64_t kind;     /* enum statement_kind */
+	uint64_t channel;  /* 0: none */
+	uint64_t party;
+	uint64_t slot;
+	struct bytes cose;
+};
+
+struct sealed {
+	struct copy_key key;
+	struct bytes bytes;
+};
+
+struct pending {
+	uint64_t routine;
+	uint64_t priority;
+	uint64_t immediate;
+	uint64_t flash;
+};
+
+/* ---- keys ---- */
+
+struct row_key {
+	uint8_t data[ROW_KEY_SIZE_MAX];
+	size_t size;
+};
+
+struct row_key key_make(enum table table);
+void key_u8(struct row_key *key, uint64_t value);  /* asserts the range, as the others */
+void key_u16(struct row_key *key, uint64_t value);
+void key_u32(struct row_key *key, uint64_t value);
+void key_u64(struct row_key *key, uint64_t value);
+void key_bytes(struct row_key *key, const void *data, size_t size);
+struct bytes key_view(const struct row_key *key);
+
+/* The parts of a key that was read: sticky as a CBOR reader; ERROR_MALFORMED unless all is consumed. */
+struct key_reader {
+	struct bytes rest;
+	bool failed;
+};
+struct key_reader key_reader_make(struct bytes key); /* after the table byte */
+uint64_t key_read_u8(struct key_reader *reader);
+uint64_t key_read_u16(struct key_reader *reader);
+uint64_t key_read_u32(struct key_reader *reader);
+uint64_t key_read_u64(struct key_reader *reader);
+enum error key_read_end(const struct key_reader *reader);
+
+/* Often needed. */
+struct row_key key_party(uint64_t party);
+struct row_key key_party_post(enum table table, uint64_t party, uint64_t slot);
+struct row_key key_channel(enum table table, uint64_t channel);
+struct row_key key_line(uint64_t channel, uint64_t log);
+struct row_key key_log(enum table table, uint64_t channel, uint64_t log, uint64_t incarnation);
+struct row_key key_entry(enum table table, const struct entry_key *entry);
+struct row_key key_identity(const uint8_t identity[IDENTITY_SIZE]);
+
+/* ---- values ---- */
+
+enum schema_type {
+	SCHEMA_UINT,  /* uint64_t */
+	SCHEMA_BOOL,
+	SCHEMA_FIXED, /* uint8_t[size] */
+	SCHEMA_VIEW,  /* struct bytes */
+};
+
+struct schema_field {
+	uint16_t type; /* enum schema_type */
+	uint16_t size;
+	uint32_t offset;
+};
+
+struct schema {
+	size_t count;
+	size_t size; /* of the struct */
+	const struct schema_field *fields;
+};
+
+extern const struct schema schema_number, schema_counter, schema_own_post, schema_state, schema_slow_clock,
+	schema_anchor_line, schema_party, schema_party_post, schema_post_number, schema_channel, schema_line,
+	schema_chain, schema_officer, schema_quota, schema_entry_key, schema_log, schema_entry, schema_arrival,
+	schema_receipt_row, schema_evidence, schema_epoch, schema_psk, schema_leaf_row, schema_prekeys_row,
+	schema_epoch_use, schema_copy_key, schema_copy, schema_statement_copy, schema_sealed, schema_pending;
+
+/* Appends the value; *value is the struct that belongs to the schema. */
+void schema_write(const struct schema *schema, const void *value, struct buffer *buffer);
+/* Reads a whole value. ERROR_MALFORMED (a defect of the store) if it is not of this schema; *value is then zeros. */
+enum error schema_read(const struct schema *schema, struct bytes bytes, void *value);
+
+#endif
