@@ -23,11 +23,12 @@
 #define REFERENCES_MAX 16           /* entries that one entry refers to */
 #define CONTENT_SIZE_MAX 73728      /* the signed payload: text, subject, references and 6 KiB of room */
 #define ENTRY_SIZE_MAX 75776        /* content with its signatures, and the position and heads beside it */
-#define SEALED_SIZE_MAX 77824       /* an entry padded and sealed */
+#define SEALED_SIZE_MAX 78848       /* an entry padded (77,824) and sealed (up to 1 KiB more) */
 #define SIGNERS_MAX 2               /* one officer, or two persons */
 #define NOTE_SIZE_MAX 200           /* bytes of an acknowledgment's note: one line */
 #define REASON_SIZE_MAX 1024        /* bytes of a letter's reason or condition: a paragraph */
 #define URGENT_WORD_SIZE_MAX 32     /* bytes for each word at IMMEDIATE and FLASH: not every script parts words */
+#define EXTERNAL_AAD_SIZE_MAX 4096  /* what a seal binds and nobody sends: 64 party ids of 34 bytes, and room */
 
 /* ---- logs ---- */
 #define HEADS_SEEN_MAX 64           /* heads of others that one entry names: those changed since the last */
@@ -43,6 +44,7 @@
 #define EPOCH_MAX 0xffffffffULL     /* 4 billion epochs of the shortest length are 8,000 years */
 #define EPOCH_LENGTH_S_MIN 60       /* shorter helps nothing: the delay window decides when a key goes */
 #define EPOCH_LENGTH_S_MAX 31536000 /* a year */
+#define KEYING_STEPS_MAX 4096       /* epochs that a keying leaf is stepped at once: some 10 ms of work */
 #define RESEALS_MAX 8               /* times one copy is sealed again on "cannot open" before it waits for people */
 
 /* ---- bundles (RFC 9171) ---- */
