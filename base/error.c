@@ -1,5 +1,16 @@
 #include "base/error.h"
 
+bool error_known(enum error error)
+{
+	switch (error) {
+#define ERROR_AS_KNOWN(name, number, text) case ERROR_##name:
+		ERROR_TABLE(ERROR_AS_KNOWN)
+#undef ERROR_AS_KNOWN
+		return true;
+	}
+	return false;
+}
+
 const char *error_name(enum error error)
 {
 	switch (error) {

@@ -8,6 +8,8 @@
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
+#include <stdbool.h>
+
 #define ERROR_TABLE(X) \
 	X(OK, 0, "done") \
 	/* 1-31: the form of bytes */ \
@@ -67,6 +69,9 @@ enum error {
 	ERROR_TABLE(ERROR_AS_ENUM)
 #undef ERROR_AS_ENUM
 };
+
+/* True if the number is in the table: for numbers that come from outside. */
+bool error_known(enum error error);
 
 /* The short name of an error, as in the table ("TRUNCATED"); "UNKNOWN" for a number not in it. Static. */
 const char *error_name(enum error error);

@@ -62,6 +62,11 @@
 #define ROW_KEY_SIZE_MAX 192        /* the longest key: a fragment's identity with an endpoint id of EID_SIZE_MAX */
 #define ROW_VALUE_SIZE_MAX 135168   /* the largest row: a whole bundle with 4 KiB of state beside it */
 
+/* ---- post and courier ---- */
+#define ROUTE_NAME_SIZE_MAX 64      /* bytes of a route's name: one line of a status table */
+#define ROUTES_MAX 256              /* of one courier: four ways to each of 64 counterparts */
+#define LIFETIME_MS_MAX 31536000000 /* of a copy: a year, the longest delay window that terms can set */
+
 /*
  * Unacknowledged bytes of lower precedence that may stand ahead of a FLASH: 64 KiB in all between `send`
  * returning and arrival. Four buffers stand in a row (post to courier, courier's session with the kernel's
