@@ -1,0 +1,101 @@
+/*
+ * The store: the record's rows in one SQLite database, one transaction for each batch.
+ *
+ * Tables: rows(key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID, keys in memcmp order; shell(name, value) for what the
+ * daemon itself must remember. Write-ahead log, synchronous=FULL: store_commit has returned ERROR_OK only when the
+ * batch is on disk. locking_mode=EXCLUSIVE: no shared memory file, and no second process reads beside us.
+ * secure_delete=ON: deleted rows are overwritten, not only unlinked.
+ *
+ * What fails here is the machine, never the input: the caller stops the daemon on any error of a function that
+ * can fail (but see store_open), since what SQLite holds after a failed sync is not known to be on disk.
+ * store_message says what it was.
+ */
+#ifndef POST_STORE_H
+#define POST_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/rows.h"
+
+#define STORE_CACHE_KIB 1024         /* pages held in memory: the daemon must stay small; the kernel caches the rest */
+#define STORE_CHECKPOINT_PAGES 1000  /* write-ahead log pages (4 KiB) before they are moved into the database */
+#define STORE_FORMAT 1
+#define STORE_APPLICATION_ID 0x6c696e65 /* "line": file(1) and we tell our database from others by it */
+
+enum store_statement {
+	STORE_BEGIN,
+	STORE_COMMIT,
+	STORE_SELECT_ASCENDING,
+	STORE_SELECT_DESCENDING,
+	STORE_PUT,
+	STORE_DELETE,
+	STORE_SHELL_GET,
+	STORE_SHELL_PUT,
+	STORE_STATEMENTS,
+};
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+struct store {
+	struct sqlite3 *database;
+	struct sqlite3_stmt *statements[STORE_STATEMENTS];
+	bool in_transaction;
+};
+
+/*
+ * Call once in a process before the sandbox closes: SQLite seeds its own random numbers from a file. They serve
+ * for the write-ahead log's salts only.
+ */
+enum error store_prepare_process(void);
+
+/*
+ * Opens or makes the database. ERROR_MALFORMED: the file is not ours; ERROR_BAD_VERSION: made by a later version;
+ * ERROR_BUSY, ERROR_FULL, ERROR_IO, ERROR_NO_MEMORY. On error the store is closed; the message stays readable until
+ * store_close. The path is copied.
+ */
+enum error store_open(struct store *store, const char *path);
+
+/* Rolls back what is not committed. Safe to call twice. */
+void store_close(struct store *store);
+
+/* What the last error was, in SQLite's words. Never NULL. */
+const char *store_message(const struct store *store);
+
+/* True if the store holds no row at all. */
+enum error store_is_empty(struct store *store, bool *empty);
+
+enum error store_begin(struct store *store);
+/* ERROR_FULL where the disk is full, else ERROR_IO: in either case the batch is not on disk. */
+enum error store_commit(struct store *store);
+
+/* Loads all that the last run of `rows` wanted (base/rows.h). Within a transaction. */
+enum error store_load(struct store *store, struct rows *rows);
+
+/* One write. Within a transaction. */
+enum error store_apply(struct store *store, const struct rows_change *change);
+
+/*
+ * The first row whose key is above `after` (empty: the first of all): *found false at the end. Key and value stay
+ * valid until the next call on the store.
+ */
+enum error store_next(struct store *store, struct bytes after, bool *found, struct row *row);
+
+/* The daemon's own small values, by name. *found false if there is none; at most value->size_max bytes. */
+enum error store_shell_get(struct store *store, const char *name, struct buffer *value, bool *found);
+enum error store_shell_put(struct store *store, const char *name, struct bytes value);
+
+/* Overwrites and empties the write-ahead log, so that rows deleted before are in neither file. Not within a
+ * transaction. */
+enum error store_wipe(struct store *store);
+
+/* Bytes of the database and its write-ahead log. 0 if the system does not say. */
+uint64_t store_size(struct store *store);
+
+/* Gives back memory that an idle daemon need not hold. */
+void store_release_memory(struct store *store);
+
+#endif
