@@ -24,6 +24,7 @@ bool sign_shown(const struct call *call, const struct content *content, const st
 		struct buffer *out);
 
 /* Shows the rendered payload on `stream`. False after an error message. */
-bool show_payload(const struct call *call, struct bytes payload, const struct render_names *names, FILE *stream);
+bool show_payload(const struct call *call, struct bytes payload, const struct render_names *names,
+		  FILE *stream);
 
 #endif

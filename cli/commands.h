@@ -1,0 +1,13 @@
+/*
+ * Every command of `liaison`, in the order of the help. One file each (or each noun).
+ */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/command.h"
+
+extern const struct command command_party_create;
+extern const struct command command_party_show;
+extern const struct command command_officer_create;
+
+#endif
