@@ -57,6 +57,15 @@
 #define SEGMENT_SIZE_MAX 16384            /* segment MRU that we announce, and the largest we send */
 #define NODE_ID_SIZE_MAX EID_SIZE_MAX
 #define SESSION_EXTENSIONS_SIZE_MAX 4096  /* session or transfer extension items that we read past */
+#define SEGMENT_MRU_MIN 256               /* a peer that takes smaller segments is turned away: data dribble, section 8.10 */
+#define TRANSFER_MRU_MIN 1024             /* and one that takes no more than this could take no message of ours */
+#define TCPCL_PENDING_MAX 64              /* received segments whose answer waits for the disk; then reading stops */
+#define TCPCL_OUTGOING_MAX 64             /* own transfers sent and not settled: a window of short messages */
+#define TCPCL_REJECTS_MAX 16              /* stray acknowledgments that we reject before we end the session */
+#define KEEPALIVE_S 30                    /* offered keepalive; the RFC says no shorter on shared networks */
+#define ESTABLISH_TIMEOUT_MS 20000        /* from the TCP connection to both SESS_INIT, TLS included (RFC: under 60 s) */
+#define ACKNOWLEDGE_TIMEOUT_MS 60000      /* without any progress of what we sent: the route is silent */
+#define ENDING_TIMEOUT_MS 5000            /* from SESS_TERM to closing whatever is under way */
 
 /* ---- rows of a store ---- */
 #define ROW_KEY_SIZE_MAX 192        /* the longest key: a fragment's identity with an endpoint id of EID_SIZE_MAX */
