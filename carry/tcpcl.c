@@ -50,8 +50,8 @@ static bool has_room(const struct buffer *output)
 	return !output->failed && output->size_max - output->size >= TCPCL_OUTPUT_ROOM;
 }
 
-enum error tcpcl_start(struct tcpcl *session, const struct tcpcl_config *config, uint64_t now_ms,
-	struct buffer *output)
+enum error tcpcl_start(
+	struct tcpcl *session, const struct tcpcl_config *config, uint64_t now_ms, struct buffer *output)
 {
 	if (!tcpcl_node_id_is_valid(config->node_id) ||
 		(config->expected_node_id.size > 0 && !tcpcl_node_id_is_valid(config->expected_node_id)))
@@ -75,8 +75,8 @@ enum error tcpcl_start(struct tcpcl *session, const struct tcpcl_config *config,
 	return ERROR_OK;
 }
 
-enum error tcpcl_tls_done(struct tcpcl *session, uint64_t now_ms, struct bytes certificate_node_id,
-	struct buffer *output)
+enum error tcpcl_tls_done(
+	struct tcpcl *session, uint64_t now_ms, struct bytes certificate_node_id, struct buffer *output)
 {
 	if (session->state != STATE_TLS)
 		return ERROR_NOT_NOW;
@@ -131,7 +131,8 @@ void tcpcl_violation(struct tcpcl *session, uint64_t now_ms, enum tcpcl_reject r
 		tcpcl_fail(session, now_ms, TCPCL_TERM_UNKNOWN, ERROR_MALFORMED, detail, output);
 }
 
-enum error tcpcl_terminate(struct tcpcl *session, uint64_t now_ms, enum tcpcl_term reason, struct buffer *output)
+enum error tcpcl_terminate(
+	struct tcpcl *session, uint64_t now_ms, enum tcpcl_term reason, struct buffer *output)
 {
 	if (session->state >= STATE_ENDING)
 		return ERROR_NOT_NOW;
@@ -179,9 +180,10 @@ bool tcpcl_settle(struct tcpcl *session, struct tcpcl_event *event)
 /* The negotiated keepalive interval (section 4.7); 0 when there is none. */
 static uint64_t keepalive_ms(const struct tcpcl *session)
 {
-	uint16_t seconds = session->keepalive_s < session->keepalive_peer_s ?
-		session->keepalive_s : session->keepalive_peer_s;
+	uint16_t seconds = session->keepalive_s;
 
+	if (session->keepalive_peer_s < seconds)
+		seconds = session->keepalive_peer_s;
 	return (uint64_t)seconds * 1000;
 }
 
@@ -288,7 +290,12 @@ struct bytes tcpcl_peer_node_id(const struct tcpcl *session)
 const char *tcpcl_refuse_name(uint8_t reason)
 {
 	static const char *const names[] = {
-		"unknown", "completed", "no resources", "retransmit", "not acceptable", "extension failure",
+		"unknown",
+		"completed",
+		"no resources",
+		"retransmit",
+		"not acceptable",
+		"extension failure",
 		"session terminating",
 	};
 
@@ -298,7 +305,12 @@ const char *tcpcl_refuse_name(uint8_t reason)
 const char *tcpcl_term_name(uint8_t reason)
 {
 	static const char *const names[] = {
-		"unknown", "idle timeout", "version mismatch", "busy", "contact failure", "resource exhaustion",
+		"unknown",
+		"idle timeout",
+		"version mismatch",
+		"busy",
+		"contact failure",
+		"resource exhaustion",
 	};
 
 	return reason < sizeof names / sizeof names[0] ? names[reason] : "unassigned";

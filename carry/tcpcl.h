@@ -2,9 +2,10 @@
  * One TCP convergence-layer session (TCPCL version 4, RFC 9174), as a machine without sockets.
  *
  * Bytes go in, events come out; commands go in, bytes come out. The shell owns the connection, the clock and
- * all memory: it hands over what arrived with tcpcl_input(), sends what the machine appended to `output`, calls
- * tcpcl_tick() when tcpcl_deadline() says so, and answers the events below. Nothing is allocated, bundles are
- * not held here, and everything that a peer can make the machine remember is bounded by base/limits.h.
+ * all memory: it hands over what arrived with tcpcl_input(), sends what the machine appended to `output`,
+ * calls tcpcl_tick() when tcpcl_deadline() says so, and answers the events below. Nothing is allocated,
+ * bundles are not held here, and everything that a peer can make the machine remember is bounded by
+ * base/limits.h.
  *
  *                 tcpcl_input                  tcpcl_tls_done
  *   CONTACT ------------------------> TLS ------------------------> INIT        (plain: CONTACT -> INIT)
@@ -13,12 +14,13 @@
  *   any -- failure or tcpcl_terminate() before ESTABLISHED --> CLOSED
  *
  * Invariants: messages are appended whole or not at all; acknowledgments and refusals leave in the order of
- * the segments they answer (RFC 9174, section 5.2.4), and the acknowledgment of a transfer's last segment only
- * after tcpcl_transfer_stored(). While TCPCL_PENDING_MAX answers wait for the shell no further segment is read.
+ * the segments they answer (RFC 9174, section 5.2.4), and the acknowledgment of a transfer's last segment
+ * only after tcpcl_transfer_stored(). While TCPCL_PENDING_MAX answers wait for the shell no further segment
+ * is read.
  *
- * Every function that takes `output` needs TCPCL_OUTPUT_ROOM free bytes in it, except where it says otherwise;
- * with less it does nothing and says so (ERROR_FULL, or nothing consumed). Times are milliseconds of any
- * monotonic clock.
+ * Every function that takes `output` needs TCPCL_OUTPUT_ROOM free bytes in it, except where it says
+ * otherwise; with less it does nothing and says so (ERROR_FULL, or nothing consumed). Times are milliseconds
+ * of any monotonic clock.
  */
 #ifndef CARRY_TCPCL_H
 #define CARRY_TCPCL_H
@@ -30,7 +32,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 
-#define TCPCL_OUTPUT_ROOM 512    /* SESS_INIT with the longest node id is the largest single answer */
+#define TCPCL_OUTPUT_ROOM 512     /* SESS_INIT with the longest node id is the largest single answer */
 #define TCPCL_SEGMENT_HEAD_MAX 35 /* XFER_SEGMENT with START and a transfer length item, without data */
 
 enum tcpcl_role {
@@ -40,7 +42,7 @@ enum tcpcl_role {
 
 enum tcpcl_security {
 	TCPCL_TLS_REQUIRED, /* CAN_TLS is set; a peer without it is turned away with Contact Failure */
-	TCPCL_TLS_OPTIONAL, /* CAN_TLS is set; a peer without it is spoken to in plain, if the shell admits it */
+	TCPCL_TLS_OPTIONAL, /* CAN_TLS is set; a peer without it is spoken to in plain, if admitted */
 	TCPCL_TLS_OFF,      /* CAN_TLS is not set: a closed link */
 };
 
@@ -74,20 +76,20 @@ enum tcpcl_reject {
 
 enum tcpcl_event_kind {
 	TCPCL_EVENT_NONE,
-	/* Both ends can do TLS: shake hands now (the active end as TLS client), route what follows through TLS,
-	 * then call tcpcl_tls_done(). Bytes of input that were not consumed belong to TLS. */
+	/* Both ends can do TLS: shake hands now (the active end as TLS client), route what follows through
+	 * TLS, then call tcpcl_tls_done(). Bytes of input that were not consumed belong to TLS. */
 	TCPCL_EVENT_START_TLS,
 	/* The peer's SESS_INIT is sound and its node id agrees with the configuration and the certificate
 	 * (node_id: valid until the next call). Answer at once with tcpcl_admit() or tcpcl_terminate(). */
 	TCPCL_EVENT_PEER,
-	/* A transfer begins; size is its announced length, or 0 when not announced. The shell may refuse it. */
+	/* A transfer begins; size is its announced length, or 0 for none. The shell may refuse it. */
 	TCPCL_EVENT_TRANSFER_BEGIN,
 	/* The next bytes of it (data: a view into the input). */
 	TCPCL_EVENT_TRANSFER_DATA,
 	/* All of it is here (size: its length). Answer, soon or later, with tcpcl_transfer_stored() or
 	 * tcpcl_transfer_refuse(). */
 	TCPCL_EVENT_TRANSFER_END,
-	/* The machine itself refused a transfer that had begun (reason: enum tcpcl_refuse): forget its bytes. */
+	/* The machine refused a transfer that had begun (reason: enum tcpcl_refuse): forget its bytes. */
 	TCPCL_EVENT_TRANSFER_DROPPED,
 	/* The peer acknowledged an own transfer up to `size`; when `whole`, it is done with. */
 	TCPCL_EVENT_ACKNOWLEDGED,
@@ -206,17 +208,17 @@ struct tcpcl {
 };
 
 /*
- * Starts a session on a connection that was just made, at now_ms. The active end appends its contact header to
- * `output`; the passive end waits for the peer's (section 4.1). ERROR_BAD_ARGUMENT if a node id is empty where it
- * must not be, too long, or not printable ASCII.
+ * Starts a session on a connection that was just made, at now_ms. The active end appends its contact header
+ * to `output`; the passive end waits for the peer's (section 4.1). ERROR_BAD_ARGUMENT if a node id is empty
+ * where it must not be, too long, or not printable ASCII.
  */
-enum error tcpcl_start(struct tcpcl *session, const struct tcpcl_config *config, uint64_t now_ms,
-	struct buffer *output);
+enum error tcpcl_start(
+	struct tcpcl *session, const struct tcpcl_config *config, uint64_t now_ms, struct buffer *output);
 
 /*
- * Reads from the front of `input`, appends answers to `output`, and stops after at most one event. Returns how
- * many bytes were consumed. Call it again with the rest until it consumes nothing and gives no event: then it
- * needs more input, or an answer from the shell, or room in `output`.
+ * Reads from the front of `input`, appends answers to `output`, and stops after at most one event. Returns
+ * how many bytes were consumed. Call it again with the rest until it consumes nothing and gives no event:
+ * then it needs more input, or an answer from the shell, or room in `output`.
  */
 size_t tcpcl_input(struct tcpcl *session, uint64_t now_ms, struct bytes input, struct tcpcl_event *event,
 	struct buffer *output);
@@ -226,23 +228,24 @@ size_t tcpcl_input(struct tcpcl *session, uint64_t now_ms, struct bytes input, s
  * certificate (section 4.4.1), empty if there is none; when given, the peer's SESS_INIT must name the same
  * node. The active end appends its SESS_INIT. ERROR_NOT_NOW in another state; ERROR_FULL.
  */
-enum error tcpcl_tls_done(struct tcpcl *session, uint64_t now_ms, struct bytes certificate_node_id,
-	struct buffer *output);
+enum error tcpcl_tls_done(
+	struct tcpcl *session, uint64_t now_ms, struct bytes certificate_node_id, struct buffer *output);
 
 /* Accepts the peer of event PEER: the session is established. ERROR_NOT_NOW in another state; ERROR_FULL. */
 enum error tcpcl_admit(struct tcpcl *session, uint64_t now_ms, struct buffer *output);
 
 /*
- * Ends the session for `reason` (section 6.1). Established: no new transfer starts, those under way finish, then
- * CLOSE comes from tcpcl_input() or tcpcl_tick(). Before that: CLOSE comes at once from tcpcl_tick(). ERROR_NOT_NOW
- * when the session is ending or closed already; ERROR_FULL.
+ * Ends the session for `reason` (section 6.1). Established: no new transfer starts, those under way finish,
+ * then CLOSE comes from tcpcl_input() or tcpcl_tick(). Before that: CLOSE comes at once from tcpcl_tick().
+ * ERROR_NOT_NOW when the session is ending or closed already; ERROR_FULL.
  */
-enum error tcpcl_terminate(struct tcpcl *session, uint64_t now_ms, enum tcpcl_term reason, struct buffer *output);
+enum error tcpcl_terminate(
+	struct tcpcl *session, uint64_t now_ms, enum tcpcl_term reason, struct buffer *output);
 
 /*
- * The clock: appends KEEPALIVE when due (section 5.1.1), sends answers that waited for room, and gives at most one
- * event: CLOSE when the contact, the peer's silence, an acknowledgment or the ending took too long, or when an
- * ending session is settled.
+ * The clock: appends KEEPALIVE when due (section 5.1.1), sends answers that waited for room, and gives at
+ * most one event: CLOSE when the contact, the peer's silence, an acknowledgment or the ending took too long,
+ * or when an ending session is settled.
  */
 void tcpcl_tick(struct tcpcl *session, uint64_t now_ms, struct tcpcl_event *event, struct buffer *output);
 
@@ -250,10 +253,11 @@ void tcpcl_tick(struct tcpcl *session, uint64_t now_ms, struct tcpcl_event *even
 uint64_t tcpcl_deadline(const struct tcpcl *session);
 
 /*
- * A transfer that ended (TRANSFER_END) is on disk: acknowledges it. ERROR_NOT_FOUND if no such transfer waits for
- * an answer. Needs no room: what does not fit is sent by a later call.
+ * A transfer that ended (TRANSFER_END) is on disk: acknowledges it. ERROR_NOT_FOUND if no such transfer waits
+ * for an answer. Needs no room: what does not fit is sent by a later call.
  */
-enum error tcpcl_transfer_stored(struct tcpcl *session, uint64_t now_ms, uint64_t transfer, struct buffer *output);
+enum error tcpcl_transfer_stored(
+	struct tcpcl *session, uint64_t now_ms, uint64_t transfer, struct buffer *output);
 
 /*
  * Refuses a transfer that has begun, or ended without being answered; further bytes of it are passed over.
@@ -274,8 +278,8 @@ enum error tcpcl_transfer_begin(struct tcpcl *session, uint64_t size, uint64_t *
  * bundle each time, of the size given then. *done: that was the last one. Needs tcpcl_segment_room() bytes in
  * `output`, else ERROR_FULL. ERROR_NOT_NOW: no transfer is being sent (it may have been refused meanwhile).
  */
-enum error tcpcl_transfer_continue(struct tcpcl *session, uint64_t now_ms, struct bytes bundle, bool *done,
-	struct buffer *output);
+enum error tcpcl_transfer_continue(
+	struct tcpcl *session, uint64_t now_ms, struct bytes bundle, bool *done, struct buffer *output);
 
 /* Bytes that the next segment takes with its head; 0 when no transfer is being sent. */
 size_t tcpcl_segment_room(const struct tcpcl *session);
@@ -291,12 +295,12 @@ bool tcpcl_uses_tls(const struct tcpcl *session);
 struct bytes tcpcl_peer_node_id(const struct tcpcl *session);
 
 /*
- * True if two node ids name one node: equal bytes, but for the case of the scheme's letters (RFC 3986, section
- * 6.2.2.1). ipn and dtn node ids have one text form each (RFC 9171, section 4.2.5.1).
+ * True if two node ids name one node: equal bytes, but for the case of the scheme's letters (RFC 3986,
+ * section 6.2.2.1). ipn and dtn node ids have one text form each (RFC 9171, section 4.2.5.1).
  */
 bool tcpcl_node_id_equal(struct bytes a, struct bytes b);
 
-/* True if `node_id` can be sent and compared: 1 to NODE_ID_SIZE_MAX printable ASCII characters with a scheme. */
+/* True if `node_id` can be sent: 1 to NODE_ID_SIZE_MAX printable ASCII characters with a scheme. */
 bool tcpcl_node_id_is_valid(struct bytes node_id);
 
 /* Names of the codes, for logs and tests; "unassigned" for others. Static. */

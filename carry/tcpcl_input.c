@@ -48,15 +48,16 @@ static void handle_contact(struct tcpcl *session, struct reading *reading)
 
 	next_step(session, STEP_TYPE);
 	if (memcmp(session->collected, "dtn!", 4) != 0) {
-		tcpcl_close(session, ERROR_MALFORMED, "the peer's first bytes are not a TCPCL contact header");
+		tcpcl_close(
+			session, ERROR_MALFORMED, "the peer's first bytes are not a TCPCL contact header");
 		return;
 	}
 	if (session->role == TCPCL_PASSIVE)
 		tcpcl_write_contact(session, reading->now_ms, reading->output);
 	if (version != TCPCL_VERSION) {
 		if (session->role == TCPCL_PASSIVE)
-			tcpcl_write_term(session, reading->now_ms, 0, TCPCL_TERM_VERSION_MISMATCH,
-				reading->output);
+			tcpcl_write_term(
+				session, reading->now_ms, 0, TCPCL_TERM_VERSION_MISMATCH, reading->output);
 		tcpcl_close(session, ERROR_BAD_VERSION, "the peer speaks another version of TCPCL");
 		return;
 	}
@@ -212,8 +213,8 @@ static bool step_fields(struct tcpcl *session, struct reading *reading)
 		session->flags = session->collected[0];
 		session->message_transfer = load_u64(session->collected + 1);
 		if (tcpcl_segment_begins(session, reading->now_ms, reading->output))
-			next_step(session, session->flags & TCPCL_SEGMENT_START ? STEP_ITEMS_LENGTH :
-				STEP_DATA_LENGTH);
+			next_step(session,
+				session->flags & TCPCL_SEGMENT_START ? STEP_ITEMS_LENGTH : STEP_DATA_LENGTH);
 		break;
 	}
 	return true;
@@ -226,7 +227,8 @@ static bool step_node_id(struct tcpcl *session, struct reading *reading)
 	if (more > left(reading))
 		more = left(reading);
 	if (more > 0)
-		memcpy(session->peer_node_id + session->peer_node_id_at, reading->input.data + reading->at, more);
+		memcpy(session->peer_node_id + session->peer_node_id_at, reading->input.data + reading->at,
+			more);
 	session->peer_node_id_at = (uint16_t)(session->peer_node_id_at + more);
 	reading->at += more;
 	if (session->peer_node_id_at < session->peer_node_id_size)
@@ -240,7 +242,8 @@ static void handle_peer(struct tcpcl *session, struct reading *reading)
 {
 	struct bytes peer = bytes_make(session->peer_node_id, session->peer_node_id_size);
 	struct bytes expected = bytes_make(session->expected_node_id, session->expected_node_id_size);
-	struct bytes certificate = bytes_make(session->certificate_node_id, session->certificate_node_id_size);
+	struct bytes certificate = bytes_make(
+		session->certificate_node_id, session->certificate_node_id_size);
 	const char *wrong = NULL;
 
 	if (!tcpcl_node_id_is_valid(peer))
@@ -276,9 +279,11 @@ static bool step_items_length(struct tcpcl *session, struct reading *reading)
 		return false;
 	session->items_left = load_u32(session->collected);
 	if (session->items_left > SESSION_EXTENSIONS_SIZE_MAX) {
-		tcpcl_fail(session, reading->now_ms, session->message == TCPCL_XFER_SEGMENT ?
-			TCPCL_TERM_RESOURCE_EXHAUSTION : TCPCL_TERM_CONTACT_FAILURE, ERROR_TOO_LARGE,
-			"the peer sent more extension items than this program reads", reading->output);
+		tcpcl_fail(session, reading->now_ms,
+			session->message == TCPCL_XFER_SEGMENT ? TCPCL_TERM_RESOURCE_EXHAUSTION :
+								 TCPCL_TERM_CONTACT_FAILURE,
+			ERROR_TOO_LARGE, "the peer sent more extension items than this program reads",
+			reading->output);
 		return true;
 	}
 	next_step(session, STEP_ITEM);
@@ -320,7 +325,8 @@ static bool step_item(struct tcpcl *session, struct reading *reading)
 		tcpcl_segment_item(session);
 	} else if (session->collected[0] & TCPCL_ITEM_CRITICAL) {
 		tcpcl_fail(session, reading->now_ms, TCPCL_TERM_CONTACT_FAILURE, ERROR_UNSUPPORTED,
-			"the peer asks for a session extension that this program does not know", reading->output);
+			"the peer asks for a session extension that this program does not know",
+			reading->output);
 		return true;
 	}
 	next_step(session, session->item_known ? STEP_ITEM_VALUE : STEP_ITEM_SKIP);

@@ -41,19 +41,19 @@ enum tcpcl_state {
 
 /* What the next bytes of input are. */
 enum tcpcl_step {
-	STEP_TYPE,         /* one byte: the message header */
-	STEP_FIELDS,       /* the fields of fixed size that every message of the type has */
+	STEP_TYPE,   /* one byte: the message header */
+	STEP_FIELDS, /* the fields of fixed size that every message of the type has */
 	STEP_NODE_ID,
 	STEP_ITEMS_LENGTH,
-	STEP_ITEM,         /* flags, type, length */
-	STEP_ITEM_VALUE,   /* the value of the item that we know */
+	STEP_ITEM,       /* flags, type, length */
+	STEP_ITEM_VALUE, /* the value of the item that we know */
 	STEP_ITEM_SKIP,
 	STEP_DATA_LENGTH,
 	STEP_DATA,
 };
 
 enum tcpcl_answer_kind {
-	ANSWER_WAITS,  /* the shell has to say */
+	ANSWER_WAITS, /* the shell has to say */
 	ANSWER_ACK,
 	ANSWER_REFUSE,
 };
@@ -61,26 +61,31 @@ enum tcpcl_answer_kind {
 /* tcpcl_write.c: each appends one whole message and notes when; the caller has checked for room. */
 void tcpcl_write_contact(struct tcpcl *session, uint64_t now_ms, struct buffer *output);
 void tcpcl_write_init(struct tcpcl *session, uint64_t now_ms, struct buffer *output);
-void tcpcl_write_term(struct tcpcl *session, uint64_t now_ms, uint8_t flags, uint8_t reason, struct buffer *output);
+void tcpcl_write_term(
+	struct tcpcl *session, uint64_t now_ms, uint8_t flags, uint8_t reason, struct buffer *output);
 void tcpcl_write_reject(struct tcpcl *session, uint64_t now_ms, uint8_t reason, struct buffer *output);
 void tcpcl_write_keepalive(struct tcpcl *session, uint64_t now_ms, struct buffer *output);
 /* Sends the answers at the front of the ring that are decided, while there is room. */
 void tcpcl_write_answers(struct tcpcl *session, uint64_t now_ms, struct buffer *output);
 
 /* tcpcl_transfer.c: one received segment, in the order of its parts; answers are queued here. */
-/* The head is read: true if the message makes sense now; false: it was rejected and the session is closing. */
+/* The head is read: true if the message makes sense now; false: it was rejected and the session is closing.
+ */
 bool tcpcl_segment_begins(struct tcpcl *session, uint64_t now_ms, struct buffer *output);
-void tcpcl_segment_item(struct tcpcl *session);        /* the head of an extension item is in collected[] */
-void tcpcl_segment_item_value(struct tcpcl *session);  /* the value of the transfer length item is */
+void tcpcl_segment_item(struct tcpcl *session);       /* the head of an extension item is in collected[] */
+void tcpcl_segment_item_value(struct tcpcl *session); /* the value of the transfer length item is */
 void tcpcl_segment_items_broken(struct tcpcl *session);
 /* The data length is in session->data_left: true if the data may follow. */
-bool tcpcl_segment_length(struct tcpcl *session, uint64_t now_ms, struct tcpcl_event *event, struct buffer *output);
+bool tcpcl_segment_length(
+	struct tcpcl *session, uint64_t now_ms, struct tcpcl_event *event, struct buffer *output);
 /* `size` bytes of data were read; the last of them when data_left is 0. */
 void tcpcl_segment_data(struct tcpcl *session, struct bytes data, struct tcpcl_event *event);
 void tcpcl_segment_ends(struct tcpcl *session, struct tcpcl_event *event);
 /* XFER_ACK and XFER_REFUSE, their fields in collected[]. */
-void tcpcl_receive_ack(struct tcpcl *session, uint64_t now_ms, struct tcpcl_event *event, struct buffer *output);
-void tcpcl_receive_refuse(struct tcpcl *session, uint64_t now_ms, struct tcpcl_event *event, struct buffer *output);
+void tcpcl_receive_ack(
+	struct tcpcl *session, uint64_t now_ms, struct tcpcl_event *event, struct buffer *output);
+void tcpcl_receive_refuse(
+	struct tcpcl *session, uint64_t now_ms, struct tcpcl_event *event, struct buffer *output);
 
 /* tcpcl.c */
 /* Nothing more is read or sent: CLOSE is told next. */

@@ -57,8 +57,8 @@ static bool transfer_starts(struct tcpcl *session, uint64_t now_ms, struct buffe
 	}
 	if ((session->incoming_any && transfer == session->incoming_transfer) ||
 		transfer_is_answered(session, transfer)) {
-		tcpcl_violation(session, now_ms, TCPCL_REJECT_UNEXPECTED,
-			"the peer used a transfer id twice", output);
+		tcpcl_violation(session, now_ms, TCPCL_REJECT_UNEXPECTED, "the peer used a transfer id twice",
+			output);
 		return false;
 	}
 	session->incoming = true;
@@ -137,7 +137,8 @@ static void check_length(struct tcpcl *session)
 		refuse_incoming(session, TCPCL_REFUSE_NOT_ACCEPTABLE);
 }
 
-bool tcpcl_segment_length(struct tcpcl *session, uint64_t now_ms, struct tcpcl_event *event, struct buffer *output)
+bool tcpcl_segment_length(
+	struct tcpcl *session, uint64_t now_ms, struct tcpcl_event *event, struct buffer *output)
 {
 	session->data_left = load_u64(session->collected);
 	if (session->data_left > SEGMENT_SIZE_MAX) {
@@ -207,8 +208,8 @@ void tcpcl_segment_ends(struct tcpcl *session, struct tcpcl_event *event)
 static struct tcpcl_answer *find_waiting(struct tcpcl *session, uint64_t transfer)
 {
 	for (unsigned i = 0; i < session->answers_count; i++) {
-		struct tcpcl_answer *answer =
-			&session->answers[(session->answers_first + i) % TCPCL_PENDING_MAX];
+		struct tcpcl_answer
+			*answer = &session->answers[(session->answers_first + i) % TCPCL_PENDING_MAX];
 
 		if (answer->kind == ANSWER_WAITS && answer->transfer == transfer)
 			return answer;
@@ -216,7 +217,8 @@ static struct tcpcl_answer *find_waiting(struct tcpcl *session, uint64_t transfe
 	return NULL;
 }
 
-enum error tcpcl_transfer_stored(struct tcpcl *session, uint64_t now_ms, uint64_t transfer, struct buffer *output)
+enum error tcpcl_transfer_stored(
+	struct tcpcl *session, uint64_t now_ms, uint64_t transfer, struct buffer *output)
 {
 	struct tcpcl_answer *answer = find_waiting(session, transfer);
 
@@ -235,7 +237,8 @@ enum error tcpcl_transfer_refuse(struct tcpcl *session, uint64_t now_ms, uint64_
 	if (answer != NULL) {
 		answer->kind = ANSWER_REFUSE;
 		answer->reason = (uint8_t)reason;
-	} else if (session->incoming && session->incoming_transfer == transfer && !session->incoming_refused) {
+	} else if (session->incoming && session->incoming_transfer == transfer &&
+		!session->incoming_refused) {
 		refuse_incoming(session, reason);
 		/* Between two segments the refusal stands for none of them: the next is refused anew. */
 		session->segment_answered = session->segment;
@@ -286,8 +289,8 @@ size_t tcpcl_segment_room(const struct tcpcl *session)
 		(size_t)next_segment_size(session, &session->outgoing[session->outgoing_count - 1]);
 }
 
-enum error tcpcl_transfer_continue(struct tcpcl *session, uint64_t now_ms, struct bytes bundle, bool *done,
-	struct buffer *output)
+enum error tcpcl_transfer_continue(
+	struct tcpcl *session, uint64_t now_ms, struct bytes bundle, bool *done, struct buffer *output)
 {
 	if (!session->sending || (session->state != STATE_ESTABLISHED && session->state != STATE_ENDING))
 		return ERROR_NOT_NOW;
@@ -301,7 +304,8 @@ enum error tcpcl_transfer_continue(struct tcpcl *session, uint64_t now_ms, struc
 
 	assert(bundle.size == outgoing->size);
 	buffer_append_byte(output, TCPCL_XFER_SEGMENT);
-	buffer_append_byte(output, (uint8_t)((start ? TCPCL_SEGMENT_START : 0) | (end ? TCPCL_SEGMENT_END : 0)));
+	buffer_append_byte(
+		output, (uint8_t)((start ? TCPCL_SEGMENT_START : 0) | (end ? TCPCL_SEGMENT_END : 0)));
 	buffer_append_u64(output, outgoing->transfer);
 	if (start && end) {
 		buffer_append_u32(output, 0);
@@ -362,7 +366,8 @@ static void reject_stray(struct tcpcl *session, uint64_t now_ms, struct buffer *
 		tcpcl_write_reject(session, now_ms, TCPCL_REJECT_UNEXPECTED, output);
 }
 
-void tcpcl_receive_ack(struct tcpcl *session, uint64_t now_ms, struct tcpcl_event *event, struct buffer *output)
+void tcpcl_receive_ack(
+	struct tcpcl *session, uint64_t now_ms, struct tcpcl_event *event, struct buffer *output)
 {
 	bool end = session->collected[0] & TCPCL_SEGMENT_END;
 	uint64_t transfer = load_u64(session->collected + 1);
@@ -373,7 +378,8 @@ void tcpcl_receive_ack(struct tcpcl *session, uint64_t now_ms, struct tcpcl_even
 		reject_stray(session, now_ms, output);
 		return;
 	}
-	if (length > outgoing->sent || length <= outgoing->acknowledged || (end && length != outgoing->size)) {
+	if (length > outgoing->sent || length <= outgoing->acknowledged ||
+		(end && length != outgoing->size)) {
 		tcpcl_violation(session, now_ms, TCPCL_REJECT_UNSUPPORTED,
 			"the peer acknowledged another length than was sent", output);
 		return;
@@ -388,7 +394,8 @@ void tcpcl_receive_ack(struct tcpcl *session, uint64_t now_ms, struct tcpcl_even
 		settle_outgoing(session, outgoing);
 }
 
-void tcpcl_receive_refuse(struct tcpcl *session, uint64_t now_ms, struct tcpcl_event *event, struct buffer *output)
+void tcpcl_receive_refuse(
+	struct tcpcl *session, uint64_t now_ms, struct tcpcl_event *event, struct buffer *output)
 {
 	uint8_t reason = session->collected[0];
 	uint64_t transfer = load_u64(session->collected + 1);

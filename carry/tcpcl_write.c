@@ -25,7 +25,8 @@ void tcpcl_write_init(struct tcpcl *session, uint64_t now_ms, struct buffer *out
 }
 
 /* RFC 9174, section 6.1. */
-void tcpcl_write_term(struct tcpcl *session, uint64_t now_ms, uint8_t flags, uint8_t reason, struct buffer *output)
+void tcpcl_write_term(
+	struct tcpcl *session, uint64_t now_ms, uint8_t flags, uint8_t reason, struct buffer *output)
 {
 	buffer_append_byte(output, TCPCL_SESS_TERM);
 	buffer_append_byte(output, flags);
