@@ -8,6 +8,7 @@
 
 extern const struct command command_party_create;
 extern const struct command command_party_show;
+extern const struct command command_post_create;
 extern const struct command command_officer_create;
 
 #endif

@@ -7,6 +7,7 @@
 static const struct command *const commands[] = {
 	&command_party_create,
 	&command_party_show,
+	&command_post_create,
 	&command_officer_create,
 	NULL,
 };
