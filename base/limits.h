@@ -39,6 +39,11 @@
 #define REASON_NUMBER_MAX 65535     /* reasons for refusing: later versions may have more */
 #define PROOF_HASHES_MAX 64         /* hashes of an inclusion or consistency proof: trees up to 2^63 */
 
+/* ---- signed notes (C2SP) ---- */
+#define SIGNED_NOTE_SIZE_MAX 131072 /* 16 signatures of a post-quantum kind must be read past: 5 kB each */
+#define SIGNED_NOTE_LINES_MAX 128   /* signatures: the log, 63 cosigners and as many witnesses */
+#define ORIGIN_SIZE_MAX 255         /* bytes of a log's origin: what later C2SP cosignatures have room for */
+
 /* ---- keys ---- */
 #define EPOCHS_AHEAD_MAX 64         /* prekeys that one statement publishes ahead */
 #define EPOCH_MAX 0xffffffffULL     /* 4 billion epochs of the shortest length are 8,000 years */

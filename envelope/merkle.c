@@ -53,6 +53,15 @@ static unsigned bit_length(uint64_t value)
 	return value == 0 ? 0 : 64 - (unsigned)__builtin_clzll(value);
 }
 
+static unsigned count_bits(uint64_t value)
+{
+	unsigned count = 0;
+
+	for (; value != 0; value &= value - 1)
+		count++;
+	return count;
+}
+
 static bool is_power_of_two(uint64_t value)
 {
 	return value != 0 && (value & (value - 1)) == 0;
@@ -129,7 +138,7 @@ enum error merkle_frontier_read(struct bytes bytes, struct merkle_frontier *fron
 	size = load_u64(bytes.data);
 	if (size > MERKLE_SIZE_MAX)
 		return ERROR_OUT_OF_RANGE;
-	size_whole = 8 + (size_t)__builtin_popcountll(size) * MERKLE_HASH_SIZE;
+	size_whole = 8 + (size_t)count_bits(size) * MERKLE_HASH_SIZE;
 	if (bytes.size != size_whole)
 		return bytes.size < size_whole ? ERROR_TRUNCATED : ERROR_TRAILING;
 
