@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "post/log.h"
+#include "post/logger.h"
 
 /* What has been logged so far, as text; the caller frees. */
 static char *drain(int fd)
@@ -32,10 +32,10 @@ static size_t count_lines(const char *text)
 	return count;
 }
 
-static void open_pipe(struct log *log, int fds[2])
+static void open_pipe(struct logger *logger, int fds[2])
 {
 	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
-	log_make(log, fds[1]);
+	logger_make(logger, fds[1]);
 }
 
 static void close_pipe(int fds[2])
@@ -46,11 +46,11 @@ static void close_pipe(int fds[2])
 
 static void a_refusal_is_one_stamped_line_with_its_sentence(void **state)
 {
-	struct log log;
+	struct logger logger;
 	int fds[2];
 
-	open_pipe(&log, fds);
-	log_refusal(&log, 0, ERROR_TOO_DEEP, bytes_of_text("from the courier"));
+	open_pipe(&logger, fds);
+	logger_refusal(&logger, 0, ERROR_TOO_DEEP, bytes_of_text("from the courier"));
 	char *text = drain(fds[0]);
 	assert_int_equal(count_lines(text), 1);
 	assert_int_equal(text[4], '-');
@@ -63,11 +63,11 @@ static void a_refusal_is_one_stamped_line_with_its_sentence(void **state)
 static void hostile_text_stays_on_its_line(void **state)
 {
 	static const uint8_t hostile[] = "a\nliaisond: forged\t\x1b[2Jb\xff\xe2\x80\xae";
-	struct log log;
+	struct logger logger;
 	int fds[2];
 
-	open_pipe(&log, fds);
-	log_refusal(&log, 0, ERROR_MALFORMED, bytes_make(hostile, sizeof hostile - 1));
+	open_pipe(&logger, fds);
+	logger_refusal(&logger, 0, ERROR_MALFORMED, bytes_make(hostile, sizeof hostile - 1));
 	char *text = drain(fds[0]);
 	assert_int_equal(count_lines(text), 1);
 	assert_null(strchr(text, '\x1b'));
@@ -79,31 +79,31 @@ static void hostile_text_stays_on_its_line(void **state)
 static void long_text_is_cut(void **state)
 {
 	uint8_t hostile[5000];
-	struct log log;
+	struct logger logger;
 	int fds[2];
 
-	open_pipe(&log, fds);
+	open_pipe(&logger, fds);
 	memset(hostile, 0x01, sizeof hostile);
-	log_refusal(&log, 0, ERROR_MALFORMED, bytes_make(hostile, sizeof hostile));
+	logger_refusal(&logger, 0, ERROR_MALFORMED, bytes_make(hostile, sizeof hostile));
 	char *text = drain(fds[0]);
 	assert_int_equal(count_lines(text), 1);
-	assert_true(strlen(text) <= LOG_LINE_SIZE_MAX);
+	assert_true(strlen(text) <= LOGGER_LINE_SIZE_MAX);
 	free(text);
 	close_pipe(fds);
 }
 
 static void a_flood_ends_in_a_count(void **state)
 {
-	struct log log;
+	struct logger logger;
 	int fds[2];
 
-	open_pipe(&log, fds);
+	open_pipe(&logger, fds);
 	for (unsigned i = 0; i < 1000; i++)
-		log_refusal(&log, i, ERROR_TRAILING, bytes_of_text(""));
+		logger_refusal(&logger, i, ERROR_TRAILING, bytes_of_text(""));
 	char *text = drain(fds[0]);
 	assert_int_equal(count_lines(text), LIMITER_LINES);
 	free(text);
-	log_tick(&log, LIMITER_WINDOW_MS);
+	logger_tick(&logger, LIMITER_WINDOW_MS);
 	text = drain(fds[0]);
 	assert_int_equal(count_lines(text), 1);
 	assert_non_null(strstr(text, "refused 995 more in a minute: bytes are left over"));
@@ -113,14 +113,14 @@ static void a_flood_ends_in_a_count(void **state)
 
 static void a_reader_that_stopped_does_not_stop_us(void **state)
 {
-	struct log log;
+	struct logger logger;
 	int fds[2];
 
-	/* A pipe that would block: the test hangs if log_line waits. */
+	/* A pipe that would block: the test hangs if logger_line waits. */
 	assert_int_equal(pipe(fds), 0);
-	log_make(&log, fds[1]);
+	logger_make(&logger, fds[1]);
 	for (unsigned i = 0; i < 5000; i++)
-		log_line(&log, "line %u with some words to fill the pipe that nobody reads", i);
+		logger_line(&logger, "line %u with some words to fill the pipe that nobody reads", i);
 	close_pipe(fds);
 }
 

@@ -9,47 +9,47 @@
 
 #include <cmocka.h>
 
-#include "post/anchor.h"
+#include "post/anchor_file.h"
 #include "scratch.h"
 
-#define FILE_SIZE (2 * ANCHOR_SLOT_SIZE)
+#define FILE_SIZE (2 * ANCHOR_FILE_SLOT_SIZE)
 
 static void expect_payload(const char *path, const char *text)
 {
-	uint8_t memory[ANCHOR_PAYLOAD_SIZE_MAX];
+	uint8_t memory[ANCHOR_FILE_PAYLOAD_SIZE_MAX];
 	struct buffer payload = buffer_make(memory, sizeof memory);
-	struct anchor anchor;
+	struct anchor_file anchor;
 
-	assert_int_equal(anchor_open(&anchor, path), ERROR_OK);
-	assert_int_equal(anchor_read(&anchor, &payload), ERROR_OK);
+	assert_int_equal(anchor_file_open(&anchor, path), ERROR_OK);
+	assert_int_equal(anchor_file_read(&anchor, &payload), ERROR_OK);
 	assert_int_equal(payload.size, strlen(text));
 	assert_memory_equal(memory, text, strlen(text));
-	anchor_close(&anchor);
+	anchor_file_close(&anchor);
 }
 
 static enum error read_only_result(const char *path)
 {
-	uint8_t memory[ANCHOR_PAYLOAD_SIZE_MAX];
+	uint8_t memory[ANCHOR_FILE_PAYLOAD_SIZE_MAX];
 	struct buffer payload = buffer_make(memory, sizeof memory);
-	struct anchor anchor;
+	struct anchor_file anchor;
 	enum error error;
 
-	assert_int_equal(anchor_open(&anchor, path), ERROR_OK);
-	error = anchor_read(&anchor, &payload);
-	anchor_close(&anchor);
+	assert_int_equal(anchor_file_open(&anchor, path), ERROR_OK);
+	error = anchor_file_read(&anchor, &payload);
+	anchor_file_close(&anchor);
 	return error;
 }
 
 static void write_one(const char *path, const char *text)
 {
-	uint8_t memory[ANCHOR_PAYLOAD_SIZE_MAX];
+	uint8_t memory[ANCHOR_FILE_PAYLOAD_SIZE_MAX];
 	struct buffer payload = buffer_make(memory, sizeof memory);
-	struct anchor anchor;
+	struct anchor_file anchor;
 
-	assert_int_equal(anchor_open(&anchor, path), ERROR_OK);
-	anchor_read(&anchor, &payload);
-	assert_int_equal(anchor_write(&anchor, bytes_of_text(text)), ERROR_OK);
-	anchor_close(&anchor);
+	assert_int_equal(anchor_file_open(&anchor, path), ERROR_OK);
+	anchor_file_read(&anchor, &payload);
+	assert_int_equal(anchor_file_write(&anchor, bytes_of_text(text)), ERROR_OK);
+	anchor_file_close(&anchor);
 }
 
 static void a_new_file_holds_nothing_and_has_its_full_size(void **state)
@@ -93,7 +93,7 @@ static void a_torn_write_leaves_the_payload_before_it(void **state)
 	write_one(path, "three and more");
 	assert_int_equal(scratch_read(path, after, sizeof after), FILE_SIZE);
 
-	size_t written = ANCHOR_SLOT_OVERHEAD + strlen("three and more");
+	size_t written = ANCHOR_FILE_SLOT_OVERHEAD + strlen("three and more");
 	for (size_t kept = 0; kept < written; kept++) {
 		memcpy(torn, before, sizeof torn);
 		memcpy(torn, after, kept);
@@ -116,12 +116,12 @@ static void the_write_after_a_torn_one_spares_the_whole_slot(void **state)
 	write_one(path, "one"); /* slot 0 */
 	write_one(path, "two"); /* slot 1 */
 	scratch_read(path, content, sizeof content);
-	content[ANCHOR_SLOT_SIZE + 30] ^= 1;
+	content[ANCHOR_FILE_SLOT_SIZE + 30] ^= 1;
 	scratch_write(path, bytes_make(content, sizeof content));
 	expect_payload(path, "one");
 	write_one(path, "three");
 	scratch_read(path, content, sizeof content);
-	content[ANCHOR_SLOT_SIZE + 30] ^= 1;
+	content[ANCHOR_FILE_SLOT_SIZE + 30] ^= 1;
 	scratch_write(path, bytes_make(content, sizeof content));
 	expect_payload(path, "one");
 }
@@ -133,17 +133,17 @@ static void every_flipped_bit_of_a_slot_is_noticed(void **state)
 	struct bytes payload;
 	uint64_t sequence;
 
-	anchor_slot_encode(&slot, 77, bytes_of_text("abc"));
-	assert_int_equal(anchor_slot_decode(buffer_bytes(&slot), &sequence, &payload), ERROR_OK);
+	anchor_file_slot_encode(&slot, 77, bytes_of_text("abc"));
+	assert_int_equal(anchor_file_slot_decode(buffer_bytes(&slot), &sequence, &payload), ERROR_OK);
 	assert_int_equal(sequence, 77);
 	assert_int_equal(payload.size, 3);
 	for (size_t bit = 0; bit < slot.size * 8; bit++) {
 		memory[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		assert_int_not_equal(anchor_slot_decode(buffer_bytes(&slot), &sequence, &payload), ERROR_OK);
+		assert_int_not_equal(anchor_file_slot_decode(buffer_bytes(&slot), &sequence, &payload), ERROR_OK);
 		memory[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
 	for (size_t size = 0; size < slot.size; size++)
-		assert_int_not_equal(anchor_slot_decode(bytes_make(memory, size), &sequence, &payload), ERROR_OK);
+		assert_int_not_equal(anchor_file_slot_decode(bytes_make(memory, size), &sequence, &payload), ERROR_OK);
 }
 
 static void damage_is_told_from_a_file_of_another_kind(void **state)
@@ -164,45 +164,45 @@ static void damage_is_told_from_a_file_of_another_kind(void **state)
 static void a_second_user_is_refused(void **state)
 {
 	char path[SCRATCH_PATH_SIZE];
-	struct anchor first, second;
+	struct anchor_file first, second;
 
 	scratch_path(*state, "anchor", path);
-	assert_int_equal(anchor_open(&first, path), ERROR_OK);
-	assert_int_equal(anchor_open(&second, path), ERROR_BUSY);
-	anchor_close(&first);
-	assert_int_equal(anchor_open(&second, path), ERROR_OK);
-	anchor_close(&second);
+	assert_int_equal(anchor_file_open(&first, path), ERROR_OK);
+	assert_int_equal(anchor_file_open(&second, path), ERROR_BUSY);
+	anchor_file_close(&first);
+	assert_int_equal(anchor_file_open(&second, path), ERROR_OK);
+	anchor_file_close(&second);
 }
 
 static void a_link_or_a_folder_is_no_anchor(void **state)
 {
 	char path[SCRATCH_PATH_SIZE], target[SCRATCH_PATH_SIZE];
-	struct anchor anchor;
+	struct anchor_file anchor;
 
 	scratch_path(*state, "link", path);
 	scratch_path(*state, "target", target);
 	assert_int_equal(symlink(target, path), 0);
-	assert_int_equal(anchor_open(&anchor, path), ERROR_IO);
+	assert_int_equal(anchor_file_open(&anchor, path), ERROR_IO);
 	assert_int_equal(access(target, F_OK), -1);
-	assert_int_equal(anchor_open(&anchor, ((struct scratch *)*state)->folder), ERROR_IO);
+	assert_int_equal(anchor_file_open(&anchor, ((struct scratch *)*state)->folder), ERROR_IO);
 }
 
 static void a_payload_up_to_the_bound_fits(void **state)
 {
-	static uint8_t payload[ANCHOR_PAYLOAD_SIZE_MAX + 1];
-	uint8_t memory[ANCHOR_PAYLOAD_SIZE_MAX];
+	static uint8_t payload[ANCHOR_FILE_PAYLOAD_SIZE_MAX + 1];
+	uint8_t memory[ANCHOR_FILE_PAYLOAD_SIZE_MAX];
 	struct buffer read_back = buffer_make(memory, sizeof memory);
 	char path[SCRATCH_PATH_SIZE];
-	struct anchor anchor;
+	struct anchor_file anchor;
 
 	memset(payload, 0xa5, sizeof payload);
-	assert_int_equal(anchor_open(&anchor, scratch_path(*state, "anchor", path)), ERROR_OK);
-	assert_int_equal(anchor_write(&anchor, bytes_make(payload, sizeof payload)), ERROR_TOO_LARGE);
-	assert_int_equal(anchor_write(&anchor, bytes_make(payload, sizeof payload - 1)), ERROR_OK);
+	assert_int_equal(anchor_file_open(&anchor, scratch_path(*state, "anchor", path)), ERROR_OK);
+	assert_int_equal(anchor_file_write(&anchor, bytes_make(payload, sizeof payload)), ERROR_TOO_LARGE);
+	assert_int_equal(anchor_file_write(&anchor, bytes_make(payload, sizeof payload - 1)), ERROR_OK);
 	anchor.sequence = 0;
-	assert_int_equal(anchor_read(&anchor, &read_back), ERROR_OK);
-	assert_int_equal(read_back.size, ANCHOR_PAYLOAD_SIZE_MAX);
-	anchor_close(&anchor);
+	assert_int_equal(anchor_file_read(&anchor, &read_back), ERROR_OK);
+	assert_int_equal(read_back.size, ANCHOR_FILE_PAYLOAD_SIZE_MAX);
+	anchor_file_close(&anchor);
 }
 
 #define scratch_test(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)

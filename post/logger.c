@@ -1,4 +1,4 @@
-#include "post/log.h"
+#include "post/logger.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -9,10 +9,10 @@
 
 #include "base/text.h"
 
-void log_make(struct log *log, int fd)
+void logger_make(struct logger *logger, int fd)
 {
-	log->fd = fd;
-	limiter_make(&log->limiter);
+	logger->fd = fd;
+	limiter_make(&logger->limiter);
 }
 
 static void append_time(struct buffer *line)
@@ -26,15 +26,15 @@ static void append_time(struct buffer *line)
 	buffer_append(line, bytes_make(text, strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ ", &utc)));
 }
 
-static void write_line(struct log *log, const char *format, va_list arguments)
+static void write_line(struct logger *logger, const char *format, va_list arguments)
 	__attribute__((format(printf, 2, 0)));
 
-static void write_line(struct log *log, const char *format, va_list arguments)
+static void write_line(struct logger *logger, const char *format, va_list arguments)
 {
-	uint8_t memory[LOG_LINE_SIZE_MAX];
+	uint8_t memory[LOGGER_LINE_SIZE_MAX];
 	struct buffer line = buffer_make(memory, sizeof memory - 1);
-	char text[LOG_LINE_SIZE_MAX - 64];
-	struct pollfd ready = { .fd = log->fd, .events = POLLOUT };
+	char text[LOGGER_LINE_SIZE_MAX - 64];
+	struct pollfd ready = { .fd = logger->fd, .events = POLLOUT };
 
 	append_time(&line);
 	buffer_append(&line, bytes_of_text("liaisond: "));
@@ -46,44 +46,44 @@ static void write_line(struct log *log, const char *format, va_list arguments)
 	if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0)
 		return;
 	/* There is nowhere left to say that the log cannot be written. */
-	if (write(log->fd, memory, line.size + 1) < 0)
+	if (write(logger->fd, memory, line.size + 1) < 0)
 		return;
 }
 
-void log_line(struct log *log, const char *format, ...)
+void logger_line(struct logger *logger, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	write_line(log, format, arguments);
+	write_line(logger, format, arguments);
 	va_end(arguments);
 }
 
-void log_refusal(struct log *log, uint64_t steady_ms, enum error reason, struct bytes text)
+void logger_refusal(struct logger *logger, uint64_t steady_ms, enum error reason, struct bytes text)
 {
-	char memory[LOG_TEXT_SIZE_MAX * 8]; /* one byte becomes at most <U+0000> */
+	char memory[LOGGER_TEXT_SIZE_MAX * 8]; /* one byte becomes at most <U+0000> */
 	struct buffer visible = buffer_make(memory, sizeof memory);
 
-	log_tick(log, steady_ms);
-	if (!limiter_admit(&log->limiter, reason, steady_ms))
+	logger_tick(logger, steady_ms);
+	if (!limiter_admit(&logger->limiter, reason, steady_ms))
 		return;
-	if (text.size > LOG_TEXT_SIZE_MAX)
-		text.size = LOG_TEXT_SIZE_MAX;
+	if (text.size > LOGGER_TEXT_SIZE_MAX)
+		text.size = LOGGER_TEXT_SIZE_MAX;
 	text_append_visible(&visible, text);
 	for (size_t i = 0; i < visible.size; i++) {
 		if (memory[i] == '\n' || memory[i] == '\t')
 			memory[i] = ' ';
 	}
-	log_line(log, "refused: %s%s%.*s", error_text(reason), visible.size == 0 ? "" : ": ", (int)visible.size,
+	logger_line(logger, "refused: %s%s%.*s", error_text(reason), visible.size == 0 ? "" : ": ", (int)visible.size,
 		memory);
 }
 
-void log_tick(struct log *log, uint64_t steady_ms)
+void logger_tick(struct logger *logger, uint64_t steady_ms)
 {
 	unsigned reason;
 	uint64_t suppressed;
 
-	while (limiter_ended(&log->limiter, steady_ms, &reason, &suppressed))
-		log_line(log, "refused %" PRIu64 " more in a minute: %s", suppressed,
+	while (limiter_ended(&logger->limiter, steady_ms, &reason, &suppressed))
+		logger_line(logger, "refused %" PRIu64 " more in a minute: %s", suppressed,
 			error_text((enum error)reason));
 }

@@ -3,8 +3,8 @@
  *
  * A line is dropped rather than waited for when nobody reads standard error.
  */
-#ifndef POST_LOG_H
-#define POST_LOG_H
+#ifndef POST_LOGGER_H
+#define POST_LOGGER_H
 
 #include <stdint.h>
 
@@ -12,27 +12,27 @@
 #include "base/error.h"
 #include "post/limiter.h"
 
-#define LOG_LINE_SIZE_MAX 1024 /* below PIPE_BUF, so that a line goes out whole or not at all */
-#define LOG_TEXT_SIZE_MAX 200  /* bytes of what is said beside the reason */
+#define LOGGER_LINE_SIZE_MAX 1024 /* below PIPE_BUF, so that a line goes out whole or not at all */
+#define LOGGER_TEXT_SIZE_MAX 200  /* bytes of what is said beside the reason */
 
-struct log {
+struct logger {
 	struct limiter limiter;
 	int fd;
 };
 
 /* Lines go to `fd`, which stays the caller's. */
-void log_make(struct log *log, int fd);
+void logger_make(struct logger *logger, int fd);
 
 /* What the operator must see once: start, stop, what to do. Not limited. printf rules, without a line end. */
-void log_line(struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void logger_line(struct logger *logger, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
  * Something from outside was refused: the reason's sentence and `text` (may be empty; made visible, on one line, cut
- * at LOG_TEXT_SIZE_MAX). Limited by reason; steady_ms as for the limiter.
+ * at LOGGER_TEXT_SIZE_MAX). Limited by reason; steady_ms as for the limiter.
  */
-void log_refusal(struct log *log, uint64_t steady_ms, enum error reason, struct bytes text);
+void logger_refusal(struct logger *logger, uint64_t steady_ms, enum error reason, struct bytes text);
 
 /* Says how many lines were held back in the windows that have ended. Call once a second. */
-void log_tick(struct log *log, uint64_t steady_ms);
+void logger_tick(struct logger *logger, uint64_t steady_ms);
 
 #endif

@@ -1,4 +1,4 @@
-#include "post/anchor.h"
+#include "post/anchor_file.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -18,9 +18,9 @@
 
 static const uint8_t magic[MAGIC_SIZE] = { 'l', 'i', 'a', 'i', 's', 'o', 'n', 'A' };
 
-static_assert(HEAD_SIZE + crypto_hash_sha256_BYTES == ANCHOR_SLOT_OVERHEAD, "the overhead is what it is made of");
+static_assert(HEAD_SIZE + crypto_hash_sha256_BYTES == ANCHOR_FILE_SLOT_OVERHEAD, "the overhead is what it is made of");
 
-void anchor_slot_encode(struct buffer *to, uint64_t sequence, struct bytes payload)
+void anchor_file_slot_encode(struct buffer *to, uint64_t sequence, struct bytes payload)
 {
 	uint8_t hash[crypto_hash_sha256_BYTES];
 	size_t start = to->size;
@@ -36,17 +36,17 @@ void anchor_slot_encode(struct buffer *to, uint64_t sequence, struct bytes paylo
 	buffer_append(to, bytes_make(hash, sizeof hash));
 }
 
-enum error anchor_slot_decode(struct bytes slot, uint64_t *sequence, struct bytes *payload)
+enum error anchor_file_slot_decode(struct bytes slot, uint64_t *sequence, struct bytes *payload)
 {
 	uint8_t hash[crypto_hash_sha256_BYTES];
 	size_t size;
 
-	if (slot.size < ANCHOR_SLOT_OVERHEAD || memcmp(slot.data, magic, sizeof magic) != 0)
+	if (slot.size < ANCHOR_FILE_SLOT_OVERHEAD || memcmp(slot.data, magic, sizeof magic) != 0)
 		return ERROR_MALFORMED;
 	if (load_u32(slot.data + MAGIC_SIZE) != VERSION)
 		return ERROR_BAD_VERSION;
 	size = load_u32(slot.data + MAGIC_SIZE + 4);
-	if (size > slot.size - ANCHOR_SLOT_OVERHEAD)
+	if (size > slot.size - ANCHOR_FILE_SLOT_OVERHEAD)
 		return ERROR_BAD_CHECKSUM;
 	crypto_hash_sha256(hash, slot.data, HEAD_SIZE + size);
 	if (memcmp(hash, slot.data + HEAD_SIZE + size, sizeof hash) != 0)
@@ -59,7 +59,7 @@ enum error anchor_slot_decode(struct bytes slot, uint64_t *sequence, struct byte
 /* Gives a new or short file its full size, in blocks that later writes only overwrite. */
 static enum error fill(int fd, const char *path)
 {
-	static const uint8_t zeros[ANCHOR_SLOT_SIZE];
+	static const uint8_t zeros[ANCHOR_FILE_SLOT_SIZE];
 	struct stat status;
 	enum error error = ERROR_OK;
 
@@ -67,9 +67,9 @@ static enum error fill(int fd, const char *path)
 		errno = EINVAL;
 		return ERROR_IO;
 	}
-	for (off_t at = status.st_size; at < 2 * ANCHOR_SLOT_SIZE && error == ERROR_OK;) {
-		off_t left = 2 * ANCHOR_SLOT_SIZE - at;
-		size_t size = left < ANCHOR_SLOT_SIZE ? (size_t)left : ANCHOR_SLOT_SIZE;
+	for (off_t at = status.st_size; at < 2 * ANCHOR_FILE_SLOT_SIZE && error == ERROR_OK;) {
+		off_t left = 2 * ANCHOR_FILE_SLOT_SIZE - at;
+		size_t size = left < ANCHOR_FILE_SLOT_SIZE ? (size_t)left : ANCHOR_FILE_SLOT_SIZE;
 
 		error = file_write_at(fd, bytes_make(zeros, size), at);
 		at += (off_t)size;
@@ -79,11 +79,11 @@ static enum error fill(int fd, const char *path)
 	return error == ERROR_OK ? file_sync_directory_of(path) : error;
 }
 
-enum error anchor_open(struct anchor *anchor, const char *path)
+enum error anchor_file_open(struct anchor_file *anchor, const char *path)
 {
 	enum error error;
 
-	*anchor = (struct anchor){ .fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600) };
+	*anchor = (struct anchor_file){ .fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600) };
 	if (anchor->fd < 0)
 		return ERROR_IO;
 	if (flock(anchor->fd, LOCK_EX | LOCK_NB) != 0)
@@ -91,11 +91,11 @@ enum error anchor_open(struct anchor *anchor, const char *path)
 	else
 		error = fill(anchor->fd, path);
 	if (error != ERROR_OK)
-		anchor_close(anchor);
+		anchor_file_close(anchor);
 	return error;
 }
 
-void anchor_close(struct anchor *anchor)
+void anchor_file_close(struct anchor_file *anchor)
 {
 	int saved = errno;
 
@@ -114,9 +114,9 @@ static bool all_zero(const uint8_t *data, size_t size)
 	return true;
 }
 
-enum error anchor_read(struct anchor *anchor, struct buffer *to)
+enum error anchor_file_read(struct anchor_file *anchor, struct buffer *to)
 {
-	uint8_t slot[ANCHOR_SLOT_SIZE];
+	uint8_t slot[ANCHOR_FILE_SLOT_SIZE];
 	enum error result = ERROR_NOT_FOUND;
 	size_t start = to->size;
 
@@ -124,11 +124,11 @@ enum error anchor_read(struct anchor *anchor, struct buffer *to)
 		struct bytes payload;
 		uint64_t sequence;
 		size_t got;
-		enum error error = file_read_at(anchor->fd, slot, sizeof slot, (off_t)i * ANCHOR_SLOT_SIZE, &got);
+		enum error error = file_read_at(anchor->fd, slot, sizeof slot, (off_t)i * ANCHOR_FILE_SLOT_SIZE, &got);
 
 		if (error != ERROR_OK)
 			return error;
-		error = anchor_slot_decode(bytes_make(slot, got), &sequence, &payload);
+		error = anchor_file_slot_decode(bytes_make(slot, got), &sequence, &payload);
 		if (error == ERROR_OK && sequence > anchor->sequence) {
 			anchor->sequence = sequence;
 			anchor->slot = i;
@@ -142,17 +142,17 @@ enum error anchor_read(struct anchor *anchor, struct buffer *to)
 	return result;
 }
 
-enum error anchor_write(struct anchor *anchor, struct bytes payload)
+enum error anchor_file_write(struct anchor_file *anchor, struct bytes payload)
 {
-	uint8_t memory[ANCHOR_SLOT_SIZE];
+	uint8_t memory[ANCHOR_FILE_SLOT_SIZE];
 	struct buffer slot = buffer_make(memory, sizeof memory);
 	unsigned next = anchor->sequence == 0 ? 0 : 1 - anchor->slot;
 	enum error error;
 
-	if (payload.size > ANCHOR_PAYLOAD_SIZE_MAX)
+	if (payload.size > ANCHOR_FILE_PAYLOAD_SIZE_MAX)
 		return ERROR_TOO_LARGE;
-	anchor_slot_encode(&slot, anchor->sequence + 1, payload);
-	error = file_write_at(anchor->fd, buffer_bytes(&slot), (off_t)next * ANCHOR_SLOT_SIZE);
+	anchor_file_slot_encode(&slot, anchor->sequence + 1, payload);
+	error = file_write_at(anchor->fd, buffer_bytes(&slot), (off_t)next * ANCHOR_FILE_SLOT_SIZE);
 	if (error != ERROR_OK)
 		return error;
 	if (fdatasync(anchor->fd) != 0)
