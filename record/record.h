@@ -8,11 +8,13 @@
  *     while (record_needs(record) == ERROR_NEEDS_ROWS)   load what record_rows(record) wants (base/rows.h), from the store
  *     record_step(record, ...)                           gives the actions of this event; the shell keeps a copy of them
  *
- * A batch ends when record_room says that no further event fits, or when the shell likes; its last event is RECORD_COMMIT.
- * Then all that rows_next_write(record_rows(record)) names is written in one transaction and committed, the
- * anchor is synced if an action gave a new one, and only then are the other actions of the batch performed, in
- * order; then rows_reset(record_rows(record)). The store must not change in any other way. If the commit or a
- * sync fails the process ends: no action of that batch has been performed. After a start the first event is RECORD_START.
+ * A batch ends when record_room says that no further event fits, or when the shell likes, with RECORD_COMMIT; after it
+ * only RECORD_COURIER_ROOM may come, once, where the courier's stream has room: so receipts leave with the commit that
+ * made them, and not one commit later. Then all that rows_next_write(record_rows(record)) names is written in
+ * one transaction and committed, the anchor is synced if an action gave a new one, and only then are the other
+ * actions of the batch performed, in order; then rows_reset(record_rows(record)). The store must not change in any
+ * other way. If the commit or a sync fails the process ends: no action of that batch has been performed. After a
+ * start the first event is RECORD_START.
  *
  * record_needs runs the event's handler against the rows that are loaded; a row that is missing is named and
  * the handler is run again from the start once it is there, at most RECORD_ROUNDS_MAX times. What is dear
@@ -31,6 +33,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/link.h"
 #include "base/rows.h"
 
 #define RECORD_ROUNDS_MAX  64
@@ -45,7 +48,7 @@ enum record_event_kind {
 	RECORD_RECEIVED,  /* sealed bytes from the courier */
 	RECORD_PROGRESS,  /* the courier's hint on a copy */
 	RECORD_COURIER_ROOM,  /* the courier's stream has room: name the next copies to hand over, by
-				 precedence */
+				 precedence; after RECORD_COMMIT, so it makes nothing that a commit must finish */
 	RECORD_COURIER_LOST,  /* the stream broke: copies handed over but not reported queued wait again */
 	RECORD_COURIER_HEADS, /* highest heads under this post's own keys that the courier has seen */
 	RECORD_TICK,          /* time passes: resend, heads, prekeys, erasure */
@@ -68,6 +71,7 @@ struct record_event {
 		struct {
 			uint64_t client; /* the shell's number of the connection; comes back in the reply */
 			struct bytes frame; /* the CBOR array, without its size */
+			const struct record_shell *shell; /* for STATUS: what only the shell knows */
 		} request;
 		struct {
 			uint64_t delivery;   /* comes back in RECORD_ACTION_TAKEN */
@@ -82,13 +86,20 @@ struct record_event {
 			enum error reason;
 		} progress;
 		struct {
-			size_t bytes_max; /* sealed bytes that may be handed over now */
+			struct link_window window; /* SEND what it lets pass, by link_window_open */
+			size_t copies_max;         /* at most so many */
 		} room;
 		struct {
 			size_t count;
 			const struct record_head_seen *heads;
 		} heads;
 	} of;
+};
+
+struct record_shell {
+	bool courier_connected;
+	const struct link_routes *routes; /* as the courier last said; NULL: nothing yet */
+	uint64_t store_size;              /* bytes on disk */
 };
 
 struct record_head_seen {
