@@ -67,7 +67,7 @@ struct content {
 	uint64_t precedence; /* enum precedence */
 	uint64_t marks;      /* 0 */
 	size_t signers_count;
-	uint32_t signers[SIGNERS_MAX]; /* see content_decode */
+	uint64_t signers[SIGNERS_MAX]; /* see content_decode */
 	uint8_t registry[REGISTRY_SIZE];
 	uint8_t id[CONTENT_ID_SIZE];
 	union {
@@ -82,23 +82,26 @@ struct content {
 /*
  * Reads a whole payload of at most CONTENT_SIZE_MAX bytes. The signers are one or two officers (from 1,
  * ascending) for messages and acknowledgments; [0] or those for letters; none for verdicts and
- * incarnations. ERROR_REFUSED_KIND where the kind of content or letter is not known here: the fields up to
- * `id` are then filled in, so that the signature can still be verified. Other errors are matters of form
- * (ERROR_REFUSED_FORM in a verdict): those of base/cbor.h, and ERROR_MALFORMED.
+ * incarnations. ERROR_REFUSED_KIND where the kind of content or letter is not known here: all is then read
+ * but the body, or the letter's parameters, so that the signature can still be verified and a letter's
+ * place in its chain seen. Other errors are matters of form (ERROR_REFUSED_FORM to others): those of
+ * base/cbor.h, and ERROR_MALFORMED.
  */
 enum error content_decode(struct bytes payload, struct content *content);
 
 /*
- * Appends the payload. What breaks the form is our own mistake here: the buffer gets what content_decode
- * refuses.
+ * Appends the payload, of a known kind. Counts are asserted; for the rest, what content_decode or
+ * content_check refuses is not to be signed: check before.
  */
 void content_encode(const struct content *content, struct buffer *buffer);
 
 /*
- * Checks decoded content as its author and its receiver must. terms: those of the channel, NULL where there
- * is none (only letters may then pass). ERROR_REFUSED_TEXT: a text holds characters that may not be shown.
- * ERROR_REFUSED_LENGTH: longer than the terms allow at that precedence. ERROR_REFUSED_FORM and the errors
- * of letter_check.
+ * Checks decoded content as its author and its receiver must. terms: those of the channel (of an opening: its
+ * own); NULL where there is no channel, and then only letters of a card chain pass.
+ *     ERROR_REFUSED_KIND    a kind of content or letter that is not known here
+ *     ERROR_REFUSED_TEXT    a text holds characters that may not be shown
+ *     ERROR_REFUSED_LENGTH  a message's text is longer than the terms allow at that precedence
+ *     ERROR_REFUSED_FORM    a text is empty or not of its size; and the errors of letter_check
  */
 enum error content_check(const struct content *content, const struct terms *terms);
 

@@ -69,7 +69,7 @@ struct credence_letter {
 struct agrement_letter {
 	uint64_t party;                 /* roster index of the other party, whose officers are accepted */
 	size_t officers_count;          /* at least 1 */
-	uint32_t officers[OFFICERS_MAX]; /* ascending */
+	uint64_t officers[OFFICERS_MAX]; /* ascending */
 };
 
 struct letter {
@@ -96,23 +96,28 @@ struct letter {
 };
 
 /*
- * Reads a letter from within an item. Errors go to the reader: those of base/cbor.h, and ERROR_REFUSED_KIND
- * for a letter_kind that is not known here (nothing of what follows it has been read then). The form is
- * checked: counts, orders, ranges, what must be null; not the texts and keys, which letter_check does.
+ * Reads a letter from within an item; errors go to the reader. The form is checked: counts, orders, ranges,
+ * what must be null; not the texts and keys, which letter_check does. The parameters of a kind that is not
+ * known here may be any array; letter_kind_is_known tells.
  */
 void letter_read(struct cbor_reader *reader, struct letter *letter);
 
-/* Appends the letter. */
+bool letter_kind_is_known(uint64_t kind);
+
+/* Appends the letter, which is of a known kind. */
 void letter_write(const struct letter *letter, struct buffer *buffer);
 
 /*
- * Checks what a well-formed letter says: texts plain and of their size, keys valid points of full order, the
- * opening's terms. signer is the first number of the content's signers: 0 for the authority, who needs no
- * entitling letter. ERROR_REFUSED_TEXT, ERROR_BAD_KEY (a bad key is a matter of form: refuse as
- * ERROR_REFUSED_FORM), ERROR_REFUSED_TERMS, ERROR_REFUSED_AUTHORITY (entitled_by does not fit the signer),
- * ERROR_REFUSED_FORM for the rest.
+ * Checks what a well-formed letter says, as its author and its receiver must. `signer` is the first number
+ * of the content's signers (0: the authority); on_channel, whether it is signed for a channel.
+ *     ERROR_REFUSED_KIND       a letter_kind that is not known here
+ *     ERROR_REFUSED_FORM       a card letter on a channel or the reverse; a name, node or reason not of its size
+ *     ERROR_REFUSED_TEXT       a text holds characters that may not be shown
+ *     ERROR_REFUSED_AUTHORITY  entitled_by is there for the authority, or not there for another
+ *     ERROR_BAD_KEY            a key is not a valid point of full order: to others, ERROR_REFUSED_FORM
+ *     ERROR_REFUSED_TERMS      the opening's terms are not of the form or outside their bounds
  */
-enum error letter_check(const struct letter *letter, uint64_t signer);
+enum error letter_check(const struct letter *letter, uint64_t signer, bool on_channel);
 
 /* "FOUNDING", "POST", "OPENING", "CREDENCE", "AGRÉMENT"; "?" otherwise. Static. */
 const char *letter_kind_name(uint64_t kind);

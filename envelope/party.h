@@ -45,10 +45,11 @@ struct roster {
 void party_id_from_key(const uint8_t authority_key[PUBLIC_KEY_SIZE], uint8_t id[PARTY_ID_SIZE]);
 
 /*
- * The roster of these parties, given in any order. ERROR_OUT_OF_RANGE unless there are 2 to PARTIES_MAX;
- * ERROR_DUPLICATE if one is named twice. On error the roster is empty.
+ * Makes a roster of the ids that the caller has put into roster->ids in any order, roster->count of them.
+ * ERROR_OUT_OF_RANGE unless there are 2 to PARTIES_MAX; ERROR_DUPLICATE if one is there twice. On error the
+ * roster is empty.
  */
-enum error roster_make(const uint8_t (*ids)[PARTY_ID_SIZE], size_t count, struct roster *roster);
+enum error roster_sort(struct roster *roster);
 
 /* True, and the party's index in *index, if the roster names the party. */
 bool roster_find(const struct roster *roster, const uint8_t id[PARTY_ID_SIZE], size_t *index);

@@ -38,8 +38,8 @@ enum error signed_alone(const struct ed25519_pair *pair, const struct aad *aad, 
  * officer makes a signature with signed_signature (signer_count 2) and hands payload and signature to the
  * second, who does the same and calls this.
  */
-enum error signed_by_two(struct bytes payload, const uint8_t signatures[SIGNERS_MAX][ED25519_SIGNATURE_SIZE],
-			 struct buffer *out);
+enum error signed_by_two(struct bytes payload, const uint8_t first[ED25519_SIGNATURE_SIZE],
+			 const uint8_t second[ED25519_SIGNATURE_SIZE], struct buffer *out);
 
 /* ---- reading ---- */
 
@@ -57,12 +57,18 @@ struct signed_entry {
  */
 enum error entry_decode(struct bytes cose, struct signed_entry *entry);
 
+/* Public keys in the order of the content's signers. */
+struct signer_keys {
+	size_t count; /* 1 or 2 */
+	uint8_t keys[SIGNERS_MAX][ED25519_KEY_SIZE];
+};
+
 /*
- * Verifies every signature under this aad, keys in the order of the content's signers. ERROR_BAD_SIGNATURE,
- * ERROR_BAD_KEY (twice the same key), ERROR_TOO_LARGE (work).
+ * Verifies every signature under this aad. ERROR_BAD_SIGNATURE (also where there are fewer or more keys than
+ * signatures), ERROR_BAD_KEY (twice the same key), ERROR_TOO_LARGE (work).
  */
-enum error entry_verify(const struct signed_entry *entry, const struct aad *aad,
-			const uint8_t (*keys)[ED25519_KEY_SIZE], size_t keys_count, struct buffer *work);
+enum error entry_verify(const struct signed_entry *entry, const struct aad *aad, const struct signer_keys *keys,
+			struct buffer *work);
 
 /*
  * Reads a COSE_Sign1 (ERROR_MALFORMED if there are two signatures) and verifies its one signature under

@@ -55,8 +55,14 @@ struct wire {
 	struct bytes cose;       /* one whole item; signed.h reads it */
 };
 
-/* Appends the item and zero bytes up to its bucket (envelope/padding.h). At most WIRE_SIZE_MAX bytes. */
-void wire_encode(const struct wire *wire, struct buffer *buffer);
+/* The largest padded plaintext: the bucket of ENTRY_SIZE_MAX bytes. */
+#define WIRE_SIZE_MAX 77824
+
+/*
+ * Writes the item and zero bytes up to its bucket (envelope/padding.h) into an empty buffer; WIRE_SIZE_MAX
+ * bytes are enough for any entry and statement. ERROR_TOO_LARGE if the buffer is too small.
+ */
+enum error wire_encode(const struct wire *wire, struct buffer *buffer);
 
 /*
  * Reads a padded plaintext, whole. ERROR_MALFORMED if what follows the item is not zero bytes up to exactly
