@@ -81,7 +81,7 @@ struct eid eid_node(const struct eid *eid);
 /* False where one is null: it has no node. */
 bool eid_same_node(const struct eid *a, const struct eid *b);
 
-/* The endpoint of the same node with the service of this precedence (1 to 4), for one that is not null: assert. */
+/* The endpoint of the same node with this precedence (1 to 4); not for a null one: assert. */
 struct eid eid_with_precedence(const struct eid *eid, uint64_t precedence);
 
 /* 1 to 4, or 0 where the service says no precedence of ours. */
