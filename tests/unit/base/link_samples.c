@@ -1,4 +1,4 @@
-#include "test/unit/base/link_samples.h"
+#include "tests/unit/base/link_samples.h"
 
 #include <stdio.h>
 #include <stdlib.h>

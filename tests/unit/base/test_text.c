@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/text.h"
-#include "test/unit/hex.h"
+#include "tests/unit/hex.h"
 
 #define CHARACTER_MAX 0x10ffff
 

@@ -10,8 +10,8 @@
 #include "base/cbor.h"
 #include "base/frame.h"
 #include "base/link.h"
-#include "test/unit/base/link_samples.h"
-#include "test/unit/hex.h"
+#include "tests/unit/base/link_samples.h"
+#include "tests/unit/hex.h"
 
 static uint8_t memory[2 * LINK_FRAME_SIZE_MAX];
 static struct link_message decoded;

@@ -8,7 +8,7 @@
 
 #include "envelope/ed25519.h"
 #include "envelope/signed_note.h"
-#include "test/unit/hex.h"
+#include "tests/unit/hex.h"
 
 /* The published example of golang.org/x/mod/sumdb/note, with its private key. */
 #define EXAMPLE_TEXT                                                                                         \

@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "base/cbor.h"
-#include "test/unit/base/cbor_copy.h"
-#include "test/unit/hex.h"
+#include "tests/unit/base/cbor_copy.h"
+#include "tests/unit/hex.h"
 
 struct example {
 	const char *hex;

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "test/unit/carry/tcpcl_end.h"
-#include "test/unit/hex.h"
+#include "tests/unit/carry/tcpcl_end.h"
+#include "tests/unit/hex.h"
 
 #define MRUS "0000000000004000 0000000000020000"
 

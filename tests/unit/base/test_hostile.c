@@ -16,9 +16,9 @@
 #include "base/frame.h"
 #include "base/link.h"
 #include "base/text.h"
-#include "test/unit/base/cbor_copy.h"
-#include "test/unit/base/link_samples.h"
-#include "test/unit/hex.h"
+#include "tests/unit/base/cbor_copy.h"
+#include "tests/unit/base/link_samples.h"
+#include "tests/unit/hex.h"
 
 #define INPUT_SIZE_MAX 512
 #define CASES 300000

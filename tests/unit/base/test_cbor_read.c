@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/cbor.h"
-#include "test/unit/hex.h"
+#include "tests/unit/hex.h"
 
 static uint8_t memory[256];
 

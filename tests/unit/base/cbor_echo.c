@@ -1,5 +1,5 @@
 /*
- * For test/cbor_differential.py. Reads lines of hexadecimal and writes one line for each: "ok" and the item
+ * For tests/cbor_differential.py. Reads lines of hexadecimal and writes one line for each: "ok" and the item
  * decoded and encoded again, or the name of the error. With the argument "link" it reads nothing and writes
  * the samples of link messages, one frame's content on each line.
  */
@@ -8,9 +8,9 @@
 
 #include "base/cbor.h"
 #include "base/frame.h"
-#include "test/unit/base/cbor_copy.h"
-#include "test/unit/base/link_samples.h"
-#include "test/unit/hex.h"
+#include "tests/unit/base/cbor_copy.h"
+#include "tests/unit/base/link_samples.h"
+#include "tests/unit/hex.h"
 
 #define ITEM_SIZE_MAX 65536
 

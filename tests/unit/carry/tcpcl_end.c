@@ -1,4 +1,4 @@
-#include "test/unit/carry/tcpcl_end.h"
+#include "tests/unit/carry/tcpcl_end.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "test/unit/hex.h"
+#include "tests/unit/hex.h"
 
 __attribute__((format(printf, 2, 3))) static void note(struct end *end, const char *format, ...)
 {

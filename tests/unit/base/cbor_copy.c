@@ -1,4 +1,4 @@
-#include "test/unit/base/cbor_copy.h"
+#include "tests/unit/base/cbor_copy.h"
 
 /* Copies a string or simple value whole, or the head of a container; returns how many items are inside. */
 static size_t copy_one(struct cbor_reader *reader, struct buffer *to)

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "test/unit/carry/tcpcl_end.h"
+#include "tests/unit/carry/tcpcl_end.h"
 
 #define CONTACT "64746e21 04 00"
 #define MRUS "0000000000004000 0000000000020000"

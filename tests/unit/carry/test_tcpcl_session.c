@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "test/unit/carry/tcpcl_end.h"
+#include "tests/unit/carry/tcpcl_end.h"
 
 #define CONTACT "64746e21 04 00"
 #define CONTACT_TLS "64746e21 04 01"

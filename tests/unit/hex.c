@@ -1,4 +1,4 @@
-#include "test/unit/hex.h"
+#include "tests/unit/hex.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 """Compares our CBOR reader and writer with python3-cbor2, over random items; the same ones on every run.
 
-usage: cbor_differential.py ECHO    where ECHO is the program built from test/unit/base/cbor_echo.c
+usage: cbor_differential.py ECHO    where ECHO is the program built from tests/unit/base/cbor_echo.c
 
 - Whatever cbor2 writes within our profile is accepted and written again to the same bytes.
 - Items that hold one thing outside the profile are refused for that.
