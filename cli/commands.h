@@ -10,5 +10,10 @@ extern const struct command command_party_create;
 extern const struct command command_party_show;
 extern const struct command command_post_create;
 extern const struct command command_officer_create;
+extern const struct command command_card_show;
+extern const struct command command_card_export;
+extern const struct command command_card_accept;
+extern const struct command command_keying_make;
+extern const struct command command_keying_accept;
 
 #endif

@@ -5,11 +5,7 @@
 #include "cli/commands.h"
 
 static const struct command *const commands[] = {
-	&command_party_create,
-	&command_party_show,
-	&command_post_create,
-	&command_officer_create,
-	NULL,
+	&command_party_create, &command_party_show, &command_post_create, &command_officer_create, NULL,
 };
 
 int main(int argc, char **argv)

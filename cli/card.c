@@ -1,0 +1,290 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/files.h"
+#include "cli/output.h"
+#include "cli/qr.h"
+#include "cli/registry.h"
+#include "envelope/card.h"
+
+#define SEALED_CARD_SIZE_MAX (CARD_SIZE_MAX + 256)
+
+/* A card that has been read and verified. */
+struct open_card {
+	uint8_t *memory;
+	struct bytes bytes;
+	struct card card;
+	struct card_party party;
+};
+
+static bool open_card(const struct call *call, const char *path, struct open_card *open)
+{
+	if (!file_read(call, path, CARD_SIZE_MAX, &open->memory, &open->bytes))
+		return false;
+	struct content *content = malloc(sizeof *content);
+	enum error error = content != NULL ? card_decode(open->bytes, &open->card) : ERROR_NO_MEMORY;
+	if (error == ERROR_OK)
+		error = card_verify(&open->card, content, &open->party);
+	free(content);
+	if (error != ERROR_OK)
+		call_fail(call, "%s is not a valid card: %s", path, error_text(error));
+	return error == ERROR_OK;
+}
+
+/* The address of a slot's courier, or an empty view. */
+static struct bytes address_of(const struct card *card, uint64_t slot)
+{
+	for (size_t i = 0; i < card->addresses_count; i++)
+		if (card->addresses[i].slot == slot)
+			return card->addresses[i].address;
+	return bytes_make("", 0);
+}
+
+static json_t *post_json(const struct open_card *open, uint64_t slot)
+{
+	const struct post_letter *post = &open->party.posts[slot].letter;
+	return json_pack("{s:I, s:o, s:s, s:o, s:o, s:o}", "slot", (json_int_t)slot, "name",
+			 output_json_text(post->name), "kind", post_kind_name(post->kind), "node",
+			 output_json_text(post->node), "pin",
+			 output_json_hex(bytes_make(post->courier_pin, sizeof post->courier_pin)), "address",
+			 output_json_text(address_of(&open->card, slot)));
+}
+
+static int print_json(const struct call *call, const struct open_card *open)
+{
+	char words[FINGERPRINT_TEXT_SIZE];
+	output_fingerprint(open->party.id, words);
+	json_t *posts = json_array();
+	for (uint64_t slot = 0; slot < POST_SLOTS; slot++)
+		if (open->party.posts[slot].known)
+			json_array_append_new(posts, post_json(open, slot));
+	return output_json(call, json_pack("{s:o, s:o, s:s, s:o}", "name",
+					   output_json_text(open->party.founding.name), "party",
+					   output_json_hex(bytes_make(open->party.id, PARTY_ID_SIZE)),
+					   "fingerprint", words, "posts", posts));
+}
+
+/* A name as one word of a configuration file: what is no letter or digit of ASCII becomes a hyphen. */
+static void print_word(struct bytes name)
+{
+	for (size_t i = 0; i < name.size; i++) {
+		uint8_t byte = name.data[i];
+		bool fits = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+			    (byte >= 'A' && byte <= 'Z');
+		putchar(fits ? byte : '-');
+	}
+}
+
+/* The line for the courier's configuration: one that waits to be dialled where the card gives no address. */
+static void print_neighbour(const struct open_card *open, uint64_t slot)
+{
+	const struct post_letter *post = &open->party.posts[slot].letter;
+	struct bytes address = address_of(&open->card, slot);
+	char pin[2 * sizeof post->courier_pin + 1];
+	output_hex(bytes_make(post->courier_pin, sizeof post->courier_pin), pin);
+	printf("  for courier.conf: neighbour ");
+	print_word(post->name);
+	printf(" node %.*s pin %s", (int)post->node.size, (const char *)post->node.data, pin);
+	if (address.size > 0)
+		printf(" address %.*s dial", (int)address.size, (const char *)address.data);
+	printf("\n");
+}
+
+static void print_text(const struct open_card *open)
+{
+	char id[2 * PARTY_ID_SIZE + 1], words[FINGERPRINT_TEXT_SIZE];
+	output_hex(bytes_make(open->party.id, PARTY_ID_SIZE), id);
+	output_fingerprint(open->party.id, words);
+	printf("Card of ");
+	output_text(open->party.founding.name);
+	printf("\nparty %s\n\n%s\n\n", id, words);
+	qr_print(bytes_of_text(id), stdout);
+	for (uint64_t slot = 0; slot < POST_SLOTS; slot++) {
+		const struct card_post *post = &open->party.posts[slot];
+		if (!post->known)
+			continue;
+		printf("\npost %u: ", (unsigned)slot);
+		output_text(post->letter.name);
+		printf(", %s, node ", post_kind_name(post->letter.kind));
+		output_text(post->letter.node);
+		printf("%s\n", post->has_prekeys ? "" : " (no prekeys: it cannot be written to yet)");
+		print_neighbour(open, slot);
+	}
+}
+
+/* The own card as the post gives it; views into the client's buffer. */
+static bool ask_own_card(struct client *client, const struct call *call, struct bytes *card)
+{
+	struct cbor_reader reply;
+	size_t results;
+	client_begin(client, LOCAL_CARD_EXPORT, 0);
+	if (!client_ask(client, call, "asking the post for its card", &reply, &results))
+		return false;
+	*card = cbor_read_bytes(&reply, CARD_SIZE_MAX);
+	if (cbor_read_end(&reply) == ERROR_OK)
+		return true;
+	call_fail_error(call, "the post's card", reply.error);
+	return false;
+}
+
+static bool ask_sealed_card(struct client *client, const struct call *call, const char *receiver,
+			    struct bytes *card)
+{
+	struct open_card *open = calloc(1, sizeof *open);
+	struct cbor_reader reply;
+	size_t results;
+	bool done = open != NULL && open_card(call, receiver, open);
+	if (done) {
+		struct buffer *request = client_begin(client, LOCAL_CARD_SEAL, 1);
+		cbor_write_bytes(request, open->bytes);
+		done = client_ask(client, call, "sealing the card", &reply, &results);
+	}
+	if (open != NULL)
+		free(open->memory);
+	free(open);
+	if (!done)
+		return false;
+	*card = cbor_read_bytes(&reply, SEALED_CARD_SIZE_MAX);
+	if (cbor_read_end(&reply) == ERROR_OK)
+		return true;
+	call_fail_error(call, "the post's card", reply.error);
+	return false;
+}
+
+static int run_export(struct call *call)
+{
+	struct client client;
+	struct bytes card;
+	const char *receiver = call_value(call, "for", NULL);
+	if (!client_open(&client, call))
+		return 1;
+	bool done = receiver != NULL ? ask_sealed_card(&client, call, receiver, &card)
+				     : ask_own_card(&client, call, &card);
+	done = done && file_create(call, call->operand[0], card, 0644);
+	client_close(&client);
+	return done ? 0 : 1;
+}
+
+static int run_show(struct call *call)
+{
+	struct open_card *open = calloc(1, sizeof *open);
+	struct client client = {.fd = -1};
+	bool done = open != NULL;
+	if (done && call->operand_count > 0) {
+		done = open_card(call, call->operand[0], open);
+	} else if (done) {
+		struct content *content = malloc(sizeof *content);
+		done = content != NULL && client_open(&client, call) &&
+		       ask_own_card(&client, call, &open->bytes);
+		enum error error = done ? card_decode(open->bytes, &open->card) : ERROR_OK;
+		if (done && error == ERROR_OK)
+			error = card_verify(&open->card, content, &open->party);
+		if (error != ERROR_OK)
+			done = call_fail_error(call, "the post's card", error) == 0;
+		free(content);
+	}
+	int code = done ? 0 : 1;
+	if (done && call->json)
+		code = print_json(call, open);
+	else if (done)
+		print_text(open);
+	client_close(&client);
+	if (open != NULL)
+		free(open->memory);
+	free(open);
+	return code;
+}
+
+static bool send_card(const struct call *call, struct bytes card)
+{
+	struct client client;
+	struct cbor_reader reply;
+	size_t results;
+	if (!client_open(&client, call))
+		return false;
+	struct buffer *request = client_begin(&client, LOCAL_CARD_ACCEPT, 1);
+	cbor_write_bytes(request, card);
+	bool done = client_ask(&client, call, "accepting the card", &reply, &results);
+	client_close(&client);
+	return done;
+}
+
+static int run_accept(struct call *call)
+{
+	struct open_card *open = calloc(1, sizeof *open);
+	const char *path = call->operand[0];
+	bool done = open != NULL;
+	if (done && call_has(call, "sealed")) {
+		/* Only the post can open it: what it says is shown by `card show` of the party afterwards. */
+		done = file_read(call, path, SEALED_CARD_SIZE_MAX, &open->memory, &open->bytes);
+	} else if (done) {
+		done = open_card(call, path, open);
+		if (done && !call->json)
+			print_text(open);
+		done = done && call_confirm(call, "Has the other side read you these same words over a line "
+						  "where you know the voice?");
+	}
+	done = done && send_card(call, open->bytes);
+	if (open != NULL)
+		free(open->memory);
+	free(open);
+	if (done && call->json)
+		return output_json(call, json_pack("{s:b}", "accepted", 1));
+	return done ? 0 : 1;
+}
+
+static const struct option export_options[] = {
+	{"for", 0, "CARD", "seal it to the post whose card this is (for a route that others read)"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option accept_options[] = {
+	{"sealed", 0, NULL, "the card was made with card export --for this post's card"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option no_options[] = {{NULL, 0, NULL, NULL}};
+
+const struct command command_card_export = {
+	.name = "card export",
+	.operands = "FILE",
+	.summary = "write this post's card, for the other party to accept",
+	.help = "A card holds the party's letters, the keys with which this post can be written to, and "
+		"where its\n"
+		"courier is. It is not secret, but whoever could change it on the way could put themselves "
+		"in\n"
+		"between: the other side checks its fingerprint with you by voice.\n\n"
+		"Example: liaison card export alliance.card",
+	.options = export_options,
+	.operands_min = 1,
+	.operands_max = 1,
+	.run = run_export,
+};
+
+const struct command command_card_show = {
+	.name = "card show",
+	.operands = "[FILE]",
+	.summary = "show a card: fingerprint as words and as a QR code, posts, pins",
+	.help = "Shows the card in FILE, or this post's own. The words are the fingerprint to compare over "
+		"a\n"
+		"telephone; the QR code holds the whole party id. For each post it prints the line that "
+		"makes its\n"
+		"courier a neighbour in courier.conf.",
+	.options = no_options,
+	.operands_max = 1,
+	.run = run_show,
+};
+
+const struct command command_card_accept = {
+	.name = "card accept",
+	.operands = "FILE",
+	.summary = "accept another party's card, after comparing its fingerprint",
+	.help = "Shows the card's fingerprint in words, asks whether the other side has read the same words "
+		"to you, and\n"
+		"hands the card to the post. A longer card of the same party extends the one held.\n\n"
+		"Example: liaison card accept federation.card",
+	.options = accept_options,
+	.operands_min = 1,
+	.operands_max = 1,
+	.run = run_accept,
+};

@@ -1,0 +1,237 @@
+#include "envelope/keying.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "cli/commands.h"
+#include "cli/files.h"
+#include "cli/output.h"
+#include "cli/party_directory.h"
+#include "cli/registry.h"
+#include "cli/secret_file.h"
+
+#define RESERVE_PURPOSE  "reserved keying"
+#define RESERVE_SIZE_MAX (POST_SLOTS * (KEYING_PACKET_SIZE_MAX + 4) + 16)
+
+/* The slot of the post that answers at the socket. */
+static bool ask_own_slot(struct client *client, const struct call *call, uint64_t *slot)
+{
+	struct cbor_reader reply;
+	size_t results;
+	client_begin(client, LOCAL_HELLO, 0);
+	if (!client_ask(client, call, "asking the post who it is", &reply, &results))
+		return false;
+	cbor_read_uint(&reply);
+	cbor_read_bytes(&reply, PARTY_ID_SIZE);
+	*slot = cbor_read_uint_max(&reply, POST_SLOTS - 1);
+	if (reply.error != ERROR_OK)
+		call_fail_error(call, "the post's answer", reply.error);
+	return reply.error == ERROR_OK;
+}
+
+/* Hands one slot's packet to the post. */
+static bool give_packet(struct client *client, const struct call *call, const struct keying_packet *packet)
+{
+	struct cbor_reader reply;
+	size_t results;
+	uint8_t memory[KEYING_PACKET_SIZE_MAX];
+	struct buffer bytes = buffer_make(memory, sizeof memory);
+	bool done = keying_packet_encode(packet, &bytes) == ERROR_OK;
+	if (done) {
+		struct buffer *request = client_begin(client, LOCAL_KEYING_ACCEPT, 1);
+		cbor_write_bytes(request, buffer_bytes(&bytes));
+		done = client_ask(client, call, "accepting the keying", &reply, &results);
+		sodium_memzero(request->data, request->size);
+	}
+	sodium_memzero(memory, sizeof memory);
+	return done;
+}
+
+static bool reserve_path(const struct call *call, const struct party_directory *party, uint32_t number,
+			 const uint8_t other[PARTY_ID_SIZE], char path[PATH_MAX])
+{
+	char name[64], hex[2 * 8 + 1];
+	output_hex(bytes_make(other, 8), hex);
+	snprintf(name, sizeof name, "keying-%u-%s", (unsigned)number, hex);
+	return path_join(call, party->path, name, path, PATH_MAX);
+}
+
+/* Packets of all slots but `given` into a secret file of the authority: the root is not kept anywhere. */
+static bool write_reserve(const struct call *call, const struct party_directory *party,
+			  const struct keying *keying, const uint8_t other[PARTY_ID_SIZE], uint64_t given,
+			  const struct passphrase *passphrase)
+{
+	char path[PATH_MAX];
+	uint8_t packet_memory[KEYING_PACKET_SIZE_MAX];
+	struct keying_packet *packet = malloc(sizeof *packet);
+	uint8_t *memory = malloc(RESERVE_SIZE_MAX);
+	bool done =
+		packet != NULL && memory != NULL && reserve_path(call, party, keying->number, other, path);
+	struct buffer reserve = buffer_make(memory, memory != NULL ? RESERVE_SIZE_MAX : 0);
+	cbor_write_array(&reserve, POST_SLOTS - 1);
+	for (unsigned slot = 0; done && slot < POST_SLOTS; slot++) {
+		struct buffer bytes = buffer_make(packet_memory, sizeof packet_memory);
+		if (slot == given)
+			continue;
+		done = keying_packet_make(keying, party->id, slot, packet) == ERROR_OK &&
+		       keying_packet_encode(packet, &bytes) == ERROR_OK;
+		cbor_write_bytes(&reserve, buffer_bytes(&bytes));
+	}
+	done = done && buffer_error(&reserve) == ERROR_OK &&
+	       secret_file_write(call, path, RESERVE_PURPOSE, bytes_make(other, PARTY_ID_SIZE),
+				 buffer_bytes(&reserve), passphrase);
+	sodium_memzero(packet_memory, sizeof packet_memory);
+	if (packet != NULL)
+		sodium_memzero(packet, sizeof *packet);
+	if (memory != NULL)
+		sodium_memzero(memory, RESERVE_SIZE_MAX);
+	free(packet);
+	free(memory);
+	return done;
+}
+
+/* Gives the own post its packet and puts the others aside. */
+static bool distribute(const struct call *call, struct client *client, const struct party_directory *party,
+		       const struct keying *keying, const uint8_t other[PARTY_ID_SIZE])
+{
+	uint64_t slot = 0;
+	struct passphrase passphrase;
+	struct keying_packet *packet = malloc(sizeof *packet);
+	if (packet == NULL || !ask_own_slot(client, call, &slot) ||
+	    !passphrase_get(call, "the authority's reserved keyings", true, &passphrase)) {
+		free(packet);
+		return false;
+	}
+	bool done = write_reserve(call, party, keying, other, slot, &passphrase);
+	passphrase_wipe(&passphrase);
+	done = done && keying_packet_make(keying, party->id, (unsigned)slot, packet) == ERROR_OK &&
+	       give_packet(client, call, packet);
+	sodium_memzero(packet, sizeof *packet);
+	free(packet);
+	return done;
+}
+
+static bool make(struct call *call, struct client *client, const struct party_directory *party)
+{
+	uint8_t root[KEYING_KEY_SIZE], memory[KEYING_SIZE_MAX];
+	unsigned long long number = 1;
+	struct known_parties parties;
+	struct keying keying;
+	const char *with = call_value(call, "with", NULL);
+	if (with == NULL)
+		return call_usage(call, "say with whom: --with PARTY") == 0;
+	if (!call_number(call, "number", 1, UINT32_MAX, 1, &number) ||
+	    !known_parties_get(client, call, &parties))
+		return false;
+	const struct known_party *other = known_party_find(call, &parties, with);
+	bool done = other != NULL;
+	if (done) {
+		randombytes_buf(root, sizeof root);
+		keying_make((uint32_t)number, party->id, other->id, root, &keying);
+		sodium_memzero(root, sizeof root);
+		struct buffer file = buffer_make(memory, sizeof memory);
+		done = keying_encode(&keying, &file) == ERROR_OK &&
+		       file_create(call, call->operand[0], buffer_bytes(&file), 0600) &&
+		       distribute(call, client, party, &keying, other->id);
+		sodium_memzero(memory, sizeof memory);
+		keying_erase(&keying);
+	}
+	known_parties_free(&parties);
+	return done;
+}
+
+static int run_make(struct call *call)
+{
+	struct client client = {.fd = -1};
+	struct party_directory *party = party_directory_open(call);
+	bool done = party != NULL && client_open(&client, call) && make(call, &client, party);
+	client_close(&client);
+	party_directory_close(party);
+	if (done && !call->json)
+		fprintf(stderr,
+			"Carry %s to the other side by hand; whoever copies it on the way can read what is "
+			"sent under\n"
+			"it. It erases itself when it is accepted there.\n",
+			call->operand[0]);
+	return done ? 0 : 1;
+}
+
+static bool read_keying(const struct call *call, const struct party_directory *party, struct keying *keying,
+			const uint8_t **other)
+{
+	uint8_t *memory;
+	struct bytes bytes;
+	if (!file_read(call, call->operand[0], KEYING_SIZE_MAX, &memory, &bytes))
+		return false;
+	enum error error = keying_decode(bytes, keying);
+	sodium_memzero(memory, bytes.size);
+	free(memory);
+	if (error != ERROR_OK) {
+		call_fail(call, "%s is not a keying: %s", call->operand[0], error_text(error));
+		return false;
+	}
+	bool is_first = memcmp(keying->parties[0], party->id, PARTY_ID_SIZE) == 0;
+	*other = keying->parties[is_first ? 1 : 0];
+	if (is_first || memcmp(keying->parties[1], party->id, PARTY_ID_SIZE) == 0)
+		return true;
+	call_fail(call, "the keying in %s is between two other parties", call->operand[0]);
+	return false;
+}
+
+static int run_accept(struct call *call)
+{
+	struct client client = {.fd = -1};
+	struct keying keying = {0};
+	const uint8_t *other = NULL;
+	struct party_directory *party = party_directory_open(call);
+	bool done = party != NULL && read_keying(call, party, &keying, &other) &&
+		    client_open(&client, call) && distribute(call, &client, party, &keying, other);
+	keying_erase(&keying);
+	client_close(&client);
+	party_directory_close(party);
+	done = done && (call_has(call, "keep") || file_erase(call, call->operand[0]));
+	return done ? 0 : 1;
+}
+
+static const struct option make_options[] = {
+	{"with", 0, "PARTY", "the other party, by name or id"},
+	{"number", 0, "NUMBER", "the number of this keying between the two parties (1 if not given)"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option accept_options[] = {
+	{"keep", 0, NULL, "do not erase FILE afterwards (a rehearsal)"},
+	{NULL, 0, NULL, NULL},
+};
+
+const struct command command_keying_make = {
+	.name = "keying make",
+	.operands = "FILE",
+	.summary = "make the key that is carried to the other party by hand",
+	.help = "Makes a root of 32 random bytes in FILE, gives this post the keys of its slot, keeps those "
+		"of slots not\n"
+		"yet used in the party's directory under a passphrase, and keeps the root nowhere else. "
+		"Both\n"
+		"parties' cards must have been exchanged.\n\n"
+		"Example: liaison keying make /media/usb/keying --with Federation --party /safe/alliance",
+	.options = make_options,
+	.operands_min = 1,
+	.operands_max = 1,
+	.run = run_make,
+};
+
+const struct command command_keying_accept = {
+	.name = "keying accept",
+	.operands = "FILE",
+	.summary = "accept the key that was carried here by hand",
+	.help = "Gives this post the keys of its slot from the root in FILE, keeps those of slots not yet "
+		"used in the\n"
+		"party's directory under a passphrase, then overwrites and removes FILE.\n\n"
+		"Example: liaison keying accept /media/usb/keying --party /safe/federation",
+	.options = accept_options,
+	.operands_min = 1,
+	.operands_max = 1,
+	.run = run_accept,
+};
