@@ -17,7 +17,7 @@
 
 #include "envelope/checkpoint.h"
 #include "envelope/equivocation.h"
-#include "test/unit/hex.h"
+#include "tests/unit/hex.h"
 
 static uint64_t get_number(const char *argument)
 {

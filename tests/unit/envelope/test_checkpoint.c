@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "envelope/checkpoint.h"
-#include "test/unit/hex.h"
+#include "tests/unit/hex.h"
 
 /*
  * The worked example of doc/PROTOCOL.md; its values come from an independent implementation. The channel id is

@@ -52,7 +52,7 @@ static uint64_t get_number(const char *path, json_t *vector, const char *key)
 static size_t get_bytes(const char *path, const json_t *value, uint8_t *to, size_t size_max)
 {
 	const char *text = json_string_value(value);
-	size_t size;
+	size_t size = 0;
 
 	if (text == NULL || sodium_base642bin(to, size_max, text, strlen(text), NULL, &size, NULL,
 					      sodium_base64_VARIANT_ORIGINAL) != 0)
