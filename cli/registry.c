@@ -282,14 +282,18 @@ void known_channel_aad(const struct known_channel *channel, struct aad *aad)
 }
 
 /* The officers of one party, as names for rendering. */
-static struct render_name *officer_names(const struct known_channel *channel, size_t index, size_t *count)
+static struct render_officer *officer_names(const struct known_channel *channel, size_t index, size_t *count)
 {
-	struct render_name *names = calloc(channel->officers_count + 1, sizeof *names);
+	struct render_officer *names = calloc(channel->officers_count + 1, sizeof *names);
 	for (size_t i = 0; names != NULL && i < channel->officers_count; i++) {
 		const struct known_officer *officer = &channel->officers[i];
 		if (officer->party == index)
-			names[(*count)++] =
-				(struct render_name){officer->number, bytes_of_text(officer->name)};
+			names[(*count)++] = (struct render_officer){
+				.number = officer->number,
+				.name = bytes_of_text(officer->name),
+				.title = bytes_of_text(officer->title),
+				.key = officer->key,
+			};
 	}
 	return names;
 }
@@ -298,7 +302,7 @@ bool known_names_make(const struct call *call, const struct known_channel *chann
 		      struct render_names *names)
 {
 	struct bytes *parties = calloc(channel->roster.count, sizeof *parties);
-	struct render_name *posts = calloc(channel->logs_count + 1, sizeof *posts);
+	struct render_post *posts = calloc(channel->logs_count + 1, sizeof *posts);
 	size_t other = channel->roster.count == 2 ? 1 - index : channel->own_index;
 	*names = (struct render_names){
 		.channel_title = channel->terms.title,
@@ -320,7 +324,7 @@ bool known_names_make(const struct call *call, const struct known_channel *chann
 		parties[i] = bytes_of_text(channel->members[i].name);
 	for (size_t i = 0; i < channel->logs_count; i++)
 		posts[i] =
-			(struct render_name){channel->logs[i].log, bytes_of_text(channel->logs[i].post_name)};
+			(struct render_post){channel->logs[i].log, bytes_of_text(channel->logs[i].post_name)};
 	return true;
 }
 
