@@ -15,5 +15,12 @@ extern const struct command command_card_export;
 extern const struct command command_card_accept;
 extern const struct command command_keying_make;
 extern const struct command command_keying_accept;
+extern const struct command command_channel_open;
+extern const struct command command_channel_show;
+extern const struct command command_send;
+extern const struct command command_reply;
+extern const struct command command_ack;
+extern const struct command command_inbox;
+extern const struct command command_show;
 
 #endif

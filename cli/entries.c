@@ -1,0 +1,200 @@
+#include "cli/entries.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/output.h"
+#include "envelope/content.h"
+
+#define PAGE_SIZE 64 /* rows of one reply */
+
+static void read_text(struct cbor_reader *reader, char *to, size_t size_max)
+{
+	struct bytes text = cbor_read_text(reader, size_max);
+	if (text.size > 0)
+		memcpy(to, text.data, text.size);
+	to[text.size] = '\0';
+}
+
+void entry_row_read(struct cbor_reader *reader, struct entry_row *row)
+{
+	*row = (struct entry_row){0};
+	cbor_read_array_exact(reader, 16);
+	cbor_read_bytes_exact(reader, row->channel, sizeof row->channel);
+	row->log = cbor_read_uint_max(reader, LOG_MAX);
+	row->incarnation = cbor_read_uint(reader);
+	row->position = cbor_read_uint_max(reader, POSITION_MAX);
+	read_text(reader, row->reference, REFERENCE_SIZE_MAX);
+	cbor_read_bytes_exact(reader, row->identity, sizeof row->identity);
+	row->kind = cbor_read_uint(reader);
+	row->precedence = cbor_read_uint(reader);
+	row->time = cbor_read_uint(reader);
+	read_text(reader, row->subject, SUBJECT_SIZE_MAX);
+	row->has_officer = !cbor_read_null(reader);
+	if (row->has_officer)
+		row->officer = cbor_read_uint(reader);
+	read_text(reader, row->officer_name, NAME_SIZE_MAX);
+	row->own = cbor_read_bool(reader);
+	row->state = cbor_read_uint(reader);
+	row->held_at_ms = cbor_read_uint(reader);
+	row->times_count = cbor_read_array(reader, STATE_TIMES_MAX);
+	for (size_t i = 0; i < row->times_count; i++) {
+		cbor_read_array_exact(reader, 3);
+		row->times[i].state = cbor_read_uint(reader);
+		row->times[i].at_ms = cbor_read_uint(reader);
+		read_text(reader, row->times[i].detail, EID_SIZE_MAX);
+	}
+}
+
+const char *state_name(uint64_t state)
+{
+	static const char *const names[] = {"?",        "released", "queued",   "carried",
+					    "received", "read",     "answered", "refused"};
+	return state < sizeof names / sizeof names[0] ? names[state] : "?";
+}
+
+/* One page: *cursor is where to go on, empty after the last. */
+static bool ask_page(struct client *client, const struct call *call, const uint8_t *channel,
+		     enum entry_selection selection, struct buffer *cursor, struct entry_row *rows,
+		     size_t *count)
+{
+	struct cbor_reader reply;
+	size_t results;
+	struct buffer *request = client_begin(client, LOCAL_ENTRIES, 4);
+	if (channel != NULL)
+		cbor_write_bytes(request, bytes_make(channel, CHANNEL_ID_SIZE));
+	else
+		cbor_write_null(request);
+	cbor_write_uint(request, selection);
+	cbor_write_bytes(request, buffer_bytes(cursor));
+	cbor_write_uint(request, PAGE_SIZE);
+	if (!client_ask(client, call, "asking the post for entries", &reply, &results))
+		return false;
+	*count = cbor_read_array(&reply, PAGE_SIZE);
+	for (size_t i = 0; i < *count; i++)
+		entry_row_read(&reply, &rows[i]);
+	struct bytes next = cbor_read_bytes(&reply, cursor->size_max);
+	enum error error = cbor_read_end(&reply);
+	if (error != ERROR_OK) {
+		call_fail_error(call, "the post's answer", error);
+		return false;
+	}
+	cursor->size = 0;
+	buffer_append(cursor, next);
+	return true;
+}
+
+bool entries_each(struct client *client, const struct call *call, const uint8_t *channel,
+		  enum entry_selection selection, bool (*each)(const struct entry_row *row, void *context),
+		  void *context)
+{
+	uint8_t memory[64];
+	struct buffer cursor = buffer_make(memory, sizeof memory);
+	struct entry_row *rows = calloc(PAGE_SIZE, sizeof *rows);
+	bool done = rows != NULL, wanted = true;
+	do {
+		size_t count = 0;
+		done = done && ask_page(client, call, channel, selection, &cursor, rows, &count);
+		for (size_t i = 0; done && wanted && i < count; i++)
+			wanted = each(&rows[i], context);
+	} while (done && wanted && cursor.size > 0);
+	free(rows);
+	return done;
+}
+
+bool entry_get(struct client *client, const struct call *call, const struct entry_row *key,
+	       struct whole_entry *entry)
+{
+	struct cbor_reader reply;
+	size_t results;
+	struct buffer *request = client_begin(client, LOCAL_ENTRY, 4);
+	cbor_write_bytes(request, bytes_make(key->channel, CHANNEL_ID_SIZE));
+	cbor_write_uint(request, key->log);
+	cbor_write_uint(request, key->incarnation);
+	cbor_write_uint(request, key->position);
+	if (!client_ask(client, call, "asking the post for the entry", &reply, &results))
+		return false;
+	entry_row_read(&reply, &entry->row);
+	entry->cose = cbor_read_bytes(&reply, ENTRY_SIZE_MAX);
+	entry->leaf = cbor_read_bytes(&reply, ENTRY_SIZE_MAX);
+	entry->receipt = cbor_read_null(&reply) ? bytes_make("", 0) : cbor_read_bytes(&reply, ENTRY_SIZE_MAX);
+	enum error error = cbor_read_end(&reply);
+	if (error != ERROR_OK)
+		call_fail_error(call, "the post's answer", error);
+	return error == ERROR_OK;
+}
+
+bool entry_find(struct client *client, const struct call *call, const struct known_channel *channel,
+		const char *text, struct entry_row *row)
+{
+	struct reference reference;
+	const struct known_log *found = NULL;
+	size_t matches = 0;
+	if (reference_parse(bytes_of_text(text), &reference) != ERROR_OK) {
+		call_usage(call, "'%s' is no reference: write it as EMBASSY 0042/26 or 'embassy 42'", text);
+		return false;
+	}
+	for (size_t i = 0; i < channel->logs_count; i++) {
+		if (reference_name_matches(reference.post_name, bytes_of_text(channel->logs[i].post_name))) {
+			found = &channel->logs[i];
+			matches++;
+		}
+	}
+	if (matches != 1) {
+		call_fail(call, "%s post on this channel is called '%.*s'",
+			  matches == 0 ? "no" : "more than one", (int)reference.post_name.size,
+			  (const char *)reference.post_name.data);
+		return false;
+	}
+	*row = (struct entry_row){
+		.log = found->log, .incarnation = reference.incarnation, .position = reference.position};
+	memcpy(row->channel, channel->id, CHANNEL_ID_SIZE);
+	struct whole_entry *entry = calloc(1, sizeof *entry);
+	bool done = entry != NULL && entry_get(client, call, row, entry);
+	if (done)
+		*row = entry->row;
+	free(entry);
+	return done;
+}
+
+static json_t *times_json(const struct entry_row *row)
+{
+	json_t *times = json_array();
+	for (size_t i = 0; i < row->times_count; i++)
+		json_array_append_new(times,
+				      json_pack("{s:s, s:I, s:o}", "state", state_name(row->times[i].state),
+						"at_ms", (json_int_t)row->times[i].at_ms, "detail",
+						output_json_text(bytes_of_text(row->times[i].detail))));
+	return times;
+}
+
+json_t *entry_row_json(const struct entry_row *row)
+{
+	json_t *object = json_pack(
+		"{s:s, s:o, s:I, s:I, s:I, s:o, s:s, s:s, s:I, s:o, s:o, s:b, s:s, s:I, s:o}", "reference",
+		row->reference, "channel", output_json_hex(bytes_make(row->channel, CHANNEL_ID_SIZE)), "log",
+		(json_int_t)row->log, "incarnation", (json_int_t)row->incarnation, "position",
+		(json_int_t)row->position, "identity",
+		output_json_hex(bytes_make(row->identity, IDENTITY_SIZE)), "kind",
+		content_kind_name(row->kind), "precedence", precedence_name(row->precedence), "time",
+		(json_int_t)row->time, "subject", output_json_text(bytes_of_text(row->subject)), "officer",
+		output_json_text(bytes_of_text(row->officer_name)), "own", row->own, "state",
+		state_name(row->state), "held_at_ms", (json_int_t)row->held_at_ms, "times", times_json(row));
+	return object;
+}
+
+void entry_row_print(const struct entry_row *row)
+{
+	char time[DATE_TIME_GROUP_SIZE + 1];
+	output_time(row->time, time);
+	printf("%-22s %s  %-9s  %-8s  ", row->reference, time, precedence_name(row->precedence),
+	       state_name(row->state));
+	output_text(bytes_of_text(row->kind == CONTENT_MESSAGE ? row->officer_name
+							       : content_kind_name(row->kind)));
+	if (row->subject[0] != '\0') {
+		printf(": ");
+		output_text(bytes_of_text(row->subject));
+	}
+	printf("\n");
+}

@@ -1,0 +1,293 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/entries.h"
+#include "cli/files.h"
+#include "cli/officer_key.h"
+#include "cli/output.h"
+#include "cli/registry.h"
+#include "cli/signing.h"
+#include "cli/submit.h"
+
+/* What the commands of an officer go over: who signs, on which channel. */
+struct speaking {
+	const struct call *call;
+	struct client client;
+	struct known_channel *channel;
+	struct officer_key key;
+	struct render_names names;
+	struct content *content;
+	struct entry_row about; /* the entry that is answered or acknowledged */
+	struct render_identity identity;
+};
+
+/* Checks what would be refused anyway before a passphrase is asked for. */
+static bool may_speak(const struct speaking *speaking)
+{
+	const struct known_channel *channel = speaking->channel;
+	const struct officer_key *key = &speaking->key;
+	if (memcmp(key->party_id, channel->members[channel->own_index].id, PARTY_ID_SIZE) != 0)
+		return call_fail(speaking->call, "this key file belongs to an officer of another party") == 0;
+	for (size_t i = 0; i < channel->officers_count; i++) {
+		const struct known_officer *officer = &channel->officers[i];
+		if (officer->party == channel->own_index && officer->number == key->officer.number &&
+		    memcmp(officer->key, key->officer.key, PUBLIC_KEY_SIZE) == 0)
+			return true;
+	}
+	call_fail(speaking->call,
+		  "officer %llu has no credence on this channel: liaison channel open gives it",
+		  (unsigned long long)key->officer.number);
+	return false;
+}
+
+static bool speaking_open(struct speaking *speaking, const struct call *call)
+{
+	*speaking = (struct speaking){.call = call, .client = {.fd = -1}};
+	speaking->content = calloc(1, sizeof *speaking->content);
+	if (speaking->content == NULL || !officer_key_read(call, &speaking->key) ||
+	    !client_open(&speaking->client, call))
+		return false;
+	speaking->channel = known_channel_find(&speaking->client, call);
+	return speaking->channel != NULL && may_speak(speaking) &&
+	       known_names_make(call, speaking->channel, speaking->channel->own_index, &speaking->names);
+}
+
+static void speaking_close(struct speaking *speaking)
+{
+	known_names_free(&speaking->names);
+	known_channel_free(speaking->channel);
+	client_close(&speaking->client);
+	free(speaking->content);
+}
+
+/* The entry named on the command line, for an answer or an acknowledgment. */
+static bool find_about(struct speaking *speaking, const char *reference)
+{
+	if (!entry_find(&speaking->client, speaking->call, speaking->channel, reference, &speaking->about))
+		return false;
+	memcpy(speaking->identity.identity, speaking->about.identity, IDENTITY_SIZE);
+	speaking->identity.reference = bytes_of_text(speaking->about.reference);
+	speaking->names.identities = &speaking->identity;
+	speaking->names.identities_count = 1;
+	return true;
+}
+
+/* Shows, asks, signs, submits, and prints the reference. Returns the exit code. */
+static int speak(struct speaking *speaking)
+{
+	const struct call *call = speaking->call;
+	uint8_t *memory = malloc(ENTRY_SIZE_MAX);
+	struct buffer out = buffer_make(memory, memory != NULL ? ENTRY_SIZE_MAX : 0);
+	struct ed25519_pair pair;
+	struct submitted submitted;
+	struct aad aad;
+	known_channel_aad(speaking->channel, &aad);
+	speaking->content->signers_count = 1;
+	speaking->content->signers[0] = (uint32_t)speaking->key.officer.number;
+	bool done = officer_key_unlock(call, &speaking->key, &pair);
+	if (done) {
+		done = sign_shown(call, speaking->content, &speaking->channel->terms, &aad, &speaking->names,
+				  &pair, &out);
+		ed25519_pair_erase(&pair);
+	}
+	done = done && submit(&speaking->client, call, "sending", speaking->channel->id, buffer_bytes(&out),
+			      &submitted);
+	free(memory);
+	if (!done)
+		return 1;
+	if (call->json)
+		return output_json(call, json_pack("{s:s, s:I, s:I, s:I}", "reference", submitted.reference,
+						   "log", (json_int_t)submitted.log, "incarnation",
+						   (json_int_t)submitted.incarnation, "position",
+						   (json_int_t)submitted.position));
+	printf("%s released\n", submitted.reference);
+	return 0;
+}
+
+/* --ack-by: a date-time group, or +MINUTES from now. */
+static bool set_ack_by(const struct call *call, struct message *message)
+{
+	const char *text = call_value(call, "ack-by", NULL);
+	if (text == NULL)
+		return true;
+	message->has_ack_by = true;
+	if (text[0] == '+') {
+		char *end = NULL;
+		unsigned long minutes = text[1] >= '0' && text[1] <= '9' ? strtoul(text + 1, &end, 10) : 0;
+		message->ack_by = message->time + 60 * (uint64_t)minutes;
+		if (end != NULL && *end == '\0' && minutes >= 1 && minutes <= 525600)
+			return true;
+	} else if (date_time_group_parse(bytes_of_text(text), &message->ack_by) == ERROR_OK) {
+		if (message->ack_by > message->time)
+			return true;
+		call_usage(call, "--ack-by lies in the past");
+		return false;
+	}
+	call_usage(call, "--ack-by takes a date-time group such as '221830Z NOV 26', or +MINUTES");
+	return false;
+}
+
+/* The text from -m, a file, or standard input; without one final line feed. */
+static bool read_text(const struct call *call, const char *path, uint8_t **memory, struct bytes *text)
+{
+	const char *given = call_value(call, "message", NULL);
+	*memory = NULL;
+	if (given != NULL && path != NULL) {
+		call_usage(call, "give the text with -m or as a file, not both");
+		return false;
+	}
+	if (given != NULL)
+		*text = bytes_of_text(given);
+	else if (!file_read(call, path != NULL ? path : "-", TEXT_SIZE_MAX, memory, text))
+		return false;
+	if (text->size > 0 && text->data[text->size - 1] == '\n')
+		text->size--;
+	if (text->size > 0 && text_is_plain(*text))
+		return true;
+	call_fail(
+		call,
+		text->size == 0
+			? "there is no text to send"
+			: "the text holds invalid, control or direction-changing characters: take them out");
+	return false;
+}
+
+/* The precedence asked for; a text too long for it is refused with the way out. */
+static bool set_precedence(const struct call *call, const struct terms *terms, struct content *content)
+{
+	if (!output_precedence_parse(call, call_value(call, "precedence", "routine"), &content->precedence))
+		return false;
+	struct bytes text = content->of.message.text;
+	enum error error = message_text_check(text, content->precedence, terms);
+	if (error == ERROR_OK)
+		return true;
+	if (content->precedence >= PRECEDENCE_IMMEDIATE)
+		call_fail(
+			call,
+			"%zu words are too long for %s (%llu words at most): shorten it, or send it PRIORITY",
+			text_count_words(text), precedence_name(content->precedence),
+			(unsigned long long)terms->urgent_words_max);
+	else
+		call_fail_error(call, "this text cannot be sent", error);
+	return false;
+}
+
+static int send_message(struct call *call, const char *path, const char *answers)
+{
+	struct speaking speaking;
+	uint8_t *memory = NULL;
+	int code = 1;
+	if (speaking_open(&speaking, call) && (answers == NULL || find_about(&speaking, answers))) {
+		struct message *message = &speaking.content->of.message;
+		content_begin(speaking.content, CONTENT_MESSAGE, PRECEDENCE_ROUTINE,
+			      speaking.channel->registry);
+		message->time = (uint64_t)time(NULL);
+		message->subject = bytes_of_text(call_value(call, "subject", ""));
+		message->has_answers = answers != NULL;
+		memcpy(message->answers, speaking.about.identity, IDENTITY_SIZE);
+		if (set_ack_by(call, message) && read_text(call, path, &memory, &message->text) &&
+		    set_precedence(call, &speaking.channel->terms, speaking.content))
+			code = speak(&speaking);
+	}
+	free(memory);
+	speaking_close(&speaking);
+	return code;
+}
+
+static int run_send(struct call *call)
+{
+	return send_message(call, call->operand_count > 0 ? call->operand[0] : NULL, NULL);
+}
+
+static int run_reply(struct call *call)
+{
+	return send_message(call, call->operand_count > 1 ? call->operand[1] : NULL, call->operand[0]);
+}
+
+static int run_ack(struct call *call)
+{
+	struct speaking speaking;
+	int code = 1;
+	if (speaking_open(&speaking, call) && find_about(&speaking, call->operand[0])) {
+		content_begin(speaking.content, CONTENT_ACKNOWLEDGMENT, speaking.about.precedence,
+			      speaking.channel->registry);
+		struct acknowledgment *acknowledgment = &speaking.content->of.acknowledgment;
+		acknowledgment->time = (uint64_t)time(NULL);
+		acknowledgment->note = bytes_of_text(call_value(call, "note", ""));
+		memcpy(acknowledgment->acknowledged, speaking.about.identity, IDENTITY_SIZE);
+		if (speaking.about.own)
+			code = call_fail(call, "%s is our own: the other side acknowledges it",
+					 speaking.about.reference);
+		else
+			code = speak(&speaking);
+	}
+	speaking_close(&speaking);
+	return code;
+}
+
+#define CHANNEL_OPTION                                                                                       \
+	{                                                                                                    \
+		"channel", 'c', "CHANNEL",                                                                   \
+			"the channel, by title, other party or id, where there are several"                  \
+	}
+#define MESSAGE_OPTIONS                                                                                      \
+	{"message", 'm', "TEXT", "the text itself"},                                                         \
+		{"subject", 's', "LINE", "one line that says what it is about"},                             \
+		{"precedence", 'p', "PRECEDENCE", "routine (if not given), priority, immediate or flash"},   \
+		{"ack-by", 0, "TIME", "ask for an acknowledgment by '221830Z NOV 26' or +MINUTES"},          \
+		CHANNEL_OPTION
+
+static const struct option message_options[] = {MESSAGE_OPTIONS, {NULL, 0, NULL, NULL}};
+static const struct option ack_options[] = {
+	{"note", 0, "LINE", "one line to go with the acknowledgment"},
+	CHANNEL_OPTION,
+	{NULL, 0, NULL, NULL},
+};
+
+const struct command command_send = {
+	.name = "send",
+	.operands = "[FILE]",
+	.summary = "sign a message and hand it to the post",
+	.help = "Takes the text from -m, FILE or standard input, shows exactly what will be signed, asks, "
+		"signs it with\n"
+		"the officer's key and hands it to the post. It returns 0 only when the message is on the "
+		"post's\n"
+		"disk: from then on the post and its courier see to it until the receipt is there. IMMEDIATE "
+		"and\n"
+		"FLASH are for at most 200 words, unless the terms say otherwise.\n\n"
+		"Example: liaison send -p flash -s 'Drone over the strait' -m 'Ours, off course. Do not "
+		"engage.'",
+	.options = message_options,
+	.operands_max = 1,
+	.run = run_send,
+};
+
+const struct command command_reply = {
+	.name = "reply",
+	.operands = "REFERENCE [FILE]",
+	.summary = "answer a message",
+	.help = "As send, for an answer to the message named: its author sees it as answered.\n\n"
+		"Example: liaison reply 'EMBASSY 0042/26' -p immediate -m 'Understood.'",
+	.options = message_options,
+	.operands_min = 1,
+	.operands_max = 2,
+	.run = run_reply,
+};
+
+const struct command command_ack = {
+	.name = "ack",
+	.operands = "REFERENCE",
+	.summary = "acknowledge a message: an officer has read it",
+	.help = "Signs an acknowledgment of the message named, at the message's own precedence: its author "
+		"then sees it\n"
+		"as read. (That it was received is said by the post itself, at once.)\n\n"
+		"Example: liaison ack 'EMBASSY 0042/26'",
+	.options = ack_options,
+	.operands_min = 1,
+	.operands_max = 1,
+	.run = run_ack,
+};

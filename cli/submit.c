@@ -1,0 +1,27 @@
+#include "cli/submit.h"
+
+#include <string.h>
+
+bool submit(struct client *client, const struct call *call, const char *what, const uint8_t channel[32],
+	    struct bytes cose, struct submitted *submitted)
+{
+	struct cbor_reader reply;
+	size_t results;
+	struct buffer *request = client_begin(client, LOCAL_SUBMIT, 2);
+	cbor_write_bytes(request, bytes_make(channel, 32));
+	cbor_write_bytes(request, cose);
+	if (!client_ask(client, call, what, &reply, &results))
+		return false;
+	submitted->log = cbor_read_uint(&reply);
+	submitted->incarnation = cbor_read_uint(&reply);
+	submitted->position = cbor_read_uint(&reply);
+	struct bytes reference = cbor_read_text(&reply, REFERENCE_SIZE_MAX);
+	enum error error = cbor_read_end(&reply);
+	if (error != ERROR_OK) {
+		call_fail_error(call, "the post's answer", error);
+		return false;
+	}
+	memcpy(submitted->reference, reference.data, reference.size);
+	submitted->reference[reference.size] = '\0';
+	return true;
+}
