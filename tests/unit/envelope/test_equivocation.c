@@ -8,8 +8,21 @@
 
 #include "envelope/checkpoint.h"
 #include "envelope/equivocation.h"
+#include "tests/unit/hex.h"
 
 #define ORIGIN "liaison/8c10366cdcc9cf548e3a686e8d5c3202"
+
+/*
+ * The worked example of doc/PROTOCOL.md, from an independent implementation. At size 2 the log of seed 01 shows
+ * the leaves h'00' and h'', at size 3 h'', h'00' and h'10'.
+ */
+#define WORKED_EVIDENCE                                                                                      \
+	"8383025820e55b0804febdeee44ad3c48fb68c98fffdf93dca4866faefb5245e669ed161135840050318fe9974ffd47f"   \
+	"ba277d5a2e004fb900bc0b79eb5c817c8b29051246998b035dcbbd49d7450e72a70fa3ff8fa882517b31b874c5e7617d"   \
+	"b32f6da7f5830583035820aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e775840afc5c6"   \
+	"778e654590a1e333fe681293a777819128ffe96f6940ec47bddf83e6f920df270775d8c955a156910cf599d0c8f88fc8"   \
+	"ea6f6188a40b72b26909e4fd05825820fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"   \
+	"8158200298d122906dcfc10892cb53a73992fc5b9f493ea4c9badb27b791b4127a7fe7"
 
 /*
  * Two histories of one log. They share the first `SHARED` leaves and part after them; each is kept as all its
@@ -304,6 +317,19 @@ static void cut_and_lengthened_evidence_is_refused(void **state)
 	}
 }
 
+static void the_worked_example_is_proof(void **state)
+{
+	uint8_t memory[EQUIVOCATION_SIZE_MAX], written[EQUIVOCATION_SIZE_MAX];
+	const struct bytes bytes = hex_decode(WORKED_EVIDENCE, memory, sizeof memory);
+	struct buffer buffer = buffer_make(written, sizeof written);
+	struct equivocation read;
+
+	assert_int_equal(read_evidence(bytes, &read), ERROR_OK);
+	assert_int_equal(check(&read), ERROR_OK);
+	equivocation_write(&read, &buffer);
+	assert_true(bytes_equal(buffer_bytes(&buffer), bytes));
+}
+
 /* A proof where sizes are equal, and none where they differ. */
 static void evidence_with_the_wrong_parts_is_refused(void **state)
 {
@@ -336,6 +362,7 @@ int main(void)
 		cmocka_unit_test(one_fork_has_one_form),
 		cmocka_unit_test(sizes_that_prove_nothing_are_refused),
 		cmocka_unit_test(evidence_survives_writing_and_reading),
+		cmocka_unit_test(the_worked_example_is_proof),
 		cmocka_unit_test(the_longest_evidence_fits),
 		cmocka_unit_test(cut_and_lengthened_evidence_is_refused),
 		cmocka_unit_test(evidence_with_the_wrong_parts_is_refused),

@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "envelope/merkle.h"
+#include "tests/unit/hex.h"
 
 /* ---- the reference tree of the RFC 6962 implementations: eight leaves and the roots of its prefixes ---- */
 
@@ -188,6 +189,33 @@ static void the_reference_tree_has_its_known_roots(void **state)
 		merkle_leaf_hash(bytes_make(data, size), &leaf);
 		assert_int_equal(merkle_append(&frontier, &leaf, nodes, &count), ERROR_OK);
 	}
+}
+
+/* Two of the published proofs of transparency-dev/merkle over that tree; test_merkle_vectors.c runs them all. */
+static void published_proofs_over_the_reference_tree_verify(void **state)
+{
+	static const char *const inclusion_of_2_in_3 =
+		"fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125";
+	static const char *const consistency_of_6_and_8[3] = {
+		"0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
+		"ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+		"d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+	};
+	struct merkle_hash roots[REFERENCE_LEAVES + 1], leaf;
+	struct merkle_proof proof = {.count = 1};
+
+	for (size_t i = 0; i <= REFERENCE_LEAVES; i++)
+		hex_decode(reference_roots[i], roots[i].bytes, MERKLE_HASH_SIZE);
+	merkle_leaf_hash(bytes_make("\x10", 1), &leaf);
+	hex_decode(inclusion_of_2_in_3, proof.hashes[0].bytes, MERKLE_HASH_SIZE);
+	assert_int_equal(merkle_inclusion_verify(2, 3, &leaf, &proof, &roots[3]), ERROR_OK);
+	assert_int_equal(merkle_inclusion_verify(1, 3, &leaf, &proof, &roots[3]), ERROR_BAD_PROOF);
+
+	proof.count = 3;
+	for (size_t i = 0; i < 3; i++)
+		hex_decode(consistency_of_6_and_8[i], proof.hashes[i].bytes, MERKLE_HASH_SIZE);
+	assert_int_equal(merkle_consistency_verify(6, 8, &proof, &roots[6], &roots[8]), ERROR_OK);
+	assert_int_equal(merkle_consistency_verify(6, 8, &proof, &roots[5], &roots[8]), ERROR_BAD_PROOF);
 }
 
 static void every_root_agrees_with_the_definition(void **state)
@@ -517,6 +545,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_reference_tree_has_its_known_roots),
+		cmocka_unit_test(published_proofs_over_the_reference_tree_verify),
 		cmocka_unit_test(every_root_agrees_with_the_definition),
 		cmocka_unit_test(every_inclusion_proof_agrees_with_the_definition),
 		cmocka_unit_test(every_consistency_proof_agrees_with_the_definition),

@@ -174,7 +174,7 @@ static void finding_wants_one_line_of_the_right_name_id_and_length(void **state)
 
 	memset(signature, 0xff, sizeof signature);
 	assert_int_equal(
-		signed_note_parse(bytes_of_text("t\n\n— a AAAAAAA=\n— a AAAAAAEC\n— b AAAAAAA=\n"), &note),
+		signed_note_parse(bytes_of_text("t\n\n— a AAAAAAA=\n— a AAAAAAE=\n— b AAAAAAA=\n"), &note),
 		ERROR_OK);
 	assert_int_equal(signed_note_find(&note, bytes_of_text("c"), zeros, signature, 1), ERROR_NOT_FOUND);
 	assert_int_equal(signed_note_find(&note, bytes_of_text("b"), other, signature, 1), ERROR_NOT_FOUND);
