@@ -4,8 +4,8 @@
  * Accepted: unsigned and negative integers, byte strings, text strings (valid UTF-8), arrays, maps with
  * integer keys in ascending canonical order, tags where asked for, false, true, null. Refused: floating
  * point, undefined and other simple values, bignums (tags 2 and 3), indefinite lengths (but see
- * cbor_read_array_indefinite, which RFC 9171 needs for a bundle's outermost array), lengths and integers not in
- * their shortest form, unsorted or repeated map keys, nesting deeper than CBOR_DEPTH_MAX.
+ * cbor_read_array_indefinite, which RFC 9171 needs for a bundle's outermost array), lengths and integers not
+ * in their shortest form, unsorted or repeated map keys, nesting deeper than CBOR_DEPTH_MAX.
  *
  * The reader is sticky: the first error stays in `error`, every later read returns zero or an empty view, and
  * a caller checks once with cbor_reader_error() or cbor_read_end(). Counts read by a failed reader are 0, so
@@ -84,8 +84,8 @@ struct bytes cbor_read_item(struct cbor_reader *reader);
 
 /* RFC 9171, section 4.1: consumes 0x9f. The items follow until cbor_read_break returns true. */
 void cbor_read_array_indefinite(struct cbor_reader *reader);
-/* Consumes 0xff if it is next and returns true; otherwise consumes nothing and returns false. Returns true after
- * an error, so that a loop over the items ends. */
+/* Consumes 0xff if it is next and returns true; otherwise consumes nothing and returns false. Returns true
+ * after an error, so that a loop over the items ends. */
 bool cbor_read_break(struct cbor_reader *reader);
 
 /* Marks the reader failed, if it is not already: for what the caller finds wrong. Returns reader->error. */

@@ -207,17 +207,12 @@ bool cbor_read_bool(struct cbor_reader *reader)
 		reader->at++;
 		return is_true;
 	}
-	switch (cbor_peek(reader)) {
-	case CBOR_NONE:
+	if (cbor_peek(reader) == CBOR_NONE)
 		cbor_reader_fail(reader, ERROR_TRUNCATED);
-		break;
-	case CBOR_SIMPLE:
-		cbor_reader_fail(reader, next_is(reader, BYTE_NULL) ? ERROR_WRONG_TYPE : unusual_simple(reader));
-		break;
-	default:
+	else if (cbor_peek(reader) == CBOR_SIMPLE && !next_is(reader, BYTE_NULL))
+		cbor_reader_fail(reader, unusual_simple(reader));
+	else
 		cbor_reader_fail(reader, ERROR_WRONG_TYPE);
-		break;
-	}
 	return false;
 }
 

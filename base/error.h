@@ -20,7 +20,7 @@
 	X(OUT_OF_RANGE, 5, "a number is outside the range that the format allows") \
 	X(TOO_LARGE, 6, "an item is larger than its limit") \
 	X(TOO_DEEP, 7, "items are nested deeper than the limit") \
-	X(NOT_TEXT, 8, "a text is not plain UTF-8 text: it holds invalid, control or direction-changing characters") \
+	X(NOT_TEXT, 8, "a text holds characters that are invalid, or that control or reorder what is shown") \
 	X(BAD_CHECKSUM, 9, "a checksum does not match its bytes") \
 	X(BAD_VERSION, 10, "the version is not one that this program speaks") \
 	X(MALFORMED, 11, "the bytes are not of the form that the format says") \

@@ -17,10 +17,10 @@ void frame_begin(struct buffer *buffer, size_t *mark);
 void frame_end(struct buffer *buffer, size_t mark);
 
 /*
- * The next whole frame at the front of `stream`. *frame is its content, a view into `stream`; *size is what to
- * consume from the stream, head included. ERROR_TRUNCATED: more bytes are needed. ERROR_TOO_LARGE: the frame is
- * empty or has more than size_max bytes, so the other end does not speak this format: drop it. On an error
- * nothing is written.
+ * The next whole frame at the front of `stream`. *frame is its content, a view into `stream`; *size is what
+ * to consume from the stream, head included. ERROR_TRUNCATED: more bytes are needed. ERROR_TOO_LARGE: the
+ * frame is empty or has more than size_max bytes, so the other end does not speak this format: drop it. On an
+ * error nothing is written.
  */
 enum error frame_next(struct bytes stream, size_t size_max, struct bytes *frame, size_t *size);
 

@@ -27,8 +27,8 @@
 #define SIGNERS_MAX 2               /* one officer, or two persons */
 #define NOTE_SIZE_MAX 200           /* bytes of an acknowledgment's note: one line */
 #define REASON_SIZE_MAX 1024        /* bytes of a letter's reason or condition: a paragraph */
-#define URGENT_WORD_SIZE_MAX 32     /* bytes for each word at IMMEDIATE and FLASH: not every script parts words */
-#define EXTERNAL_AAD_SIZE_MAX 4096  /* what a seal binds and nobody sends: 64 party ids of 34 bytes, and room */
+#define URGENT_WORD_SIZE_MAX 32     /* bytes for each word of those: not every script parts words */
+#define EXTERNAL_AAD_SIZE_MAX 4096  /* what a seal binds and nobody sends: 64 party ids, and room */
 
 /* ---- logs ---- */
 #define HEADS_SEEN_MAX 64           /* heads of others that one entry names: those changed since the last */
@@ -50,30 +50,30 @@
 #define EPOCH_LENGTH_S_MIN 60       /* shorter helps nothing: the delay window decides when a key goes */
 #define EPOCH_LENGTH_S_MAX 31536000 /* a year */
 #define KEYING_STEPS_MAX 4096       /* epochs that a keying leaf is stepped at once: some 10 ms of work */
-#define RESEALS_MAX 8               /* times one copy is sealed again on "cannot open" before it waits for people */
+#define RESEALS_MAX 8               /* times one copy is sealed again on "cannot open" before people see to it */
 
 /* ---- bundles (RFC 9171) ---- */
-#define BUNDLE_SIZE_MAX 131072      /* one bundle with all blocks: a sealed entry and room for extension blocks */
+#define BUNDLE_SIZE_MAX 131072      /* one bundle with all blocks: a sealed entry, and room for extensions */
 #define BUNDLE_BLOCKS_MAX 16        /* canonical blocks of one bundle; ours have 3 */
 #define ADU_SIZE_MAX 131072         /* application data unit put together from fragments */
 
 /* ---- TCPCL (RFC 9174) ---- */
-#define TRANSFER_SIZE_MAX BUNDLE_SIZE_MAX /* transfer MRU that we announce: finite, since peers abort on 2^64-1 */
+#define TRANSFER_SIZE_MAX BUNDLE_SIZE_MAX /* transfer MRU that we announce: finite, peers abort on 2^64-1 */
 #define SEGMENT_SIZE_MAX 16384            /* segment MRU that we announce, and the largest we send */
 #define NODE_ID_SIZE_MAX EID_SIZE_MAX
 #define SESSION_EXTENSIONS_SIZE_MAX 4096  /* session or transfer extension items that we read past */
-#define SEGMENT_MRU_MIN 256               /* a peer that takes smaller segments is turned away: data dribble, section 8.10 */
-#define TRANSFER_MRU_MIN 1024             /* and one that takes no more than this could take no message of ours */
-#define TCPCL_PENDING_MAX 64              /* received segments whose answer waits for the disk; then reading stops */
+#define SEGMENT_MRU_MIN 256               /* a peer that takes less is turned away: data dribble, section 8.10 */
+#define TRANSFER_MRU_MIN 1024             /* and one that takes less could take no message of ours */
+#define TCPCL_PENDING_MAX 64              /* received segments whose answer waits for the disk */
 #define TCPCL_OUTGOING_MAX 64             /* own transfers sent and not settled: a window of short messages */
 #define TCPCL_REJECTS_MAX 16              /* stray acknowledgments that we reject before we end the session */
 #define KEEPALIVE_S 30                    /* offered keepalive; the RFC says no shorter on shared networks */
-#define ESTABLISH_TIMEOUT_MS 20000        /* from the TCP connection to both SESS_INIT, TLS included (RFC: under 60 s) */
+#define ESTABLISH_TIMEOUT_MS 20000        /* from connecting to both SESS_INIT, TLS included (RFC: under 60 s) */
 #define ACKNOWLEDGE_TIMEOUT_MS 60000      /* without any progress of what we sent: the route is silent */
 #define ENDING_TIMEOUT_MS 5000            /* from SESS_TERM to closing whatever is under way */
 
 /* ---- rows of a store ---- */
-#define ROW_KEY_SIZE_MAX 192        /* the longest key: a fragment's identity with an endpoint id of EID_SIZE_MAX */
+#define ROW_KEY_SIZE_MAX 192        /* the longest key: a fragment's identity, with an endpoint id */
 #define ROW_VALUE_SIZE_MAX 135168   /* the largest row: a whole bundle with 4 KiB of state beside it */
 
 /* ---- post and courier ---- */

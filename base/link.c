@@ -28,8 +28,8 @@ static const struct {
 #define ROUTE_SIZE_MAX (1 + 2 + ROUTE_NAME_SIZE_MAX + 2 + EID_SIZE_MAX + 1 + 9 + 9)
 
 _Static_assert(1 + 1 + 3 + ROUTES_MAX * ROUTE_SIZE_MAX <= LINK_FRAME_SIZE_MAX, "ROUTES fits into a frame");
-_Static_assert(2 + 1 + LINK_ID_SIZE + 2 + EID_SIZE_MAX + 1 + 9 + 5 + SEALED_SIZE_MAX + 2 + ROUTE_NAME_SIZE_MAX <=
-	LINK_FRAME_SIZE_MAX, "SEND fits into a frame");
+_Static_assert(2 + 1 + LINK_ID_SIZE + 2 + EID_SIZE_MAX + 1 + 9 + 5 + SEALED_SIZE_MAX + 2 +
+	ROUTE_NAME_SIZE_MAX <= LINK_FRAME_SIZE_MAX, "SEND fits into a frame");
 
 static bool may_send(enum link_role from, uint64_t type)
 {
@@ -90,7 +90,8 @@ static void check_routes(enum error *error, const struct link_routes *routes)
 		const struct link_route *route = &routes->routes[i];
 
 		expect_route(error, route->route, false);
-		expect(error, i == 0 || bytes_compare(routes->routes[i - 1].route, route->route) < 0, ERROR_MALFORMED);
+		if (i != 0)
+			expect(error, bytes_compare(route[-1].route, route->route) < 0, ERROR_MALFORMED);
 		expect_node(error, route->neighbour);
 		expect_range(error, route->state, LINK_ROUTE_UP, LINK_ROUTE_DOWN);
 		expect_range(error, route->changed_ms, 0, INT64_MAX);
@@ -243,7 +244,7 @@ static void read_routes(struct cbor_reader *reader, struct link_routes *routes)
 	}
 }
 
-/* What follows the type. Bounds here are only those that keep a value in its field; check() knows the rules. */
+/* What follows the type. Bounds here only keep a value within its field; check() knows the rules. */
 static void read_elements(struct cbor_reader *reader, struct link_message *message)
 {
 	switch (message->type) {

@@ -3,14 +3,15 @@
  * in deterministic CBOR whose first element is its type. This is the one small table that crosses between
  * the process that holds keys and the process that parses the network; all that comes back is a hint.
  *
- *   both ways     HELLO         [1, version, role, node id: tstr]
- *   to courier    SEND          [2, id: bstr16, destination: tstr, precedence, lifetime_ms, sealed: bstr, pin: tstr]
- *                 CANCEL        [3, id: bstr16]
- *                 ROUTE_WANTED  [4, route: tstr, hold: bool]
- *                 TAKEN         [5, delivery]
- *   to post       RECEIVED      [6, delivery, source: tstr, precedence, sealed: bstr]
- *                 PROGRESS      [7, id: bstr16, state, route: tstr, reason]
- *                 ROUTES        [8, [* [route: tstr, neighbour: tstr, state, changed_ms, queued_size]]]
+ *   both ways   HELLO         [1, version, role, node id: tstr]
+ *   to courier  SEND          [2, id: bstr16, destination: tstr, precedence, lifetime_ms, sealed: bstr,
+ *                              pin: tstr]
+ *               CANCEL        [3, id: bstr16]
+ *               ROUTE_WANTED  [4, route: tstr, hold: bool]
+ *               TAKEN         [5, delivery]
+ *   to post     RECEIVED      [6, delivery, source: tstr, precedence, sealed: bstr]
+ *               PROGRESS      [7, id: bstr16, state, route: tstr, reason]
+ *               ROUTES        [8, [* [route: tstr, neighbour: tstr, state, changed_ms, queued_size]]]
  *
  * Each end sends HELLO first, once. Whatever link_decode refuses, a message before HELLO and a second HELLO
  * are answered by closing the stream: the other end is broken or taken, and there is nothing to repair.
@@ -26,8 +27,8 @@
  * - PROGRESS and ROUTES are hints. Nothing is accepted, acknowledged or erased because of them, but that a
  *   copy reported as queued need not be handed over again on this stream.
  *
- * Flow control (struct link_window): a SEND is answered by its first PROGRESS, a RECEIVED by its TAKEN. An end
- * sends the next one only when the window is open, so that no more than WINDOW_SIZE_MAX bytes of lower
+ * Flow control (struct link_window): a SEND is answered by its first PROGRESS, a RECEIVED by its TAKEN. An
+ * end sends the next one only when the window is open, so that no more than WINDOW_SIZE_MAX bytes of lower
  * precedence wait between the two ends when a FLASH comes; a FLASH does not wait for them.
  */
 #ifndef BASE_LINK_H
@@ -44,7 +45,7 @@
 #define LINK_VERSION 1
 #define LINK_ID_SIZE 16
 #define LINK_PRECEDENCE_MAX 4
-#define LINK_FRAME_SIZE_MAX (SEALED_SIZE_MAX + 4096) /* SEND with its texts, or ROUTES with ROUTES_MAX of them */
+#define LINK_FRAME_SIZE_MAX (SEALED_SIZE_MAX + 4096) /* SEND with its texts, or ROUTES in full */
 
 enum link_type {
 	LINK_HELLO = 1,
@@ -79,8 +80,8 @@ enum link_route_state {
 
 /*
  * The messages. Every view points into the frame that was decoded, or to what the encoder's caller owns. Node
- * ids are endpoint ids as text: 1 to EID_SIZE_MAX printable ASCII characters without space. Routes are named in
- * one line of plain text (text_is_plain_line) of 1 to ROUTE_NAME_SIZE_MAX bytes.
+ * ids are endpoint ids as text: 1 to EID_SIZE_MAX printable ASCII characters without space. Routes are named
+ * in one line of plain text (text_is_plain_line) of 1 to ROUTE_NAME_SIZE_MAX bytes.
  */
 struct link_hello {
 	uint64_t version;    /* LINK_VERSION */
@@ -152,16 +153,16 @@ struct link_message {
 };
 
 /*
- * Appends the frame of `message`, as the end `from` sends it. ERROR_FULL if the buffer has no room for it now,
- * and the error that link_decode would give if the message is not one that `from` may send; then the buffer
- * is as it was.
+ * Appends the frame of `message`, as the end `from` sends it. ERROR_FULL if the buffer has no room for it
+ * now, and the error that link_decode would give if the message is not one that `from` may send; then the
+ * buffer is as it was.
  */
 enum error link_encode(struct buffer *buffer, enum link_role from, const struct link_message *message);
 
 /*
- * Reads the content of one frame that came from the end `from`. ERROR_UNSUPPORTED: a type that is not known, or
- * not that end's to send. ERROR_BAD_VERSION: a HELLO of another version. ERROR_NOT_TEXT: a name or node id with
- * other characters than above. Else the error of base/cbor.h that fits: one of those for wrong form, or
+ * Reads the content of one frame that came from the end `from`. ERROR_UNSUPPORTED: a type that is not known,
+ * or not that end's to send. ERROR_BAD_VERSION: a HELLO of another version. ERROR_NOT_TEXT: a name or node id
+ * with other characters than above. Else the error of base/cbor.h that fits: one of those for wrong form, or
  * ERROR_OUT_OF_RANGE, ERROR_TOO_LARGE. On an error *message is not to be used.
  */
 enum error link_decode(struct bytes frame, enum link_role from, struct link_message *message);
@@ -169,14 +170,14 @@ enum error link_decode(struct bytes frame, enum link_role from, struct link_mess
 /* frame_next with LINK_FRAME_SIZE_MAX: the next frame at the front of what has been received. */
 enum error link_frame_next(struct bytes stream, struct bytes *frame, size_t *size);
 
-/* What one end has sent and is not yet answered: sealed bytes, by precedence - 1. All zeros on a new stream. */
+/* What one end has sent that is not yet answered: sealed bytes, by precedence - 1. Zeros on a new stream. */
 struct link_window {
 	size_t waiting[LINK_PRECEDENCE_MAX];
 };
 
 /*
- * True if `size` sealed bytes at this precedence may be sent now: no more than WINDOW_SIZE_MAX bytes at this or a
- * higher precedence would then wait, or none does (so one copy larger than the window passes alone).
+ * True if `size` sealed bytes at this precedence may be sent now: no more than WINDOW_SIZE_MAX bytes at this
+ * or a higher precedence would then wait, or none does (so one copy larger than the window passes alone).
  */
 bool link_window_open(const struct link_window *window, unsigned precedence, size_t size);
 void link_window_sent(struct link_window *window, unsigned precedence, size_t size);

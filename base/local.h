@@ -58,8 +58,8 @@
  *                     consistent image of the store without epoch keys, for the client to encrypt
  *
  *   entry_row = [channel: bstr32, log, incarnation, position, reference: tstr, identity: bstr32, kind,
- *                precedence, time, subject: tstr, officer: uint / null (the first signer), officer name: tstr,
- *                own: bool, state: uint (enum local_state), held at: unix ms,
+ *                precedence, time, subject: tstr, officer: uint / null (the first signer),
+ *                officer name: tstr, own: bool, state: uint (enum local_state), held at: unix ms,
  *                state times: [* [state, unix ms, detail: tstr]]]
  *
  * Notices: ARRIVED entry_row (a message or acknowledgment of another party was accepted), STATE entry_row (an

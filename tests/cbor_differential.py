@@ -4,7 +4,8 @@ usage: cbor_differential.py ECHO    where ECHO is the program built from tests/u
 
 - Whatever cbor2 writes within our profile is accepted and written again to the same bytes.
 - Items that hold one thing outside the profile are refused for that.
-- Of mutated bytes, exactly those are accepted that cbor2 decodes, within the profile, and encodes to the same.
+- Of mutated bytes, exactly those are accepted that cbor2 decodes, within the profile, and encodes to the
+  same.
 - cbor2 encodes the messages of the post-courier link to the same bytes.
 
 Prints TAP.
@@ -98,7 +99,8 @@ def longer_head(rng):
     major = rng.randrange(7)
     size = rng.choice([1, 2, 4, 8])
     limit = 24 if size == 1 else 2 ** (4 * size)
-    return bytes([major << 5 | {1: 24, 2: 25, 4: 26, 8: 27}[size]]) + rng.randrange(limit).to_bytes(size, "big")
+    information = {1: 24, 2: 25, 4: 26, 8: 27}[size]
+    return bytes([major << 5 | information]) + rng.randrange(limit).to_bytes(size, "big")
 
 
 def unsorted_map(rng):
@@ -181,7 +183,8 @@ def mutate(rng, encoded):
 def ask(echo, items):
     """Our program's answer to each item."""
     text = "".join(item.hex() + "\n" for item in items)
-    answers = subprocess.run([echo], input=text, capture_output=True, text=True, check=True).stdout.splitlines()
+    output = subprocess.run([echo], input=text, capture_output=True, text=True, check=True).stdout
+    answers = output.splitlines()
     if len(answers) != len(items):
         raise SystemExit(f"{len(items)} items asked, {len(answers)} answered")
     return answers

@@ -28,7 +28,8 @@ static struct link_message full_routes(void)
 static struct link_message two_routes(void)
 {
 	return (struct link_message){ .type = LINK_ROUTES, .routes = { .count = 2, .routes = {
-		{ .route = bytes_of_text("direct"), .neighbour = bytes_of_text("ipn:2.0"), .state = LINK_ROUTE_UP,
+		{ .route = bytes_of_text("direct"), .neighbour = bytes_of_text("ipn:2.0"),
+			.state = LINK_ROUTE_UP,
 			.changed_ms = 1795320300000, .queued_size = 0 },
 		{ .route = bytes_of_text("relay"), .neighbour = bytes_of_text("dtn://relay/"),
 			.state = LINK_ROUTE_SILENT, .changed_ms = 1795320300001, .queued_size = 70000 },
@@ -47,7 +48,8 @@ static struct link_message made(size_t index)
 	case 2:
 		return (struct link_message){ .type = LINK_SEND, .send = {
 			.id = "0123456789abcde", .destination = bytes_of_text("ipn:2.4"), .precedence = 4,
-			.lifetime_ms = 86400000, .sealed = bytes_make(large, 300), .pin = bytes_of_text("") } };
+			.lifetime_ms = 86400000, .sealed = bytes_make(large, 300),
+			.pin = bytes_of_text("") } };
 	case 3:
 		return (struct link_message){ .type = LINK_SEND, .send = {
 			.id = "fedcba987654321", .destination = bytes_of_text(long_node), .precedence = 1,

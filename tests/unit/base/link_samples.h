@@ -1,6 +1,6 @@
 /* One valid message of each type, and some at their limits: for the tests of base/link.h. */
-#ifndef TEST_UNIT_BASE_LINK_SAMPLES_H
-#define TEST_UNIT_BASE_LINK_SAMPLES_H
+#ifndef TESTS_UNIT_BASE_LINK_SAMPLES_H
+#define TESTS_UNIT_BASE_LINK_SAMPLES_H
 
 #include "base/link.h"
 

@@ -23,7 +23,8 @@ static enum error check(const char *hex)
 
 static void each_type_is_read_by_its_own_function(void **state)
 {
-	struct cbor_reader reader = reader_of("8a 1903e8 3903e7 3bffffffffffffffff f5 f6 43010203 42aabb 62c3bc c101 a10002");
+	struct cbor_reader reader =
+		reader_of("8a 1903e8 3903e7 3bffffffffffffffff f5 f6 43010203 42aabb 62c3bc c101 a10002");
 	int64_t previous = CBOR_KEY_NONE;
 	uint8_t two[2];
 
@@ -209,8 +210,8 @@ static void a_megabyte_of_openings_is_refused_at_the_limit(void **state)
 
 static void every_truncation_is_refused(void **state)
 {
-	struct bytes item = hex_decode("88 1903e8 3a000f4240 43010203 63e6b0b4 82f4f5 a201f60283010203 d81841ff 1bffffffffffffffff",
-		memory, sizeof memory);
+	struct bytes item = hex_decode("88 1903e8 3a000f4240 43010203 63e6b0b4 82f4f5 a201f60283010203"
+		" d81841ff 1bffffffffffffffff", memory, sizeof memory);
 
 	assert_int_equal(cbor_check(item), ERROR_OK);
 	for (size_t size = 0; size < item.size; size++)

@@ -1,6 +1,6 @@
 /*
- * The examples of RFC 8949: all of appendix A, each accepted and written again to the same bytes, or refused for
- * what our profile leaves out; and those of appendix F, which are not well-formed.
+ * The examples of RFC 8949: all of appendix A, each accepted and written again to the same bytes, or refused
+ * for what our profile leaves out; and those of appendix F, which are not well-formed.
  */
 #include <setjmp.h>
 #include <stdarg.h>

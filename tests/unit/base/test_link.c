@@ -13,6 +13,9 @@
 #include "tests/unit/base/link_samples.h"
 #include "tests/unit/hex.h"
 
+/* An id, as its head and 16 bytes. */
+#define ID "50 000102030405060708090a0b0c0d0e0f"
+
 static uint8_t memory[2 * LINK_FRAME_SIZE_MAX];
 static struct link_message decoded;
 
@@ -64,7 +67,8 @@ static void each_message_comes_back_as_it_was_sent(void **state)
 		assert_int_equal(link_decode(frame, from, &decoded), ERROR_OK);
 		assert_int_equal(decoded.type, message->type);
 		assert_int_equal(link_encode(&buffer, from, &decoded), ERROR_OK);
-		assert_true(bytes_equal(bytes_make(again + FRAME_HEAD_SIZE, buffer.size - FRAME_HEAD_SIZE), frame));
+		buffer_consume(&buffer, FRAME_HEAD_SIZE);
+		assert_true(bytes_equal(buffer_bytes(&buffer), frame));
 	}
 }
 
@@ -75,7 +79,7 @@ static void each_field_comes_back_in_its_place(void **state)
 	assert_int_equal(decoded.hello.role, LINK_POST);
 	assert_int_equal(decoded.hello.node.size, 7);
 
-	assert_int_equal(decode_hex("87 02 50 000102030405060708090a0b0c0d0e0f 61 61 04 1903e8 42 aabb 61 70", LINK_POST),
+	assert_int_equal(decode_hex("87 02 " ID " 61 61 04 1903e8 42 aabb 61 70", LINK_POST),
 		ERROR_OK);
 	assert_memory_equal(decoded.send.id, "\0\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17", LINK_ID_SIZE);
 	assert_int_equal(decoded.send.precedence, 4);
@@ -92,7 +96,7 @@ static void each_field_comes_back_in_its_place(void **state)
 	assert_int_equal(decoded.received.delivery, 9);
 	assert_int_equal(decoded.received.precedence, 2);
 
-	assert_int_equal(decode_hex("85 07 50 000102030405060708090a0b0c0d0e0f 03 60 18 30", LINK_COURIER), ERROR_OK);
+	assert_int_equal(decode_hex("85 07 " ID " 03 60 18 30", LINK_COURIER), ERROR_OK);
 	assert_int_equal(decoded.progress.state, LINK_FAILED);
 	assert_int_equal(decoded.progress.reason, ERROR_FULL);
 
@@ -149,68 +153,69 @@ static void an_unknown_type_is_refused(void **state)
 	assert_int_equal(decode_hex("05", LINK_POST), ERROR_WRONG_TYPE);
 }
 
+static const struct {
+	const char *hex;
+	enum link_role from;
+	enum error error;
+} out_of_form[] = {
+	/* HELLO: another version, no node, too long, with a space, with a control character */
+	{ "84 01 02 01 61 61", LINK_POST, ERROR_BAD_VERSION },
+	{ "84 01 01 01 60", LINK_POST, ERROR_OUT_OF_RANGE },
+	{ "84 01 01 01 78 81", LINK_POST, ERROR_TOO_LARGE },
+	{ "84 01 01 01 63 612061", LINK_POST, ERROR_NOT_TEXT },
+	{ "84 01 01 01 61 7f", LINK_POST, ERROR_NOT_TEXT },
+	{ "84 01 01 01 62 c3bc", LINK_POST, ERROR_NOT_TEXT },
+	{ "84 01 01 03 61 61", LINK_POST, ERROR_OUT_OF_RANGE },
+	{ "83 01 01 01", LINK_POST, ERROR_WRONG_TYPE },
+	/* SEND: id of 15 bytes, precedence 0 and 5, lifetime 0 and too long, nothing sealed, two-line pin */
+	{ "87 02 4f 000102030405060708090a0b0c0d0e 61 61 04 01 41 aa 60", LINK_POST, ERROR_OUT_OF_RANGE },
+	{ "87 02 " ID " 61 61 00 01 41 aa 60", LINK_POST, ERROR_OUT_OF_RANGE },
+	{ "87 02 " ID " 61 61 05 01 41 aa 60", LINK_POST, ERROR_OUT_OF_RANGE },
+	{ "87 02 " ID " 61 61 04 00 41 aa 60", LINK_POST, ERROR_OUT_OF_RANGE },
+	{ "87 02 " ID " 61 61 04 1b0000000757b12c01 41 aa 60", LINK_POST,
+		ERROR_OUT_OF_RANGE },
+	{ "87 02 " ID " 61 61 04 01 40 60", LINK_POST, ERROR_OUT_OF_RANGE },
+	{ "87 02 " ID " 61 61 04 01 41 aa 63 610a61", LINK_POST, ERROR_NOT_TEXT },
+	/* ROUTE_WANTED: no name; an integer for the bool */
+	{ "83 04 60 f5", LINK_POST, ERROR_OUT_OF_RANGE },
+	{ "83 04 61 61 01", LINK_POST, ERROR_WRONG_TYPE },
+	/* TAKEN: delivery 0 and 2^63 */
+	{ "82 05 00", LINK_POST, ERROR_OUT_OF_RANGE },
+	{ "82 05 1b8000000000000000", LINK_POST, ERROR_OUT_OF_RANGE },
+	/* RECEIVED: delivery 0, no source, precedence 0, nothing sealed */
+	{ "85 06 00 61 61 02 41 cc", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	{ "85 06 01 60 02 41 cc", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	{ "85 06 01 61 61 00 41 cc", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	{ "85 06 01 61 61 01 40", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	/* PROGRESS: state 0 and 5; carried by nothing; a reason unknown, missing, or without need */
+	{ "85 07 " ID " 00 60 00", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	{ "85 07 " ID " 05 60 00", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	{ "85 07 " ID " 02 60 00", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	{ "85 07 " ID " 03 60 18 1f", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	{ "85 07 " ID " 03 60 1a00010000", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	{ "85 07 " ID " 03 60 00", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	{ "85 07 " ID " 01 60 01", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	/* ROUTES: a state 0, no name, a name twice, not ascending, an element missing, too many routes */
+	{ "82 08 81 85 61 70 61 61 00 05 06", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	{ "82 08 81 85 60 61 61 01 05 06", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	{ "82 08 82 85 61 70 61 61 01 05 06 85 61 70 61 61 01 05 06", LINK_COURIER, ERROR_MALFORMED },
+	{ "82 08 82 85 61 70 61 61 01 05 06 85 61 6f 61 61 01 05 06", LINK_COURIER, ERROR_MALFORMED },
+	{ "82 08 81 84 61 70 61 61 01 05", LINK_COURIER, ERROR_WRONG_TYPE },
+	{ "82 08 81 85 61 70 61 61 01 05 1bffffffffffffffff", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	{ "82 08 81 85 61 70 61 61 01 1b8000000000000000 00", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	{ "82 08 81 85 61 70 60 01 05 06", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	{ "82 08 990101", LINK_COURIER, ERROR_TOO_LARGE },
+	{ "82 08 9b00000000ffffffff", LINK_COURIER, ERROR_NOT_CANONICAL },
+};
+
 static void messages_out_of_form_are_refused(void **state)
 {
-	static const struct {
-		const char *hex;
-		enum link_role from;
-		enum error error;
-	} cases[] = {
-		/* HELLO: another version, no node, too long, with a space, with a control character */
-		{ "84 01 02 01 61 61", LINK_POST, ERROR_BAD_VERSION },
-		{ "84 01 01 01 60", LINK_POST, ERROR_OUT_OF_RANGE },
-		{ "84 01 01 01 78 81", LINK_POST, ERROR_TOO_LARGE },
-		{ "84 01 01 01 63 612061", LINK_POST, ERROR_NOT_TEXT },
-		{ "84 01 01 01 61 7f", LINK_POST, ERROR_NOT_TEXT },
-		{ "84 01 01 01 62 c3bc", LINK_POST, ERROR_NOT_TEXT },
-		{ "84 01 01 03 61 61", LINK_POST, ERROR_OUT_OF_RANGE },
-		{ "83 01 01 01", LINK_POST, ERROR_WRONG_TYPE },
-		/* SEND: id of 15 bytes, precedence 0 and 5, lifetime 0 and too long, nothing sealed, two-line pin */
-		{ "87 02 4f 000102030405060708090a0b0c0d0e 61 61 04 01 41 aa 60", LINK_POST, ERROR_OUT_OF_RANGE },
-		{ "87 02 50 000102030405060708090a0b0c0d0e0f 61 61 00 01 41 aa 60", LINK_POST, ERROR_OUT_OF_RANGE },
-		{ "87 02 50 000102030405060708090a0b0c0d0e0f 61 61 05 01 41 aa 60", LINK_POST, ERROR_OUT_OF_RANGE },
-		{ "87 02 50 000102030405060708090a0b0c0d0e0f 61 61 04 00 41 aa 60", LINK_POST, ERROR_OUT_OF_RANGE },
-		{ "87 02 50 000102030405060708090a0b0c0d0e0f 61 61 04 1b0000000757b12c01 41 aa 60", LINK_POST,
-			ERROR_OUT_OF_RANGE },
-		{ "87 02 50 000102030405060708090a0b0c0d0e0f 61 61 04 01 40 60", LINK_POST, ERROR_OUT_OF_RANGE },
-		{ "87 02 50 000102030405060708090a0b0c0d0e0f 61 61 04 01 41 aa 63 610a61", LINK_POST, ERROR_NOT_TEXT },
-		/* ROUTE_WANTED: no name; an integer for the bool */
-		{ "83 04 60 f5", LINK_POST, ERROR_OUT_OF_RANGE },
-		{ "83 04 61 61 01", LINK_POST, ERROR_WRONG_TYPE },
-		/* TAKEN: delivery 0 and 2^63 */
-		{ "82 05 00", LINK_POST, ERROR_OUT_OF_RANGE },
-		{ "82 05 1b8000000000000000", LINK_POST, ERROR_OUT_OF_RANGE },
-		/* RECEIVED: delivery 0, no source, precedence 0, nothing sealed */
-		{ "85 06 00 61 61 02 41 cc", LINK_COURIER, ERROR_OUT_OF_RANGE },
-		{ "85 06 01 60 02 41 cc", LINK_COURIER, ERROR_OUT_OF_RANGE },
-		{ "85 06 01 61 61 00 41 cc", LINK_COURIER, ERROR_OUT_OF_RANGE },
-		{ "85 06 01 61 61 01 40", LINK_COURIER, ERROR_OUT_OF_RANGE },
-		/* PROGRESS: state 0 and 5; carried by nothing; a reason unknown, missing, or without need */
-		{ "85 07 50 000102030405060708090a0b0c0d0e0f 00 60 00", LINK_COURIER, ERROR_OUT_OF_RANGE },
-		{ "85 07 50 000102030405060708090a0b0c0d0e0f 05 60 00", LINK_COURIER, ERROR_OUT_OF_RANGE },
-		{ "85 07 50 000102030405060708090a0b0c0d0e0f 02 60 00", LINK_COURIER, ERROR_OUT_OF_RANGE },
-		{ "85 07 50 000102030405060708090a0b0c0d0e0f 03 60 18 1f", LINK_COURIER, ERROR_OUT_OF_RANGE },
-		{ "85 07 50 000102030405060708090a0b0c0d0e0f 03 60 1a00010000", LINK_COURIER, ERROR_OUT_OF_RANGE },
-		{ "85 07 50 000102030405060708090a0b0c0d0e0f 03 60 00", LINK_COURIER, ERROR_OUT_OF_RANGE },
-		{ "85 07 50 000102030405060708090a0b0c0d0e0f 01 60 01", LINK_COURIER, ERROR_OUT_OF_RANGE },
-		/* ROUTES: a state 0, no name, a name twice, not ascending, an element missing, too many routes */
-		{ "82 08 81 85 61 70 61 61 00 05 06", LINK_COURIER, ERROR_OUT_OF_RANGE },
-		{ "82 08 81 85 60 61 61 01 05 06", LINK_COURIER, ERROR_OUT_OF_RANGE },
-		{ "82 08 82 85 61 70 61 61 01 05 06 85 61 70 61 61 01 05 06", LINK_COURIER, ERROR_MALFORMED },
-		{ "82 08 82 85 61 70 61 61 01 05 06 85 61 6f 61 61 01 05 06", LINK_COURIER, ERROR_MALFORMED },
-		{ "82 08 81 84 61 70 61 61 01 05", LINK_COURIER, ERROR_WRONG_TYPE },
-		{ "82 08 81 85 61 70 61 61 01 05 1bffffffffffffffff", LINK_COURIER, ERROR_OUT_OF_RANGE },
-		{ "82 08 81 85 61 70 61 61 01 1b8000000000000000 00", LINK_COURIER, ERROR_OUT_OF_RANGE },
-		{ "82 08 81 85 61 70 60 01 05 06", LINK_COURIER, ERROR_OUT_OF_RANGE },
-		{ "82 08 990101", LINK_COURIER, ERROR_TOO_LARGE },
-		{ "82 08 9b00000000ffffffff", LINK_COURIER, ERROR_NOT_CANONICAL },
-	};
+	for (size_t i = 0; i < sizeof out_of_form / sizeof out_of_form[0]; i++) {
+		enum error error = decode_hex(out_of_form[i].hex, out_of_form[i].from);
 
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		enum error error = decode_hex(cases[i].hex, cases[i].from);
-
-		if (error != cases[i].error)
-			fail_msg("%s gives %s, not %s", cases[i].hex, error_name(error), error_name(cases[i].error));
+		if (error != out_of_form[i].error)
+			fail_msg("%s gives %s, not %s", out_of_form[i].hex, error_name(error),
+				error_name(out_of_form[i].error));
 	}
 }
 

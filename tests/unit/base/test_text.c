@@ -41,11 +41,11 @@ static struct bytes encode(uint32_t character, uint8_t memory[4])
 static bool is_plain(uint32_t c)
 {
 	switch (c) {
-	case 0x7f: case 0xad: case 0x61c: case 0x180e: case 0x200b: case 0x200e: case 0x200f: case 0x2028:
-	case 0x2029: case 0x202a: case 0x202b: case 0x202c: case 0x202d: case 0x202e: case 0x2060: case 0x2061:
-	case 0x2062: case 0x2063: case 0x2064: case 0x2066: case 0x2067: case 0x2068: case 0x2069: case 0x206a:
-	case 0x206b: case 0x206c: case 0x206d: case 0x206e: case 0x206f: case 0xfeff: case 0xfff9: case 0xfffa:
-	case 0xfffb:
+	case 0x7f: case 0xad: case 0x61c: case 0x180e: case 0x200b: case 0x200e: case 0x200f:
+	case 0x2028: case 0x2029: case 0x202a: case 0x202b: case 0x202c: case 0x202d: case 0x202e:
+	case 0x2060: case 0x2061: case 0x2062: case 0x2063: case 0x2064: case 0x2066: case 0x2067:
+	case 0x2068: case 0x2069: case 0x206a: case 0x206b: case 0x206c: case 0x206d: case 0x206e:
+	case 0x206f: case 0xfeff: case 0xfff9: case 0xfffa: case 0xfffb:
 		return false;
 	default:
 		break;
@@ -66,7 +66,8 @@ static void every_character_is_judged_by_the_rule(void **state)
 		bool plain = valid && is_plain(character);
 		bool line = plain && character != '\n' && character != '\t';
 
-		if (text_is_utf8(text) != valid || text_is_plain(text) != plain || text_is_plain_line(text) != line)
+		if (text_is_utf8(text) != valid || text_is_plain(text) != plain ||
+			text_is_plain_line(text) != line)
 			fail_msg("U+%04X is judged wrongly", (unsigned)character);
 	}
 }
@@ -123,9 +124,9 @@ static void longer_sequences_are_judged_by_the_standard(void **state)
 
 static void overlong_surrogate_and_too_large_forms_are_refused(void **state)
 {
-	static const char *const invalid[] = { "c080", "c1bf", "e08080", "e09fbf", "f0808080", "f08fbfbf", "eda080",
-		"edbfbf", "f4908080", "f5808080", "f888808080", "fc8480808080", "fe", "ff", "80", "bf", "c2",
-		"e180", "f18080", "c2c2", "e18041", "f1808041", "41c3" };
+	static const char *const invalid[] = { "c080", "c1bf", "e08080", "e09fbf", "f0808080", "f08fbfbf",
+		"eda080", "edbfbf", "f4908080", "f5808080", "f888808080", "fc8480808080", "fe", "ff", "80",
+		"bf", "c2", "e180", "f18080", "c2c2", "e18041", "f1808041", "41c3" };
 	uint8_t memory[8];
 
 	for (size_t i = 0; i < sizeof invalid / sizeof invalid[0]; i++)
@@ -134,8 +135,8 @@ static void overlong_surrogate_and_too_large_forms_are_refused(void **state)
 
 static void names_in_many_scripts_are_plain(void **state)
 {
-	static const char *const plain[] = { "", "headquarters", "Ministère des Affaires étrangères", "Посольство",
-		"外交部", "وزارة الخارجية", "می‌خواهم", "विदेश मंत्रालय", "क्‍ष", "🕊" };
+	static const char *const plain[] = { "", "headquarters", "Ministère des Affaires étrangères",
+		"Посольство", "外交部", "وزارة الخارجية", "می‌خواهم", "विदेश मंत्रालय", "क्‍ष", "🕊" };
 
 	for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
 		assert_true(text_is_plain_line(bytes_of_text(plain[i])));
