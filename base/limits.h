@@ -56,6 +56,7 @@
 #define BUNDLE_SIZE_MAX 131072      /* one bundle with all blocks: a sealed entry, and room for extensions */
 #define BUNDLE_BLOCKS_MAX 16        /* canonical blocks of one bundle; ours have 3 */
 #define ADU_SIZE_MAX 131072         /* application data unit put together from fragments */
+#define FRAGMENT_RANGES_MAX 64      /* separate parts of one unit that are held before it is whole */
 
 /* ---- TCPCL (RFC 9174) ---- */
 #define TRANSFER_SIZE_MAX BUNDLE_SIZE_MAX /* transfer MRU that we announce: finite, peers abort on 2^64-1 */
