@@ -99,7 +99,7 @@ enum error cose_seal(const uint8_t receiver_key[X25519_KEY_SIZE], const struct h
 static void read_headers(struct cbor_reader *reader, struct cose_sealed *object)
 {
 	int64_t previous = CBOR_KEY_NONE;
-	size_t count = cbor_read_map(reader, reader->size);
+	size_t count = cbor_read_map(reader, SIZE_MAX);
 
 	if (count < 1 || count > 2) {
 		cbor_reader_fail(reader, ERROR_UNSUPPORTED);
@@ -129,10 +129,10 @@ enum error cose_sealed_decode(struct bytes bytes, struct cose_sealed *object)
 	if (bytes.size > SEALED_SIZE_MAX)
 		return ERROR_TOO_LARGE;
 	cbor_read_array_exact(&reader, 3);
-	if (!bytes_equal(cbor_read_bytes(&reader, bytes.size), protected_headers(memory)))
+	if (!bytes_equal(cbor_read_bytes(&reader, SIZE_MAX), protected_headers(memory)))
 		cbor_reader_fail(&reader, ERROR_UNSUPPORTED);
 	read_headers(&reader, object);
-	object->ciphertext = cbor_read_bytes(&reader, bytes.size);
+	object->ciphertext = cbor_read_bytes(&reader, SIZE_MAX);
 	if (object->ciphertext.size < HPKE_TAG_SIZE)
 		cbor_reader_fail(&reader, ERROR_OUT_OF_RANGE);
 	error = cbor_read_end(&reader);

@@ -149,14 +149,14 @@ static void read_protected(struct cbor_reader *reader)
 {
 	uint8_t memory[PROTECTED_SIZE];
 
-	if (!bytes_equal(cbor_read_bytes(reader, reader->size), protected_headers(memory)))
+	if (!bytes_equal(cbor_read_bytes(reader, SIZE_MAX), protected_headers(memory)))
 		cbor_reader_fail(reader, ERROR_UNSUPPORTED);
 }
 
 /* An unprotected header bucket that must be {}. */
 static void read_unprotected(struct cbor_reader *reader)
 {
-	if (cbor_read_map(reader, reader->size) != 0)
+	if (cbor_read_map(reader, SIZE_MAX) != 0)
 		cbor_reader_fail(reader, ERROR_UNSUPPORTED);
 }
 
@@ -183,7 +183,7 @@ void cose_signed_read(struct cbor_reader *reader, struct cose_signed *object)
 
 	memset(object, 0, sizeof *object);
 	cbor_read_array_exact(reader, 4);
-	headers = cbor_read_bytes(reader, reader->size);
+	headers = cbor_read_bytes(reader, SIZE_MAX);
 	if (headers.size != 0 && !bytes_equal(headers, protected_headers(memory)))
 		cbor_reader_fail(reader, ERROR_UNSUPPORTED);
 	read_unprotected(reader);

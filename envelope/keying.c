@@ -104,7 +104,7 @@ static void read_head(struct cbor_reader *reader, const char *title, size_t item
 {
 	size_t count = cbor_read_array(reader, ITEMS_MAX);
 
-	if (!bytes_equal(cbor_read_text(reader, reader->size), bytes_of_text(title)))
+	if (!bytes_equal(cbor_read_text(reader, SIZE_MAX), bytes_of_text(title)))
 		cbor_reader_fail(reader, ERROR_MALFORMED);
 	if (cbor_read_uint(reader) != VERSION)
 		cbor_reader_fail(reader, ERROR_BAD_VERSION);

@@ -109,7 +109,7 @@ struct keying_packet {
 	uint8_t leaves[2][2][POST_SLOTS][KEYING_KEY_SIZE];
 };
 
-#define KEYING_PACKET_SIZE_MAX 8316 /* bytes of an encoded packet */
+#define KEYING_PACKET_SIZE_MAX 8312 /* bytes of an encoded packet */
 
 /*
  * The packet of one slot of one of the two parties. ERROR_BAD_ARGUMENT, and zeros, when own_party is neither or the slot is not

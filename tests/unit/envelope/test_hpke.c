@@ -186,6 +186,47 @@ static void published_vectors_of_rfc9180_hold(void **state)
 	json_decref(vectors);
 }
 
+/* ---- the AEAD, through a context whose key and nonce are those of the vector (sequence 0 leaves the nonce) ---- */
+
+static size_t aead_checked;
+
+static void check_aead(const json_t *group, const json_t *test)
+{
+	struct bytes key = bytes_of(test, "key"), nonce = bytes_of(test, "iv"), aad = bytes_of(test, "aad");
+	struct bytes text = bytes_of(test, "msg"), tag, sealed = bytes_of(test, "ct");
+	bool valid = strcmp(text_of(test, "result"), "valid") == 0;
+	uint8_t memory[2048];
+	struct buffer out = buffer_make(memory, sizeof memory), back;
+	struct hpke_context context = {.sequence = 0};
+
+	if (nonce.size != sizeof context.base_nonce) {
+		assert_false(valid); /* a nonce of another size cannot be expressed here */
+		return;
+	}
+	aead_checked++;
+	tag = bytes_of(test, "tag"); /* in the arena right after the ciphertext */
+	assert_ptr_equal(tag.data, sealed.data + sealed.size);
+	sealed.size += tag.size;
+	memcpy(context.key, key.data, sizeof context.key);
+	memcpy(context.base_nonce, nonce.data, sizeof context.base_nonce);
+	assert_int_equal(hpke_context_seal(&context, aad, text, &out), ERROR_OK);
+	assert_int_equal(bytes_equal(buffer_bytes(&out), sealed), valid);
+	back = buffer_make(memory, sizeof memory);
+	context.sequence = 0;
+	assert_int_equal(hpke_context_open(&context, aad, sealed, &back), valid ? ERROR_OK : ERROR_CANNOT_OPEN);
+	assert_true(!valid || bytes_equal(buffer_bytes(&back), text));
+}
+
+static void wycheproof_chacha20poly1305_holds(void **state)
+{
+	json_t *file = vectors_load("wycheproof/chacha20_poly1305_test.json");
+
+	aead_checked = 0;
+	assert_int_equal(wycheproof_each(file, check_aead), 325);
+	assert_int_equal(aead_checked, 316);
+	json_decref(file);
+}
+
 /* ---- what must be refused ---- */
 
 static const uint8_t seed_receiver[HPKE_SEED_SIZE] = {1};
@@ -316,6 +357,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(transcribed_vectors_of_rfc9180_hold),
 		cmocka_unit_test(published_vectors_of_rfc9180_hold),
+		cmocka_unit_test(wycheproof_chacha20poly1305_holds),
 		cmocka_unit_test(keys_of_small_order_are_refused),
 		cmocka_unit_test(half_a_psk_is_refused),
 		cmocka_unit_test(a_changed_ciphertext_does_not_open_and_leaves_the_sequence),

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "../hex.h"
+
 static uint8_t arena[1 << 20];
 static size_t arena_size;
 
@@ -16,29 +18,12 @@ void hex_reset(void)
 	arena_size = 0;
 }
 
-static unsigned digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (unsigned)(c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (unsigned)(c - 'a' + 10);
-	if (c >= 'A' && c <= 'F')
-		return (unsigned)(c - 'A' + 10);
-	fail_msg("not a hexadecimal digit: %c", c);
-	return 0;
-}
-
 struct bytes hex(const char *text)
 {
-	size_t size = strlen(text) / 2;
-	uint8_t *to = arena + arena_size;
+	struct bytes bytes = hex_decode(text, arena + arena_size, sizeof arena - arena_size);
 
-	assert_int_equal(strlen(text) % 2, 0);
-	assert_true(size <= sizeof arena - arena_size);
-	for (size_t i = 0; i < size; i++)
-		to[i] = (uint8_t)(digit(text[2 * i]) << 4 | digit(text[2 * i + 1]));
-	arena_size += size;
-	return bytes_make(to, size);
+	arena_size += bytes.size;
+	return bytes;
 }
 
 void assert_hex(struct bytes bytes, const char *text)

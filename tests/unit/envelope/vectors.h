@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 
-/* The bytes of a hexadecimal text, in a static arena that hex_reset empties. Fails the test on anything else. */
+/* The bytes of a hexadecimal text (see ../hex.h), in a static arena that hex_reset empties. */
 struct bytes hex(const char *text);
 void hex_reset(void);
 
