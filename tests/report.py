@@ -38,6 +38,8 @@ class Totals:
             else:
                 self.passed += 1
         plan = TAP_PLAN.search(output)
+        if ended_well and plan is not None and plan.group(1) == "0":
+            self.skipped.append(program)
         as_planned = plan is not None and int(plan.group(1)) == count
         if not (ended_well and as_planned) and len(self.failed) == failed_before:
             self.failed.append(f"{program}: it ended early, or badly ({count} tests reported)")

@@ -1,0 +1,71 @@
+"""What ./test counts is what happened: tests/report.py over made-up logs.
+
+usage: test_report.py REPORT
+
+Prints TAP.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+PASSES = "1..2\nok 1 - a\nok 2 - b\n"
+
+# What it says, one meson test, the last line of the report.
+CASES = [
+    ("passing subtests count one by one", {"stdout": PASSES}, "3 passed, 0 failed"),
+    ("a failed subtest counts", {"stdout": "1..2\nok 1 - a\nnot ok 2 - b\n", "returncode": 1}, "2 passed, 1 failed"),
+    ("a failed subtest counts though the program ends well", {"stdout": "1..1\nnot ok 1 - a\n"},
+        "1 passed, 1 failed"),
+    ("a program that dies after its tests fails", {"stdout": PASSES, "returncode": -6, "result": "ERROR"},
+        "3 passed, 1 failed"),
+    ("a program that reports fewer tests than planned fails", {"stdout": "1..3\nok 1 - a\n"}, "2 passed, 1 failed"),
+    ("a program that dies before its plan fails", {"stdout": "", "returncode": 1, "result": "ERROR"},
+        "1 passed, 1 failed"),
+    ("a program that takes too long fails", {"stdout": PASSES, "result": "TIMEOUT"}, "1 passed, 1 failed"),
+    ("a skipped subtest is neither", {"stdout": "1..2\nok 1 - a\nnot ok 2 # SKIP b\n", "result": "FAIL"},
+        "2 passed, 0 failed"),
+    ("a program that skips all is neither", {"stdout": "1..0 # SKIP why\n", "result": "SKIP"}, "1 passed, 0 failed"),
+    ("a program without subtests counts as one", {"stdout": "done"}, "2 passed, 0 failed"),
+    ("a program without subtests that fails counts as one", {"returncode": 1, "result": "FAIL"},
+        "1 passed, 1 failed"),
+    ("what a failed test has said is shown", {"stdout": "1..1\nnot ok 1 - a\n# why\n", "stderr": "where"},
+        "1 passed, 1 failed"),
+]
+
+
+def report(program, build, test):
+    with tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder, "build.tap").write_text(build, encoding="utf-8")
+        if test is not None:
+            entry = {"name": "made up", "result": "OK", "returncode": 0, "stdout": "", "stderr": ""} | test
+            pathlib.Path(folder, "run.json").write_text(json.dumps(entry) + "\n", encoding="utf-8")
+        return subprocess.run([sys.executable, program, folder], capture_output=True, text=True, check=False)
+
+
+def main():
+    program = sys.argv[1]
+    results = []
+    for title, test, last in CASES:
+        done = report(program, "ok 1 - it builds\n", test)
+        shown = all(line in done.stdout for line in (test.get("stdout", "") + test.get("stderr", "")).split("\n"))
+        good = done.stdout.splitlines()[-1] == last
+        good = good and (done.returncode == 0) == last.endswith(" 0 failed")
+        results.append((title, good and (shown or last.endswith(" 0 failed")), done.stdout))
+    done = report(program, "not ok 1 - it builds\n# a warning\n", None)
+    results.append(("a build that fails counts and is shown", done.returncode == 1
+        and "# a warning" in done.stdout and done.stdout.endswith("\n0 passed, 1 failed\n"), done.stdout))
+    done = report(program, "", None)
+    results.append(("nothing at all is a failure", done.returncode == 1, done.stdout))
+    print(f"1..{len(results)}")
+    for number, (title, good, output) in enumerate(results, 1):
+        print(f"{'ok' if good else 'not ok'} {number} - {title}")
+        if not good:
+            print("".join(f"# {line}\n" for line in output.splitlines()), end="")
+    return 0 if all(good for _, good, _ in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
