@@ -19,15 +19,26 @@ struct open_card {
 	struct card_party party;
 };
 
+/* Decodes and verifies open->bytes. */
+static enum error verify(struct open_card *open)
+{
+	struct signed_entry *entry = malloc(sizeof *entry);
+	uint8_t *memory = malloc(SIGNED_WORK_SIZE);
+	struct buffer work = buffer_make(memory, memory != NULL ? SIGNED_WORK_SIZE : 0);
+	enum error error =
+		entry != NULL && memory != NULL ? card_decode(open->bytes, &open->card) : ERROR_NO_MEMORY;
+	if (error == ERROR_OK)
+		error = card_verify(&open->card, entry, &work, &open->party);
+	free(memory);
+	free(entry);
+	return error;
+}
+
 static bool open_card(const struct call *call, const char *path, struct open_card *open)
 {
 	if (!file_read(call, path, CARD_SIZE_MAX, &open->memory, &open->bytes))
 		return false;
-	struct content *content = malloc(sizeof *content);
-	enum error error = content != NULL ? card_decode(open->bytes, &open->card) : ERROR_NO_MEMORY;
-	if (error == ERROR_OK)
-		error = card_verify(&open->card, content, &open->party);
-	free(content);
+	enum error error = verify(open);
 	if (error != ERROR_OK)
 		call_fail(call, "%s is not a valid card: %s", path, error_text(error));
 	return error == ERROR_OK;
@@ -175,15 +186,10 @@ static int run_show(struct call *call)
 	if (done && call->operand_count > 0) {
 		done = open_card(call, call->operand[0], open);
 	} else if (done) {
-		struct content *content = malloc(sizeof *content);
-		done = content != NULL && client_open(&client, call) &&
-		       ask_own_card(&client, call, &open->bytes);
-		enum error error = done ? card_decode(open->bytes, &open->card) : ERROR_OK;
-		if (done && error == ERROR_OK)
-			error = card_verify(&open->card, content, &open->party);
+		done = client_open(&client, call) && ask_own_card(&client, call, &open->bytes);
+		enum error error = done ? verify(open) : ERROR_OK;
 		if (error != ERROR_OK)
 			done = call_fail_error(call, "the post's card", error) == 0;
-		free(content);
 	}
 	int code = done ? 0 : 1;
 	if (done && call->json)

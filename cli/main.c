@@ -4,9 +4,27 @@
 
 #include "cli/commands.h"
 
+/* clang-format off */
 static const struct command *const commands[] = {
-	&command_party_create, &command_party_show, &command_post_create, &command_officer_create, NULL,
+	&command_party_create,
+	&command_party_show,
+	&command_post_create,
+	&command_officer_create,
+	&command_card_show,
+	&command_card_export,
+	&command_card_accept,
+	&command_keying_make,
+	&command_keying_accept,
+	&command_channel_open,
+	&command_channel_show,
+	&command_send,
+	&command_reply,
+	&command_ack,
+	&command_inbox,
+	&command_show,
+	NULL,
 };
+/* clang-format on */
 
 int main(int argc, char **argv)
 {

@@ -80,7 +80,7 @@ static bool sign_next(const struct call *call, struct party_directory *party,
 		return false;
 	store->size += out.size;
 	party->letters[party->letters_count++] = buffer_bytes(&out);
-	enum error error = card_chain_verify(party->letters, party->letters_count, content, &party->chain);
+	enum error error = party_chain_verify(party->letters, party->letters_count, &party->chain);
 	if (error != ERROR_OK)
 		call_fail_error(call, "the letter just signed", error);
 	return error == ERROR_OK;
@@ -121,11 +121,10 @@ bool party_directory_create(const struct call *call, const char *path, const cha
 	struct passphrase passphrase;
 	uint8_t seeds[2][32];
 	struct ed25519_pair authority, successor;
-	struct party_directory *party = calloc(1, sizeof *party);
-	if (party == NULL || strlen(path) >= sizeof party->path || !name_is_fit(call, "name", name, false) ||
-	    !directory_create(call, path) ||
+	struct party_directory *party = make_empty(call, path);
+	if (party == NULL || !name_is_fit(call, "name", name, false) || !directory_create(call, path) ||
 	    !passphrase_get(call, "the authority's keys", true, &passphrase)) {
-		free(party);
+		party_directory_close(party);
 		return false;
 	}
 	randombytes_buf(seeds, sizeof seeds);
@@ -149,8 +148,21 @@ bool party_directory_create(const struct call *call, const char *path, const cha
 	return done;
 }
 
+enum error party_chain_verify(const struct bytes *letters, size_t count, struct card_party *party)
+{
+	struct signed_entry *entry = malloc(sizeof *entry);
+	uint8_t *memory = malloc(SIGNED_WORK_SIZE);
+	struct buffer work = buffer_make(memory, memory != NULL ? SIGNED_WORK_SIZE : 0);
+	enum error error = entry != NULL && memory != NULL
+				   ? card_chain_verify(letters, count, entry, &work, party)
+				   : ERROR_NO_MEMORY;
+	free(memory);
+	free(entry);
+	return error;
+}
+
 /* The letters of the file, copied to the store so that more can follow them. */
-static enum error take_letters(struct party_directory *party, struct bytes file, struct content *content)
+static enum error take_letters(struct party_directory *party, struct bytes file)
 {
 	struct cbor_reader reader = cbor_reader_make(file);
 	party->letters_count = cbor_read_array(&reader, CARD_LETTERS_MAX);
@@ -163,9 +175,8 @@ static enum error take_letters(struct party_directory *party, struct bytes file,
 	enum error error = cbor_read_end(&reader);
 	if (error == ERROR_OK)
 		error = buffer_error(&party->store);
-	return error != ERROR_OK
-		       ? error
-		       : card_chain_verify(party->letters, party->letters_count, content, &party->chain);
+	return error != ERROR_OK ? error
+				 : party_chain_verify(party->letters, party->letters_count, &party->chain);
 }
 
 static bool read_letters(const struct call *call, struct party_directory *party)
@@ -176,9 +187,7 @@ static bool read_letters(const struct call *call, struct party_directory *party)
 	if (!path_join(call, party->path, "letters", path, sizeof path) ||
 	    !file_read(call, path, CARD_SIZE_MAX, &memory, &bytes))
 		return false;
-	struct content *content = malloc(sizeof *content);
-	enum error error = content != NULL ? take_letters(party, bytes, content) : ERROR_NO_MEMORY;
-	free(content);
+	enum error error = take_letters(party, bytes);
 	free(memory);
 	if (error != ERROR_OK) {
 		call_fail_error(call, path, error);

@@ -60,6 +60,9 @@ bool party_directory_unlock(const struct call *call, const struct party_director
 bool party_directory_sign_letter(const struct call *call, struct party_directory *party,
 				 const struct ed25519_pair *authority, struct letter *letter);
 
+/* Verifies a chain of card letters (card_chain_verify), with room of its own. */
+enum error party_chain_verify(const struct bytes *letters, size_t count, struct card_party *party);
+
 /* Appends an officer. False after an error message. */
 bool party_directory_add_officer(const struct call *call, struct party_directory *party,
 				 const struct party_officer *officer);
