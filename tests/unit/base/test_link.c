@@ -234,11 +234,19 @@ static void a_message_that_would_be_refused_is_not_sent(void **state)
 	enum link_role from;
 	struct link_message message = *link_sample(2, &from);
 	struct buffer buffer = buffer_make(memory, sizeof memory);
+	char too_long[EID_SIZE_MAX + 1];
 
+	memset(too_long, 'x', sizeof too_long);
 	message.send.precedence = 5;
 	assert_int_equal(link_encode(&buffer, from, &message), ERROR_OUT_OF_RANGE);
 	message = *link_sample(3, &from);
 	message.send.sealed.size++;
+	assert_int_equal(link_encode(&buffer, from, &message), ERROR_TOO_LARGE);
+	message = *link_sample(3, &from);
+	message.send.destination = bytes_make(too_long, EID_SIZE_MAX + 1);
+	assert_int_equal(link_encode(&buffer, from, &message), ERROR_TOO_LARGE);
+	message = *link_sample(3, &from);
+	message.send.pin = bytes_make(too_long, ROUTE_NAME_SIZE_MAX + 1);
 	assert_int_equal(link_encode(&buffer, from, &message), ERROR_TOO_LARGE);
 	message = *link_sample(10, &from);
 	message.routes.count = ROUTES_MAX + 1;
