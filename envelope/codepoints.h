@@ -1,7 +1,8 @@
 /*
- * Every code point that travels in what is signed or sealed, in one table. Those marked DRAFT are assumed by
- * an Internet-Draft, not yet assigned by IANA; they are pinned to the draft and version named here, and a later
- * assignment changes this file, the terms' suite number and doc/PROTOCOL.md together, never silently.
+ * Every code point that travels in what is signed or sealed, in one table. Those marked DRAFT are assumed
+ * by an Internet-Draft, not yet assigned by IANA; they are pinned to the draft and version named here, and
+ * a later assignment changes this file, the terms' suite number and doc/PROTOCOL.md together, never
+ * silently.
  */
 #ifndef ENVELOPE_CODEPOINTS_H
 #define ENVELOPE_CODEPOINTS_H
@@ -12,11 +13,11 @@
 
 /* ---- COSE algorithms (RFC 9053, section 2.2) ---- */
 #define COSE_ALG_EDDSA (-8)
-#define COSE_ALG_ED25519 (-19) /* RFC 9864: the same signature by another name; refused, so that one form exists */
+#define COSE_ALG_ED25519 (-19) /* RFC 9864: the same by another name; refused, so that one form exists */
 
 /* ---- COSE with HPKE: DRAFT draft-ietf-cose-hpke-21 ---- */
-#define COSE_ALG_HPKE_4 42        /* integrated encryption with the HPKE suite below */
-#define COSE_HEADER_HPKE_EK (-4)  /* unprotected: the encapsulated key, `enc` of RFC 9180 */
+#define COSE_ALG_HPKE_4 42           /* integrated encryption with the HPKE suite below */
+#define COSE_HEADER_HPKE_EK (-4)     /* unprotected: the encapsulated key, `enc` of RFC 9180 */
 #define COSE_HEADER_HPKE_PSK_ID (-5) /* unprotected: psk mode, and which PSK; absent in base mode */
 
 /* ---- HPKE (RFC 9180, sections 5 and 7) ---- */

@@ -5,9 +5,10 @@
  *     two signers   COSE_Sign     [h'', {}, payload: bstr, [2 * [h'a10127', {}, signature: bstr64]]]
  *     sealed        COSE_Encrypt0 [h'a101182a', {-4: enc bstr32, ? -5: psk_id bstr3}, ciphertext: bstr]
  *
- * Nothing else is read: no tag, no other header, no detached payload, no COSE_Sign of one. So an object has one
- * encoding, and decoding and encoding again gives the same bytes. Errors of the decoders: those of base/cbor.h
- * for what is not of that shape, and ERROR_UNSUPPORTED for a header that is well formed but another.
+ * Nothing else is read: no tag, no other header, no detached payload, no COSE_Sign of one. So an object has
+ * one encoding, and decoding and encoding again gives the same bytes. Errors of the decoders: those of
+ * base/cbor.h for what is not of that shape, and ERROR_UNSUPPORTED for a header that is well formed but
+ * another.
  *
  * Some functions take a `work` buffer: room that they overwrite from its start, for the bytes to be signed.
  */
@@ -39,13 +40,14 @@ struct cose_signed {
  */
 void cose_sign1_structure(struct bytes body_protected, struct bytes external_aad, struct bytes payload,
 			  struct buffer *out);
-void cose_sign_structure(struct bytes body_protected, struct bytes signer_protected, struct bytes external_aad,
-			 struct bytes payload, struct buffer *out);
+void cose_sign_structure(struct bytes body_protected, struct bytes signer_protected,
+			 struct bytes external_aad, struct bytes payload, struct buffer *out);
 
 /*
- * The bytes that each of `signer_count` signers (1 to SIGNERS_MAX) signs in our form; two signers sign the same
- * bytes, which differ from those that one alone would sign. For signatures made elsewhere, on another machine or by an agent: sign these with
- * Ed25519, then put the signatures into a struct cose_signed. Appended to `out`; ERROR_TOO_LARGE if they do not fit.
+ * The bytes that each of `signer_count` signers (1 to SIGNERS_MAX) signs in our form; two signers sign the
+ * same bytes, which differ from those that one alone would sign. For signatures made elsewhere, on another
+ * machine or by an agent: sign these with Ed25519, then put the signatures into a struct cose_signed.
+ * Appended to `out`; ERROR_TOO_LARGE if they do not fit.
  */
 enum error cose_to_be_signed(size_t signer_count, struct bytes external_aad, struct bytes payload,
 			     struct buffer *out);
@@ -53,7 +55,8 @@ enum error cose_to_be_signed(size_t signer_count, struct bytes external_aad, str
 size_t cose_to_be_signed_size(size_t signer_count, size_t external_aad_size, size_t payload_size);
 
 /*
- * One signer's signature in an object of `signer_count` signers. ERROR_TOO_LARGE if the work buffer is too small.
+ * One signer's signature in an object of `signer_count` signers. ERROR_TOO_LARGE if the work buffer is too
+ * small.
  */
 enum error cose_sign(const struct ed25519_pair *pair, size_t signer_count, struct bytes external_aad,
 		     struct bytes payload, struct buffer *work, uint8_t signature[ED25519_SIGNATURE_SIZE]);
@@ -63,21 +66,22 @@ enum error cose_signed_encode(const struct cose_signed *object, struct buffer *o
 /* Exactly how many bytes that appends. */
 size_t cose_signed_size(size_t signer_count, size_t payload_size);
 
-/* Reads a whole encoded object, payload at most CONTENT_SIZE_MAX bytes. Checks no signature. Zeros on error. */
+/* Reads a whole object, its payload at most CONTENT_SIZE_MAX bytes; checks no signature. Zeros on error. */
 enum error cose_signed_decode(struct bytes bytes, struct cose_signed *object);
 /* As cose_signed_decode, of the next item of a reader, whose error is set on failure. */
 void cose_signed_read(struct cbor_reader *reader, struct cose_signed *object);
 
 /*
- * SHA-256 of the encoded fourth element of the object: one signature, or the array of signers. What a log's leaf
- * holds of the signatures.
+ * SHA-256 of the encoded fourth element of the object: one signature, or the array of signers. What a log's
+ * leaf holds of the signatures.
  */
 void cose_signatures_hash(const struct cose_signed *object, uint8_t hash[32]);
 
 /*
- * Verifies every signature, keys in the order of the signatures. ERROR_BAD_SIGNATURE when one does not match, or key_count is
- * not the number of signatures; ERROR_BAD_KEY when two keys are the same (two signatures of one person are not two persons'); ERROR_TOO_LARGE
- * if the work buffer is too small. The caller has checked the keys with ed25519_key_valid when they were accredited.
+ * Verifies every signature, keys in the order of the signatures. ERROR_BAD_SIGNATURE when one does not
+ * match, or key_count is not the number of signatures; ERROR_BAD_KEY when two keys are the same (two
+ * signatures of one person are not two persons'); ERROR_TOO_LARGE if the work buffer is too small. The
+ * caller has checked the keys with ed25519_key_valid when they were accredited.
  */
 enum error cose_signed_verify(const struct cose_signed *object, struct bytes external_aad,
 			      const uint8_t (*keys)[ED25519_KEY_SIZE], size_t key_count, struct buffer *work);
@@ -103,10 +107,10 @@ struct cose_seal_context {
 size_t cose_sealed_size(size_t plaintext_size, size_t psk_id_size);
 
 /*
- * Seals `plaintext` to the receiver's key and appends the encoded object; psk is NULL in base mode. The seed is
- * fresh for each seal. ERROR_BAD_KEY when the receiver's key is of small order; ERROR_BAD_ARGUMENT when the PSK is too short
- * or its id not of COSE_PSK_ID_SIZE bytes; ERROR_TOO_LARGE when the object or external_aad does not fit. On an
- * error nothing is appended.
+ * Seals `plaintext` to the receiver's key and appends the encoded object; psk is NULL in base mode. The
+ * seed is fresh for each seal. ERROR_BAD_KEY when the receiver's key is of small order; ERROR_BAD_ARGUMENT
+ * when the PSK is too short or its id not of COSE_PSK_ID_SIZE bytes; ERROR_TOO_LARGE when the object or
+ * external_aad does not fit. On an error nothing is appended.
  */
 enum error cose_seal(const uint8_t receiver_key[X25519_KEY_SIZE], const struct hpke_psk *psk,
 		     const struct cose_seal_context *context, const uint8_t seed[HPKE_SEED_SIZE],
@@ -116,11 +120,13 @@ enum error cose_seal(const uint8_t receiver_key[X25519_KEY_SIZE], const struct h
 enum error cose_sealed_decode(struct bytes bytes, struct cose_sealed *object);
 
 /*
- * Opens it and appends the plaintext. ERROR_CANNOT_OPEN, with nothing appended, when it was not sealed to this pair under exactly
- * this PSK (NULL: base mode) and context; a PSK given for an object of base mode does not open it, nor does none
- * for one of psk mode. ERROR_TOO_LARGE when the plaintext does not fit, ERROR_BAD_ARGUMENT as for cose_seal.
+ * Opens it and appends the plaintext. ERROR_CANNOT_OPEN, with nothing appended, when it was not sealed to
+ * this pair under exactly this PSK (NULL: base mode) and context; a PSK given for an object of base mode
+ * does not open it, nor does none for one of psk mode. ERROR_TOO_LARGE when the plaintext does not fit,
+ * ERROR_BAD_ARGUMENT as for cose_seal.
  */
-enum error cose_open(const struct cose_sealed *object, const struct x25519_pair *pair, const struct hpke_psk *psk,
-		     const struct cose_seal_context *context, struct buffer *plaintext);
+enum error cose_open(const struct cose_sealed *object, const struct x25519_pair *pair,
+		     const struct hpke_psk *psk, const struct cose_seal_context *context,
+		     struct buffer *plaintext);
 
 #endif

@@ -87,7 +87,8 @@ enum error cose_seal(const uint8_t receiver_key[X25519_KEY_SIZE], const struct h
 		error = hpke_setup_sender(receiver_key, context->info, psk, seed, encapsulated, &hpke);
 	if (error != ERROR_OK)
 		return error;
-	write_sealed_head(bytes_make(encapsulated, sizeof encapsulated), psk, plaintext.size + HPKE_TAG_SIZE, out);
+	write_sealed_head(bytes_make(encapsulated, sizeof encapsulated), psk, plaintext.size + HPKE_TAG_SIZE,
+			  out);
 	error = hpke_context_seal(&hpke, buffer_bytes(&aad), plaintext, out);
 	hpke_context_erase(&hpke);
 	if (error != ERROR_OK)
@@ -141,8 +142,9 @@ enum error cose_sealed_decode(struct bytes bytes, struct cose_sealed *object)
 	return error;
 }
 
-enum error cose_open(const struct cose_sealed *object, const struct x25519_pair *pair, const struct hpke_psk *psk,
-		     const struct cose_seal_context *context, struct buffer *plaintext)
+enum error cose_open(const struct cose_sealed *object, const struct x25519_pair *pair,
+		     const struct hpke_psk *psk, const struct cose_seal_context *context,
+		     struct buffer *plaintext)
 {
 	uint8_t aad_memory[ENC_STRUCTURE_SIZE_MAX];
 	struct buffer aad = buffer_make(aad_memory, sizeof aad_memory);

@@ -38,8 +38,8 @@ void cose_sign1_structure(struct bytes body_protected, struct bytes external_aad
 	cbor_write_bytes(out, payload);
 }
 
-void cose_sign_structure(struct bytes body_protected, struct bytes signer_protected, struct bytes external_aad,
-			 struct bytes payload, struct buffer *out)
+void cose_sign_structure(struct bytes body_protected, struct bytes signer_protected,
+			 struct bytes external_aad, struct bytes payload, struct buffer *out)
 {
 	cbor_write_array(out, 5);
 	cbor_write_text(out, bytes_of_text(CONTEXT_MANY));
@@ -65,17 +65,18 @@ enum error cose_to_be_signed(size_t signer_count, struct bytes external_aad, str
 
 size_t cose_to_be_signed_size(size_t signer_count, size_t external_aad_size, size_t payload_size)
 {
-	size_t strings = cbor_head_size(external_aad_size) + external_aad_size + cbor_head_size(payload_size) +
-			 payload_size;
+	size_t strings = cbor_head_size(external_aad_size) + external_aad_size +
+			 cbor_head_size(payload_size) + payload_size;
 
-	/* The array's head, the context with its head, the protected headers: the body's, then the signer's. */
+	/* The array's head, the context with its head, the protected headers of the body and the signer. */
 	if (signer_count == 1)
 		return 1 + 1 + strlen(CONTEXT_ONE) + (1 + PROTECTED_SIZE) + strings;
 	return 1 + 1 + strlen(CONTEXT_MANY) + 1 + (1 + PROTECTED_SIZE) + strings;
 }
 
 /* Overwrites the work buffer with the bytes to be signed. */
-static enum error fill_work(size_t signer_count, struct bytes external_aad, struct bytes payload, struct buffer *work)
+static enum error fill_work(size_t signer_count, struct bytes external_aad, struct bytes payload,
+			    struct buffer *work)
 {
 	*work = buffer_make(work->data, work->size_max);
 	return cose_to_be_signed(signer_count, external_aad, payload, work);

@@ -17,7 +17,8 @@ void ed25519_pair_erase(struct ed25519_pair *pair)
 	sodium_memzero(pair, sizeof *pair);
 }
 
-void ed25519_sign(const struct ed25519_pair *pair, struct bytes message, uint8_t signature[ED25519_SIGNATURE_SIZE])
+void ed25519_sign(const struct ed25519_pair *pair, struct bytes message,
+		  uint8_t signature[ED25519_SIGNATURE_SIZE])
 {
 	crypto_sign_ed25519_detached(signature, NULL, message.data, message.size, pair->secret);
 }

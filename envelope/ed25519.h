@@ -13,8 +13,8 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-#define ED25519_KEY_SIZE 32       /* a public key */
-#define ED25519_SEED_SIZE 32      /* RFC 8032's private key */
+#define ED25519_KEY_SIZE 32  /* a public key */
+#define ED25519_SEED_SIZE 32 /* RFC 8032's private key */
 #define ED25519_SIGNATURE_SIZE 64
 
 /* A key pair. The caller erases it with ed25519_pair_erase when it is done with it. */
@@ -28,7 +28,8 @@ void ed25519_pair_from_seed(const uint8_t seed[ED25519_SEED_SIZE], struct ed2551
 void ed25519_pair_erase(struct ed25519_pair *pair);
 
 /* The signature of `message`; deterministic (RFC 8032, section 5.1.6). */
-void ed25519_sign(const struct ed25519_pair *pair, struct bytes message, uint8_t signature[ED25519_SIGNATURE_SIZE]);
+void ed25519_sign(const struct ed25519_pair *pair, struct bytes message,
+		  uint8_t signature[ED25519_SIGNATURE_SIZE]);
 
 /* ERROR_OK, or ERROR_BAD_SIGNATURE. */
 enum error ed25519_verify(const uint8_t key[ED25519_KEY_SIZE], struct bytes message,

@@ -103,7 +103,8 @@ enum error fingerprint_parse(struct bytes text, uint8_t fingerprint[FINGERPRINT_
 		}
 		while (at < text.size && !is_separator(text.data[at]))
 			at++;
-		if (count == FINGERPRINT_WORDS || !symbol_of_word(bytes_make(text.data + start, at - start), &symbol))
+		if (count == FINGERPRINT_WORDS ||
+		    !symbol_of_word(bytes_make(text.data + start, at - start), &symbol))
 			return ERROR_MALFORMED;
 		symbol_set(parsed, count++, symbol);
 	}

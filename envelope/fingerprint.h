@@ -1,7 +1,8 @@
 /*
- * The fingerprint of a party id, in words to read over a telephone: its first 120 bits as 24 symbols of base32
- * (RFC 4648, section 6: A to Z, 2 to 7), each in the spelling alphabet of ICAO Annex 10 (digits by their English
- * names), six lines of four words. To make another party with the same words takes 2^120 work.
+ * The fingerprint of a party id, in words to read over a telephone: its first 120 bits as 24 symbols of
+ * base32 (RFC 4648, section 6: A to Z, 2 to 7), each in the spelling alphabet of ICAO Annex 10 (digits by
+ * their English names), six lines of four words. To make another party with the same words takes 2^120
+ * work.
  */
 #ifndef ENVELOPE_FINGERPRINT_H
 #define ENVELOPE_FINGERPRINT_H
@@ -16,12 +17,15 @@
 #define FINGERPRINT_WORDS 24
 #define FINGERPRINT_TEXT_SIZE_MAX (FINGERPRINT_WORDS * (8 + 1)) /* the longest word has 8 letters */
 
-/* Appends the words in capitals, a space between those of a line, a line feed between lines and none at the end. */
+/*
+ * Appends the words in capitals, a space between those of a line, a line feed between lines and none at the
+ * end.
+ */
 void fingerprint_append(const uint8_t party_id[32], struct buffer *out);
 
 /*
- * Reads words as a person types them: in any case; between words spaces, tabs, line feeds, commas, full stops or
- * slashes, any number; X-RAY also as XRAY; ALPHA, JULIET and WHISKY, as many spell them.
+ * Reads words as a person types them: in any case; between words spaces, tabs, line feeds, commas, full
+ * stops or slashes, any number; X-RAY also as XRAY; ALPHA, JULIET and WHISKY, as many spell them.
  * ERROR_MALFORMED unless there are exactly FINGERPRINT_WORDS known words; `fingerprint` is then zeros.
  */
 enum error fingerprint_parse(struct bytes text, uint8_t fingerprint[FINGERPRINT_SIZE]);

@@ -18,12 +18,11 @@ _Static_assert(HPKE_TAG_SIZE == crypto_aead_chacha20poly1305_ietf_ABYTES, "Nt");
 #define LOW(number) ((uint8_t)((number)&0xff))
 
 /* suite_id of the KEM (section 4.1) and of the key schedule (section 5.1) */
-static const uint8_t suite_kem[] = {'K', 'E', 'M', HIGH(HPKE_KEM_X25519_HKDF_SHA256), LOW(HPKE_KEM_X25519_HKDF_SHA256)};
+#define BOTH(number) HIGH(number), LOW(number)
+static const uint8_t suite_kem[] = {'K', 'E', 'M', BOTH(HPKE_KEM_X25519_HKDF_SHA256)};
 static const uint8_t suite_hpke[] = {
-	'H', 'P', 'K', 'E',
-	HIGH(HPKE_KEM_X25519_HKDF_SHA256), LOW(HPKE_KEM_X25519_HKDF_SHA256),
-	HIGH(HPKE_KDF_HKDF_SHA256), LOW(HPKE_KDF_HKDF_SHA256),
-	HIGH(HPKE_AEAD_CHACHA20POLY1305), LOW(HPKE_AEAD_CHACHA20POLY1305),
+	'H', 'P', 'K', 'E', BOTH(HPKE_KEM_X25519_HKDF_SHA256), BOTH(HPKE_KDF_HKDF_SHA256),
+	BOTH(HPKE_AEAD_CHACHA20POLY1305),
 };
 
 static struct bytes kem_id(void)
@@ -53,7 +52,11 @@ static enum error labeled_expand(struct bytes suite, const uint8_t key[HKDF_KEY_
 {
 	const uint8_t length[2] = {HIGH(size), LOW(size)};
 	const struct bytes parts[] = {
-		bytes_make(length, sizeof length), bytes_of_text("HPKE-v1"), suite, bytes_of_text(label), info,
+		bytes_make(length, sizeof length),
+		bytes_of_text("HPKE-v1"),
+		suite,
+		bytes_of_text(label),
+		info,
 	};
 
 	if (size > HKDF_OUT_SIZE_MAX)
@@ -86,8 +89,8 @@ static enum error kem_shared_secret(const uint8_t secret[X25519_KEY_SIZE], const
 	memcpy(kem_context, encapsulated, HPKE_ENCAPSULATED_SIZE);
 	memcpy(kem_context + HPKE_ENCAPSULATED_SIZE, receiver_key, X25519_KEY_SIZE);
 	labeled_extract(kem_id(), nothing, "eae_prk", bytes_make(shared, sizeof shared), extracted);
-	error = labeled_expand(kem_id(), extracted, "shared_secret", bytes_make(kem_context, sizeof kem_context),
-			       shared_secret, 32);
+	error = labeled_expand(kem_id(), extracted, "shared_secret",
+			       bytes_make(kem_context, sizeof kem_context), shared_secret, 32);
 	sodium_memzero(shared, sizeof shared);
 	sodium_memzero(extracted, sizeof extracted);
 	return error;
@@ -143,8 +146,9 @@ enum error hpke_setup_sender(const uint8_t receiver_key[X25519_KEY_SIZE], struct
 	return ERROR_OK;
 }
 
-enum error hpke_setup_receiver(const uint8_t encapsulated[HPKE_ENCAPSULATED_SIZE], const struct x25519_pair *pair,
-			       struct bytes info, const struct hpke_psk *psk, struct hpke_context *context)
+enum error hpke_setup_receiver(const uint8_t encapsulated[HPKE_ENCAPSULATED_SIZE],
+			       const struct x25519_pair *pair, struct bytes info, const struct hpke_psk *psk,
+			       struct hpke_context *context)
 {
 	uint8_t shared_secret[32];
 	enum error error = psk_check(psk);
@@ -152,7 +156,7 @@ enum error hpke_setup_receiver(const uint8_t encapsulated[HPKE_ENCAPSULATED_SIZE
 	memset(context, 0, sizeof *context);
 	if (error != ERROR_OK)
 		return error;
-	/* The only key here that came from outside is the encapsulated one: what is wrong is what was sent. */
+	/* The only key here from outside is the encapsulated one: what is wrong is what was sent. */
 	if (kem_shared_secret(pair->secret, encapsulated, encapsulated, pair->key, shared_secret) != ERROR_OK)
 		return ERROR_CANNOT_OPEN;
 	key_schedule(bytes_make(shared_secret, sizeof shared_secret), info, psk, context);
@@ -190,8 +194,8 @@ enum error hpke_context_seal(struct hpke_context *context, struct bytes aad, str
 	if (out == NULL)
 		return ERROR_TOO_LARGE;
 	nonce_of(context, nonce);
-	crypto_aead_chacha20poly1305_ietf_encrypt(out, NULL, plaintext.data, plaintext.size, aad.data, aad.size,
-						  NULL, nonce, context->key);
+	crypto_aead_chacha20poly1305_ietf_encrypt(out, NULL, plaintext.data, plaintext.size, aad.data,
+						  aad.size, NULL, nonce, context->key);
 	context->sequence++;
 	return ERROR_OK;
 }
@@ -211,8 +215,8 @@ enum error hpke_context_open(struct hpke_context *context, struct bytes aad, str
 	if (out == NULL)
 		return ERROR_TOO_LARGE;
 	nonce_of(context, nonce);
-	if (crypto_aead_chacha20poly1305_ietf_decrypt(out, NULL, NULL, ciphertext.data, ciphertext.size, aad.data,
-						      aad.size, nonce, context->key) != 0) {
+	if (crypto_aead_chacha20poly1305_ietf_decrypt(out, NULL, NULL, ciphertext.data, ciphertext.size,
+						      aad.data, aad.size, nonce, context->key) != 0) {
 		plaintext->size = before;
 		return ERROR_CANNOT_OPEN;
 	}
@@ -220,8 +224,8 @@ enum error hpke_context_open(struct hpke_context *context, struct bytes aad, str
 	return ERROR_OK;
 }
 
-enum error hpke_context_export(const struct hpke_context *context, struct bytes exporter_context, uint8_t *out,
-			       size_t size)
+enum error hpke_context_export(const struct hpke_context *context, struct bytes exporter_context,
+			       uint8_t *out, size_t size)
 {
 	return labeled_expand(hpke_id(), context->exporter_secret, "sec", exporter_context, out, size);
 }

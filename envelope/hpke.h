@@ -1,9 +1,11 @@
 /*
- * HPKE (RFC 9180), modes base and psk, of one suite: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20Poly1305.
- * The auth modes are not here: signatures authenticate, and those modes fall to a stolen receiver's key.
+ * HPKE (RFC 9180), modes base and psk, of one suite: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256,
+ * ChaCha20Poly1305. The auth modes are not here: signatures authenticate, and those modes fall to a stolen
+ * receiver's key.
  *
- * Randomness comes from the caller as the seed of the ephemeral key (ikmE of the RFC's test vectors). A seed is
- * used for one seal only and then erased: twice the same seed, receiver and info is twice the same key and nonce.
+ * Randomness comes from the caller as the seed of the ephemeral key (ikmE of the RFC's test vectors). A
+ * seed is used for one seal only and then erased: twice the same seed, receiver and info is twice the same
+ * key and nonce.
  */
 #ifndef ENVELOPE_HPKE_H
 #define ENVELOPE_HPKE_H
@@ -38,37 +40,42 @@ struct hpke_context {
 void hpke_derive_key_pair(const uint8_t seed[HPKE_SEED_SIZE], struct x25519_pair *pair);
 
 /*
- * SetupBaseS and SetupPSKS (section 5.1): gives `encapsulated` to send, and the context. ERROR_BAD_KEY when the
- * receiver's key is of small order, ERROR_BAD_ARGUMENT when the PSK is too short or has no id; the context is then zeros.
+ * SetupBaseS and SetupPSKS (section 5.1): gives `encapsulated` to send, and the context. ERROR_BAD_KEY when
+ * the receiver's key is of small order, ERROR_BAD_ARGUMENT when the PSK is too short or has no id; the
+ * context is then zeros.
  */
 enum error hpke_setup_sender(const uint8_t receiver_key[X25519_KEY_SIZE], struct bytes info,
 			     const struct hpke_psk *psk, const uint8_t seed[HPKE_SEED_SIZE],
 			     uint8_t encapsulated[HPKE_ENCAPSULATED_SIZE], struct hpke_context *context);
 
-/* SetupBaseR and SetupPSKR. ERROR_CANNOT_OPEN when `encapsulated` is of small order; the rest as for the sender. */
-enum error hpke_setup_receiver(const uint8_t encapsulated[HPKE_ENCAPSULATED_SIZE], const struct x25519_pair *pair,
-			       struct bytes info, const struct hpke_psk *psk, struct hpke_context *context);
+/*
+ * SetupBaseR and SetupPSKR. ERROR_CANNOT_OPEN when `encapsulated` is of small order; the rest as for the
+ * sender.
+ */
+enum error hpke_setup_receiver(const uint8_t encapsulated[HPKE_ENCAPSULATED_SIZE],
+			       const struct x25519_pair *pair, struct bytes info, const struct hpke_psk *psk,
+			       struct hpke_context *context);
 
 void hpke_context_erase(struct hpke_context *context);
 
 /*
  * ContextS.Seal (section 5.2): appends plaintext.size + HPKE_TAG_SIZE bytes and counts the sequence on.
- * ERROR_TOO_LARGE when they do not fit (the buffer is then marked failed), ERROR_OUT_OF_RANGE at the end of the sequence.
- * The plaintext may not lie where they are written.
+ * ERROR_TOO_LARGE when they do not fit (the buffer is then marked failed), ERROR_OUT_OF_RANGE at the end of
+ * the sequence. The plaintext may not lie where they are written.
  */
 enum error hpke_context_seal(struct hpke_context *context, struct bytes aad, struct bytes plaintext,
 			     struct buffer *ciphertext);
 
 /*
  * ContextR.Open: appends the plaintext and counts the sequence on. ERROR_CANNOT_OPEN, with nothing appended
- * and the sequence as it was, when the ciphertext is not one for this key, sequence and aad; ERROR_TOO_LARGE and
- * ERROR_OUT_OF_RANGE as above.
+ * and the sequence as it was, when the ciphertext is not one for this key, sequence and aad;
+ * ERROR_TOO_LARGE and ERROR_OUT_OF_RANGE as above.
  */
 enum error hpke_context_open(struct hpke_context *context, struct bytes aad, struct bytes ciphertext,
 			     struct buffer *plaintext);
 
 /* Context.Export (section 5.3). ERROR_OUT_OF_RANGE for a size above HKDF_OUT_SIZE_MAX. */
-enum error hpke_context_export(const struct hpke_context *context, struct bytes exporter_context, uint8_t *out,
-			       size_t size);
+enum error hpke_context_export(const struct hpke_context *context, struct bytes exporter_context,
+			       uint8_t *out, size_t size);
 
 #endif

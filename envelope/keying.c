@@ -24,8 +24,8 @@ _Static_assert(KEYING_ID_SIZE == COSE_PSK_ID_SIZE, "ids are as the seal carries 
 
 /* ---- one leaf ---- */
 
-void keying_leaf(const uint8_t root[KEYING_KEY_SIZE], unsigned side, unsigned sender_slot, unsigned receiver_slot,
-		 bool last_resort, uint8_t leaf[KEYING_KEY_SIZE])
+void keying_leaf(const uint8_t root[KEYING_KEY_SIZE], unsigned side, unsigned sender_slot,
+		 unsigned receiver_slot, bool last_resort, uint8_t leaf[KEYING_KEY_SIZE])
 {
 	uint8_t memory[32];
 	struct buffer buffer = buffer_make(memory, sizeof memory);
@@ -127,8 +127,9 @@ static enum error read_checksum(struct cbor_reader *reader)
 
 /* ---- the file that is carried by hand ---- */
 
-void keying_make(uint32_t number, const uint8_t party_a[KEYING_PARTY_SIZE], const uint8_t party_b[KEYING_PARTY_SIZE],
-		 const uint8_t root[KEYING_KEY_SIZE], struct keying *keying)
+void keying_make(uint32_t number, const uint8_t party_a[KEYING_PARTY_SIZE],
+		 const uint8_t party_b[KEYING_PARTY_SIZE], const uint8_t root[KEYING_KEY_SIZE],
+		 struct keying *keying)
 {
 	bool in_order = memcmp(party_a, party_b, KEYING_PARTY_SIZE) <= 0;
 

@@ -1,20 +1,22 @@
 /*
- * The keying: pre-shared keys for psk mode, all from one root of 32 random bytes that two parties exchange by
- * hand. It is a tree: a leaf for each pair (sender slot, receiver slot) in each direction, and one more of each
- * for last-resort keys. A post is given a packet, the leaves of its own slot, and so shares a key already with
- * slots that the other party does not use yet. HKDF is HKDF-Expand with SHA-256 (RFC 5869, section 2.3):
+ * The keying: pre-shared keys for psk mode, all from one root of 32 random bytes that two parties exchange
+ * by hand. It is a tree: a leaf for each pair (sender slot, receiver slot) in each direction, and one more
+ * of each for last-resort keys. A post is given a packet, the leaves of its own slot, and so shares a key
+ * already with slots that the other party does not use yet. HKDF is HKDF-Expand with SHA-256 (RFC 5869,
+ * section 2.3):
  *
- *     leaf         = HKDF(root, ["liaison keying leaf", side, sender slot, receiver slot, last resort: bool], 32)
- *     leaf_0       = leaf
+ *     leaf_0       = HKDF(root, ["liaison keying leaf", side, sender slot, receiver slot, last resort], 32)
  *     leaf_(e + 1) = HKDF(leaf_e, "liaison keying next", 32)        e: the receiver's epoch
  *     psk_e        = HKDF(leaf_e, "liaison keying psk", 32)
  *     psk_id_e     = the first 3 bytes of HKDF(leaf_e, "liaison keying id", 32)
  *
- * side is 0 where the sender's party id is not the larger of the two, else 1; the array is deterministic CBOR, the other texts are plain bytes. A
- * last-resort leaf is never stepped. A stepped leaf says nothing about those before it, so erasing them is forward secrecy. The posts of
- * one party have a tree of their own, with its id in both places: the slots alone give the direction.
+ * side is 0 where the sender's party id is not the larger of the two, else 1; last resort is a bool; the
+ * array is deterministic CBOR, the other texts are plain bytes. A last-resort leaf is never stepped. A
+ * stepped leaf says nothing about those before it, so erasing them is forward secrecy. The posts of one party
+ * have a tree of their own, with its id in both places: the slots alone give the direction.
  *
- * Everything here is secret but party ids, slots, numbers and psk ids: callers erase what they no longer need.
+ * Everything here is secret but party ids, slots, numbers and psk ids: callers erase what they no longer
+ * need.
  */
 #ifndef ENVELOPE_KEYING_H
 #define ENVELOPE_KEYING_H
@@ -34,16 +36,19 @@
 /* ---- one leaf ---- */
 
 /* The leaf (epoch 0) of one direction between two slots, each below POST_SLOTS. */
-void keying_leaf(const uint8_t root[KEYING_KEY_SIZE], unsigned side, unsigned sender_slot, unsigned receiver_slot,
-		 bool last_resort, uint8_t leaf[KEYING_KEY_SIZE]);
+void keying_leaf(const uint8_t root[KEYING_KEY_SIZE], unsigned side, unsigned sender_slot,
+		 unsigned receiver_slot, bool last_resort, uint8_t leaf[KEYING_KEY_SIZE]);
 
 /*
- * Steps a leaf forward in place by `steps` epochs. ERROR_OUT_OF_RANGE above KEYING_STEPS_MAX, and the leaf stays as
- * it was: an epoch number from outside cannot make this run long.
+ * Steps a leaf forward in place by `steps` epochs. ERROR_OUT_OF_RANGE above KEYING_STEPS_MAX, and the leaf
+ * stays as it was: an epoch number from outside cannot make this run long.
  */
 enum error keying_step(uint8_t leaf[KEYING_KEY_SIZE], uint64_t steps);
 
-/* A PSK and its id, which goes with the message in clear. 3 bytes repeat by chance: try every key of that id. */
+/*
+ * A PSK and its id, which goes with the message in clear. 3 bytes repeat by chance: try every key of that
+ * id.
+ */
 struct keying_psk {
 	uint8_t key[KEYING_KEY_SIZE];
 	uint8_t id[KEYING_ID_SIZE];
@@ -59,8 +64,8 @@ struct hpke_psk keying_psk_view(const struct keying_psk *psk);
 /*
  * keying = ["liaison keying", 1, number: uint, party: bstr32, party: bstr32, root: bstr32, checksum: bstr8]
  *
- * The parties' ids ascend (equal for the posts of one party); the checksum is the first 8 bytes of SHA-256 of all encoded bytes before
- * it. number counts the ceremonies of the two parties, spares included.
+ * The parties' ids ascend (equal for the posts of one party); the checksum is the first 8 bytes of SHA-256
+ * of all encoded bytes before it. number counts the ceremonies of the two parties, spares included.
  */
 struct keying {
 	uint32_t number;
@@ -71,15 +76,16 @@ struct keying {
 #define KEYING_SIZE_MAX 133 /* bytes of an encoded keying */
 
 /* Two parties in either order, and a root drawn at random. */
-void keying_make(uint32_t number, const uint8_t party_a[KEYING_PARTY_SIZE], const uint8_t party_b[KEYING_PARTY_SIZE],
-		 const uint8_t root[KEYING_KEY_SIZE], struct keying *keying);
+void keying_make(uint32_t number, const uint8_t party_a[KEYING_PARTY_SIZE],
+		 const uint8_t party_b[KEYING_PARTY_SIZE], const uint8_t root[KEYING_KEY_SIZE],
+		 struct keying *keying);
 
 /* Appends the file; ERROR_TOO_LARGE if it does not fit. */
 enum error keying_encode(const struct keying *keying, struct buffer *out);
 
 /*
- * Reads a whole file. ERROR_MALFORMED when it is something else or the parties are not in order, ERROR_BAD_VERSION,
- * ERROR_BAD_CHECKSUM, or an error of base/cbor.h; the keying is then zeros.
+ * Reads a whole file. ERROR_MALFORMED when it is something else or the parties are not in order,
+ * ERROR_BAD_VERSION, ERROR_BAD_CHECKSUM, or an error of base/cbor.h; the keying is then zeros.
  */
 enum error keying_decode(struct bytes bytes, struct keying *keying);
 
@@ -88,15 +94,16 @@ void keying_erase(struct keying *keying);
 /* ---- what a post is given ---- */
 
 /*
- * packet = ["liaison keying packet", 1, number: uint, own party: bstr32, other party: bstr32, own slot: 0..63,
- *           sending: bstr2048, sending last resort: bstr2048, receiving: bstr2048, receiving last resort: bstr2048,
- *           checksum: bstr8]
+ * packet = ["liaison keying packet", 1, number: uint, own party: bstr32, other party: bstr32,
+ *           own slot: 0..63,
+ *           sending: bstr2048, sending last resort: bstr2048, receiving: bstr2048,
+ *           receiving last resort: bstr2048, checksum: bstr8]
  *
  * Each byte string is the leaves (epoch 0) with the other party's slots 0 to 63, one after another; the
  * checksum as above.
  */
 enum keying_direction {
-	KEYING_SENDING = 0,   /* the packet's post is the sender */
+	KEYING_SENDING = 0, /* the packet's post is the sender */
 	KEYING_RECEIVING = 1,
 };
 
@@ -112,8 +119,8 @@ struct keying_packet {
 #define KEYING_PACKET_SIZE_MAX 8312 /* bytes of an encoded packet */
 
 /*
- * The packet of one slot of one of the two parties. ERROR_BAD_ARGUMENT, and zeros, when own_party is neither or the slot is not
- * below POST_SLOTS.
+ * The packet of one slot of one of the two parties. ERROR_BAD_ARGUMENT, and zeros, when own_party is
+ * neither or the slot is not below POST_SLOTS.
  */
 enum error keying_packet_make(const struct keying *keying, const uint8_t own_party[KEYING_PARTY_SIZE],
 			      unsigned own_slot, struct keying_packet *packet);

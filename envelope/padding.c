@@ -10,7 +10,7 @@ size_t padding_size(size_t item_size)
 {
 	size_t step = SMALL_STEP;
 
-	assert(item_size >= 1 && item_size <= PADDING_ITEM_SIZE_MAX);
+	assert(item_size >= 1 && item_size <= SIZE_MAX / 2);
 	/* Below 1,024 bytes even a larger step would hide little and cost much: entries are mostly there. */
 	if (item_size >= SMALL_SIZE)
 		while (step * 2 <= item_size / 16)
@@ -36,7 +36,7 @@ enum error padding_append(struct buffer *buffer)
 enum error padding_check(struct bytes plaintext, size_t item_size)
 {
 	assert(item_size >= 1 && item_size <= plaintext.size);
-	if (item_size > PADDING_ITEM_SIZE_MAX || plaintext.size != padding_size(item_size))
+	if (plaintext.size != padding_size(item_size))
 		return ERROR_MALFORMED;
 	for (size_t i = item_size; i < plaintext.size; i++)
 		if (plaintext.data[i] != 0)

@@ -44,7 +44,7 @@ static bool is_canonical(const uint8_t key[X25519_KEY_SIZE])
 
 bool x25519_key_valid(const uint8_t key[X25519_KEY_SIZE])
 {
-	/* Clamping makes every secret a multiple of 8, which takes exactly the points of small order to zero. */
+	/* Clamping makes every secret a multiple of 8: it takes exactly the points of small order to zero. */
 	static const uint8_t any_secret[X25519_KEY_SIZE] = {1};
 	uint8_t shared[X25519_KEY_SIZE];
 

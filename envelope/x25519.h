@@ -27,8 +27,8 @@ enum error x25519_shared(const uint8_t secret[X25519_KEY_SIZE], const uint8_t ke
 			 uint8_t shared[X25519_KEY_SIZE]);
 
 /*
- * True if `key` may be published as a prekey: below 2^255 - 19, so that one key has one encoding, and not of small
- * order. (Points of the twist pass; RFC 7748 makes them harmless.)
+ * True if `key` may be published as a prekey: below 2^255 - 19, so that one key has one encoding, and not
+ * of small order. (Points of the twist pass; RFC 7748 makes them harmless.)
  */
 bool x25519_key_valid(const uint8_t key[X25519_KEY_SIZE]);
 

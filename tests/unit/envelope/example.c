@@ -73,7 +73,8 @@ static void print_signed(unsigned number, size_t signer_count, struct bytes aad,
 
 		fill_seed(seed, 3 + i, number);
 		ed25519_pair_from_seed(seed, &pair);
-		must(cose_sign(&pair, signer_count, aad, payload, &work, object.signatures[i]) == ERROR_OK, "signing");
+		must(cose_sign(&pair, signer_count, aad, payload, &work, object.signatures[i]) == ERROR_OK,
+		     "signing");
 		if (i + 1 == signer_count) {
 			printf("officer_%u_", i + 1);
 			print_seed("seed", seed);
@@ -193,9 +194,11 @@ static void print_sealed(unsigned number, const struct keying_psk *psk, const ui
 	print_seed("ephemeral_seed", ephemeral);
 	print("info", context.info);
 	print("plaintext", buffer_bytes(&plaintext));
-	must(cose_seal(pair.key, &view, &context, ephemeral, buffer_bytes(&plaintext), &sealed) == ERROR_OK, "sealing");
+	must(cose_seal(pair.key, &view, &context, ephemeral, buffer_bytes(&plaintext), &sealed) == ERROR_OK,
+	     "sealing");
 	print("sealed", buffer_bytes(&sealed));
-	must(cose_seal(pair.key, NULL, &context, ephemeral, buffer_bytes(&plaintext), &base) == ERROR_OK, "sealing");
+	must(cose_seal(pair.key, NULL, &context, ephemeral, buffer_bytes(&plaintext), &base) == ERROR_OK,
+	     "sealing");
 	print("sealed_base", buffer_bytes(&base));
 }
 
@@ -226,7 +229,8 @@ int main(int argc, char **argv)
 {
 	static uint8_t payload_memory[TEXT_SIZE], one_memory[TEXT_SIZE], two_memory[TEXT_SIZE];
 	struct buffer payload = buffer_make(payload_memory, sizeof payload_memory);
-	struct buffer one = buffer_make(one_memory, sizeof one_memory), two = buffer_make(two_memory, sizeof two_memory);
+	struct buffer one = buffer_make(one_memory, sizeof one_memory),
+		      two = buffer_make(two_memory, sizeof two_memory);
 	uint8_t aad_memory[256], party_a[32], party_b[32];
 	struct buffer aad = buffer_make(aad_memory, sizeof aad_memory);
 	struct keying_psk psk;

@@ -21,8 +21,8 @@ static struct buffer work_make(void)
 
 static const uint8_t seeds[3][ED25519_SEED_SIZE] = {{1}, {2}, {3}};
 
-static void sign_all(size_t signer_count, struct bytes external_aad, struct bytes payload, struct cose_signed *object,
-		     uint8_t keys[SIGNERS_MAX][ED25519_KEY_SIZE])
+static void sign_all(size_t signer_count, struct bytes external_aad, struct bytes payload,
+		     struct cose_signed *object, uint8_t keys[SIGNERS_MAX][ED25519_KEY_SIZE])
 {
 	struct buffer work = work_make();
 
@@ -34,8 +34,9 @@ static void sign_all(size_t signer_count, struct bytes external_aad, struct byte
 
 		ed25519_pair_from_seed(seeds[i], &pair);
 		memcpy(keys[i], pair.key, ED25519_KEY_SIZE);
-		assert_int_equal(cose_sign(&pair, signer_count, external_aad, payload, &work, object->signatures[i]),
-				 ERROR_OK);
+		assert_int_equal(
+			cose_sign(&pair, signer_count, external_aad, payload, &work, object->signatures[i]),
+			ERROR_OK);
 	}
 }
 
@@ -43,7 +44,8 @@ static enum error verify(const struct cose_signed *object, struct bytes external
 			 uint8_t keys[][ED25519_KEY_SIZE], size_t key_count, struct buffer *work)
 {
 	/* C lets no array become an array of const by itself. */
-	return cose_signed_verify(object, external_aad, (const uint8_t(*)[ED25519_KEY_SIZE])keys, key_count, work);
+	return cose_signed_verify(object, external_aad, (const uint8_t(*)[ED25519_KEY_SIZE])keys, key_count,
+				  work);
 }
 
 /* ---- signed ---- */
@@ -56,7 +58,8 @@ static void one_signers_bytes_are_fixed(void **state)
 	struct buffer signed_bytes = work_make();
 
 	hex_reset();
-	assert_int_equal(cose_to_be_signed(1, bytes_of_text("aad"), bytes_of_text("payload"), &signed_bytes), ERROR_OK);
+	assert_int_equal(cose_to_be_signed(1, bytes_of_text("aad"), bytes_of_text("payload"), &signed_bytes),
+			 ERROR_OK);
 	assert_hex(buffer_bytes(&signed_bytes), "846a5369676e61747572653143a1012743616164477061796c6f6164");
 	sign_all(1, bytes_of_text("aad"), bytes_of_text("payload"), &object, keys);
 	assert_int_equal(cose_signed_encode(&object, &out), ERROR_OK);
@@ -73,7 +76,8 @@ static void two_signers_bytes_are_fixed(void **state)
 	struct buffer signed_bytes = work_make();
 
 	hex_reset();
-	assert_int_equal(cose_to_be_signed(2, bytes_of_text("aad"), bytes_of_text("payload"), &signed_bytes), ERROR_OK);
+	assert_int_equal(cose_to_be_signed(2, bytes_of_text("aad"), bytes_of_text("payload"), &signed_bytes),
+			 ERROR_OK);
 	assert_hex(buffer_bytes(&signed_bytes), "85695369676e61747572654043a1012743616164477061796c6f6164");
 	sign_all(2, bytes_of_text("aad"), bytes_of_text("payload"), &object, keys);
 	assert_int_equal(cose_signed_encode(&object, &out), ERROR_OK);
@@ -106,7 +110,8 @@ static const size_t sizes[] = {0, 1, 23, 24, 255, 256, 65535, 65536, CONTENT_SIZ
 
 static void what_is_signed_decodes_verifies_and_has_the_size_foretold(void **state)
 {
-	static uint8_t payload[CONTENT_SIZE_MAX], memory[CONTENT_SIZE_MAX + 256], again[CONTENT_SIZE_MAX + 256];
+	static uint8_t payload[CONTENT_SIZE_MAX], memory[CONTENT_SIZE_MAX + 256],
+		again[CONTENT_SIZE_MAX + 256];
 
 	for (size_t count = 1; count <= SIGNERS_MAX; count++) {
 		for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -136,7 +141,8 @@ static void a_signature_made_elsewhere_gives_the_same_object(void **state)
 	struct buffer work = work_make();
 
 	sign_all(1, bytes_of_text("aad"), bytes_of_text("payload"), &here, keys);
-	assert_int_equal(cose_to_be_signed(1, bytes_of_text("aad"), bytes_of_text("payload"), &work), ERROR_OK);
+	assert_int_equal(cose_to_be_signed(1, bytes_of_text("aad"), bytes_of_text("payload"), &work),
+			 ERROR_OK);
 	crypto_sign_ed25519_seed_keypair(key, secret, seeds[0]);
 	crypto_sign_ed25519_detached(elsewhere.signatures[0], NULL, work.data, work.size, secret);
 	assert_memory_equal(here.signatures, elsewhere.signatures, sizeof here.signatures);
@@ -155,15 +161,18 @@ static void any_changed_byte_of_a_signed_object_is_refused(void **state)
 		for (size_t bit = 0; bit < 8 * out.size; bit++) {
 			memory[bit / 8] ^= (uint8_t)(1 << bit % 8);
 			if (cose_signed_decode(buffer_bytes(&out), &object) == ERROR_OK)
-				assert_int_equal(verify(&object, aad, keys, count, &work), ERROR_BAD_SIGNATURE);
+				assert_int_equal(verify(&object, aad, keys, count, &work),
+						 ERROR_BAD_SIGNATURE);
 			else
 				assert_true(sodium_is_zero((const uint8_t *)&object, sizeof object));
 			memory[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		}
 		for (size_t size = 0; size < out.size; size++)
-			assert_int_equal(cose_signed_decode(bytes_make(memory, size), &object), ERROR_TRUNCATED);
+			assert_int_equal(cose_signed_decode(bytes_make(memory, size), &object),
+					 ERROR_TRUNCATED);
 		memory[out.size] = 0;
-		assert_int_equal(cose_signed_decode(bytes_make(memory, out.size + 1), &object), ERROR_TRAILING);
+		assert_int_equal(cose_signed_decode(bytes_make(memory, out.size + 1), &object),
+				 ERROR_TRAILING);
 		assert_true(sodium_is_zero((const uint8_t *)&object, sizeof object));
 	}
 }
@@ -237,22 +246,25 @@ static const struct refused_case refused_signed[] = {
 	{"a content type beside", "8445a201270300a04161" SIGNATURE, ERROR_UNSUPPORTED},
 	{"an empty map as protected", "8441a0a04161" SIGNATURE, ERROR_UNSUPPORTED},
 	{"the algorithm in the other bucket", "8440a101274161" SIGNATURE, ERROR_UNSUPPORTED},
-	{"a kid", "8443a10127a104413141" "61" SIGNATURE, ERROR_UNSUPPORTED},
+	{"a kid", "8443a10127a10441314161" SIGNATURE, ERROR_UNSUPPORTED},
 	{"a detached payload", "8443a10127a0f6" SIGNATURE, ERROR_WRONG_TYPE},
-	{"a signature of 63 bytes", "8443a10127a04161583f" ZEROS16 ZEROS16 ZEROS16 "000000000000000000000000000000",
+	{"a signature of 63 bytes",
+	 "8443a10127a04161583f" ZEROS16 ZEROS16 ZEROS16 "000000000000000000000000000000", ERROR_OUT_OF_RANGE},
+	{"a signature of 65 bytes", "8443a10127a041615841" ZEROS16 ZEROS16 ZEROS16 ZEROS16 "00",
 	 ERROR_OUT_OF_RANGE},
-	{"a signature of 65 bytes", "8443a10127a041615841" ZEROS16 ZEROS16 ZEROS16 ZEROS16 "00", ERROR_OUT_OF_RANGE},
 	{"three elements", "8343a10127a04161", ERROR_WRONG_TYPE},
 	{"a length not in its shortest form", "8443a10127a0580161" SIGNATURE, ERROR_NOT_CANONICAL},
 	{"signers none", "8440a0416180", ERROR_UNSUPPORTED},
-	{"signers one", "8440a041618183" "43a10127a0" SIGNATURE, ERROR_UNSUPPORTED},
-	{"signers three", "8440a0416183" "8343a10127a0" SIGNATURE "8343a10127a0" SIGNATURE "8343a10127a0" SIGNATURE,
+	{"signers one", "8440a04161818343a10127a0" SIGNATURE, ERROR_UNSUPPORTED},
+	{"signers three",
+	 "8440a04161838343a10127a0" SIGNATURE "8343a10127a0" SIGNATURE "8343a10127a0" SIGNATURE,
 	 ERROR_TOO_LARGE},
-	{"Sign1's header with signers", "8443a10127a0416182" "8343a10127a0" SIGNATURE "8343a10127a0" SIGNATURE,
+	{"Sign1's header with signers", "8443a10127a04161828343a10127a0" SIGNATURE "8343a10127a0" SIGNATURE,
 	 ERROR_WRONG_TYPE},
 	{"Sign's header with a signature", "8440a04161" SIGNATURE, ERROR_WRONG_TYPE},
-	{"a signer without algorithm", "8440a0416182" "8340a0" SIGNATURE "8343a10127a0" SIGNATURE, ERROR_UNSUPPORTED},
-	{"a signer with a kid", "8440a0416182" "8343a10127a1044131" SIGNATURE "8343a10127a0" SIGNATURE,
+	{"a signer without algorithm", "8440a04161828340a0" SIGNATURE "8343a10127a0" SIGNATURE,
+	 ERROR_UNSUPPORTED},
+	{"a signer with a kid", "8440a04161828343a10127a1044131" SIGNATURE "8343a10127a0" SIGNATURE,
 	 ERROR_UNSUPPORTED},
 };
 
@@ -374,11 +386,13 @@ static void keys_can_be_looked_up_before_opening(void **state)
 	struct x25519_pair ephemeral;
 
 	hpke_derive_key_pair(seed_ephemeral, &ephemeral);
-	assert_int_equal(cose_sealed_decode(seal(&psk, bytes_of_text("x"), memory, sizeof memory), &object), ERROR_OK);
+	assert_int_equal(cose_sealed_decode(seal(&psk, bytes_of_text("x"), memory, sizeof memory), &object),
+			 ERROR_OK);
 	assert_true(bytes_equal(object.psk_id, psk.id));
 	assert_true(bytes_equal(object.encapsulated, bytes_make(ephemeral.key, sizeof ephemeral.key)));
 	assert_int_equal(object.ciphertext.size, 1 + HPKE_TAG_SIZE);
-	assert_int_equal(cose_sealed_decode(seal(NULL, bytes_of_text("x"), memory, sizeof memory), &object), ERROR_OK);
+	assert_int_equal(cose_sealed_decode(seal(NULL, bytes_of_text("x"), memory, sizeof memory), &object),
+			 ERROR_OK);
 	assert_int_equal(object.psk_id.size, 0);
 }
 
@@ -400,9 +414,11 @@ static void any_changed_byte_of_a_sealed_object_is_refused(void **state)
 			memory[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		}
 		for (size_t size = 0; size < bytes.size; size++)
-			assert_int_equal(open_sealed(given, bytes_make(memory, size), &back), ERROR_TRUNCATED);
+			assert_int_equal(open_sealed(given, bytes_make(memory, size), &back),
+					 ERROR_TRUNCATED);
 		memory[bytes.size] = 0;
-		assert_int_equal(open_sealed(given, bytes_make(memory, bytes.size + 1), &back), ERROR_TRAILING);
+		assert_int_equal(open_sealed(given, bytes_make(memory, bytes.size + 1), &back),
+				 ERROR_TRAILING);
 		assert_int_equal(open_sealed(given, bytes, &back), ERROR_OK);
 	}
 }
@@ -423,8 +439,10 @@ static void opening_needs_exactly_the_mode_psk_key_and_context(void **state)
 	aad.external_aad = bytes_make(NULL, 0);
 	hpke_derive_key_pair(seed_receiver, &pair);
 	hpke_derive_key_pair(seed_ephemeral, &other);
-	assert_int_equal(cose_sealed_decode(seal(&psk, bytes_of_text("x"), with, sizeof with), &sealed), ERROR_OK);
-	assert_int_equal(cose_sealed_decode(seal(NULL, bytes_of_text("x"), without, sizeof without), &base), ERROR_OK);
+	assert_int_equal(cose_sealed_decode(seal(&psk, bytes_of_text("x"), with, sizeof with), &sealed),
+			 ERROR_OK);
+	assert_int_equal(cose_sealed_decode(seal(NULL, bytes_of_text("x"), without, sizeof without), &base),
+			 ERROR_OK);
 	assert_int_equal(cose_open(&sealed, &pair, NULL, &context, &back), ERROR_CANNOT_OPEN);
 	assert_int_equal(cose_open(&base, &pair, &psk, &context, &back), ERROR_CANNOT_OPEN);
 	assert_int_equal(cose_open(&sealed, &pair, &wrong_key, &context, &back), ERROR_CANNOT_OPEN);
@@ -452,18 +470,21 @@ static void what_cannot_be_sealed_appends_nothing(void **state)
 	short_key.key.size = HPKE_PSK_SIZE_MIN - 1;
 	large.external_aad = bytes_make(aad, sizeof aad);
 	hpke_derive_key_pair(seed_receiver, &pair);
-	assert_int_equal(cose_seal(zeros, &psk, &context, seed_ephemeral, bytes_of_text("x"), &out), ERROR_BAD_KEY);
+	assert_int_equal(cose_seal(zeros, &psk, &context, seed_ephemeral, bytes_of_text("x"), &out),
+			 ERROR_BAD_KEY);
 	assert_int_equal(cose_seal(pair.key, &long_id, &context, seed_ephemeral, bytes_of_text("x"), &out),
 			 ERROR_BAD_ARGUMENT);
 	assert_int_equal(cose_seal(pair.key, &short_key, &context, seed_ephemeral, bytes_of_text("x"), &out),
 			 ERROR_BAD_ARGUMENT);
-	assert_int_equal(cose_seal(pair.key, &psk, &large, seed_ephemeral, bytes_of_text("x"), &out), ERROR_TOO_LARGE);
+	assert_int_equal(cose_seal(pair.key, &psk, &large, seed_ephemeral, bytes_of_text("x"), &out),
+			 ERROR_TOO_LARGE);
 	assert_int_equal(out.size, 0);
 	assert_int_equal(cose_seal(pair.key, &psk, &context, seed_ephemeral, bytes_of_text("x"), &small),
 			 ERROR_TOO_LARGE);
 	assert_int_equal(small.size, 0);
 	large.external_aad.size--;
-	assert_int_equal(cose_seal(pair.key, &psk, &large, seed_ephemeral, bytes_of_text("x"), &out), ERROR_OK);
+	assert_int_equal(cose_seal(pair.key, &psk, &large, seed_ephemeral, bytes_of_text("x"), &out),
+			 ERROR_OK);
 	assert_int_equal(out.size, size);
 }
 
@@ -482,7 +503,8 @@ static const struct refused_case refused_sealed[] = {
 	{"another header after it", "8344a101182aa2" EK "2543aabbcc" TAG, ERROR_UNSUPPORTED},
 	{"three headers", "8344a101182aa3" EK "2443aabbcc2500" TAG, ERROR_UNSUPPORTED},
 	{"the key twice", "8344a101182aa2" EK EK TAG, ERROR_NOT_CANONICAL},
-	{"a key of 31 bytes", "8344a101182aa123581f" ZEROS16 "000000000000000000000000000000" TAG, ERROR_OUT_OF_RANGE},
+	{"a key of 31 bytes", "8344a101182aa123581f" ZEROS16 "000000000000000000000000000000" TAG,
+	 ERROR_OUT_OF_RANGE},
 	{"a key of 33 bytes", "8344a101182aa1235821" ZEROS16 ZEROS16 "00" TAG, ERROR_TOO_LARGE},
 	{"a psk id of 2 bytes", "8344a101182aa2" EK "2442aabb" TAG, ERROR_OUT_OF_RANGE},
 	{"a psk id of 4 bytes", "8344a101182aa2" EK "2444aabbccdd" TAG, ERROR_TOO_LARGE},

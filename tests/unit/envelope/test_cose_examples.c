@@ -1,7 +1,7 @@
 /*
- * The published COSE examples (cose-wg/Examples), each named, with what is checked of it. None is in our exact
- * form (all but two are tagged, all name a key), so our decoder must refuse every one; what carries over is the
- * Sig_structure and the Ed25519 signature.
+ * The published COSE examples (cose-wg/Examples), each named, with what is checked of it. None is in our
+ * exact form (all but two are tagged, all name a key), so our decoder must refuse every one; what carries
+ * over is the Sig_structure and the Ed25519 signature.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -19,9 +19,9 @@
 #include "vectors.h"
 
 enum check {
-	SIGNATURE, /* our Sig_structure is the published one, its signature verifies, and we sign to the same bytes */
-	STRUCTURE, /* our Sig_structure is the published one; the signature is of an algorithm we do not have */
-	CHANGED,   /* the example was changed after signing, so our Sig_structure differs from what was signed */
+	SIGNATURE, /* our Sig_structure is the published one, its signature verifies and is what we make */
+	STRUCTURE, /* our Sig_structure is the published one; its signature is of an algorithm not ours */
+	CHANGED,   /* changed after it was signed, so our Sig_structure differs from what was signed */
 };
 
 struct example {
@@ -217,7 +217,8 @@ static void check_sign1(const struct example *example, const json_t *file, struc
 	walk_past(walk);
 	payload = walk_bytes(walk);
 	cose_sign1_structure(headers, external_of(signer), payload, &structure);
-	check_structure(example, signer, member_of(file, "intermediates"), buffer_bytes(&structure), walk_bytes(walk));
+	check_structure(example, signer, member_of(file, "intermediates"), buffer_bytes(&structure),
+			walk_bytes(walk));
 }
 
 static void check_sign(const struct example *example, const json_t *file, struct walk *walk)

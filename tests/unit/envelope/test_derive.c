@@ -66,13 +66,16 @@ static void derived_seeds_are_fixed(void **state)
 
 	hex_reset();
 	derive_seed(root, "liaison log", bytes_of_text("channel"), out);
-	assert_hex(bytes_make(out, sizeof out), "568ebab7a168244e691756c60f7ec2e385b98f3509954066273f48a25aeb1f92");
+	assert_hex(bytes_make(out, sizeof out),
+		   "568ebab7a168244e691756c60f7ec2e385b98f3509954066273f48a25aeb1f92");
 	derive_seed(root, "liaison log", bytes_make(NULL, 0), out);
-	assert_hex(bytes_make(out, sizeof out), "04d6bf947e22721de6320ae52b37acd60fb86be69c3b2703a11270554d223fba");
+	assert_hex(bytes_make(out, sizeof out),
+		   "04d6bf947e22721de6320ae52b37acd60fb86be69c3b2703a11270554d223fba");
 	/* In place. */
 	memcpy(out, root, sizeof out);
 	derive_seed(out, "liaison log", bytes_make(NULL, 0), out);
-	assert_hex(bytes_make(out, sizeof out), "04d6bf947e22721de6320ae52b37acd60fb86be69c3b2703a11270554d223fba");
+	assert_hex(bytes_make(out, sizeof out),
+		   "04d6bf947e22721de6320ae52b37acd60fb86be69c3b2703a11270554d223fba");
 }
 
 static void label_and_context_do_not_run_into_each_other(void **state)

@@ -70,13 +70,16 @@ static void a_changed_bit_of_signature_key_or_message_is_refused(void **state)
 		uint8_t mask = (uint8_t)(1 << bit % 8);
 
 		signature[bit / 8] ^= mask;
-		assert_int_equal(ed25519_verify(key, bytes_make(message, 64), signature), ERROR_BAD_SIGNATURE);
+		assert_int_equal(ed25519_verify(key, bytes_make(message, 64), signature),
+				 ERROR_BAD_SIGNATURE);
 		signature[bit / 8] ^= mask;
 		message[bit / 8] ^= mask;
-		assert_int_equal(ed25519_verify(key, bytes_make(message, 64), signature), ERROR_BAD_SIGNATURE);
+		assert_int_equal(ed25519_verify(key, bytes_make(message, 64), signature),
+				 ERROR_BAD_SIGNATURE);
 		message[bit / 8] ^= mask;
 		key[bit / 8 % 32] ^= mask;
-		assert_int_equal(ed25519_verify(key, bytes_make(message, 64), signature), ERROR_BAD_SIGNATURE);
+		assert_int_equal(ed25519_verify(key, bytes_make(message, 64), signature),
+				 ERROR_BAD_SIGNATURE);
 		key[bit / 8 % 32] ^= mask;
 	}
 	assert_int_equal(ed25519_verify(key, bytes_make(message, 63), signature), ERROR_BAD_SIGNATURE);
@@ -134,7 +137,8 @@ static bool has_flag(const json_t *vector, const char *flag)
 static bool rule_accepts(const json_t *vector)
 {
 	static const char *const refused[] = {
-		"low_order_A", "low_order_R", "non_canonical_A", "non_canonical_R", "low_order_residue", "reencoded_k",
+		"low_order_A",     "low_order_R",       "non_canonical_A",
+		"non_canonical_R", "low_order_residue", "reencoded_k",
 	};
 
 	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
@@ -194,7 +198,8 @@ static void cctv_accepted_set_is_exactly_libsodiums(void **state)
 		signature = bytes_of(vector, "sig");
 		assert_int_equal(key.size, ED25519_KEY_SIZE);
 		assert_int_equal(signature.size, ED25519_SIGNATURE_SIZE);
-		verifies = ed25519_verify(key.data, bytes_of_text(text_of(vector, "msg")), signature.data) == ERROR_OK;
+		verifies = ed25519_verify(key.data, bytes_of_text(text_of(vector, "msg")), signature.data) ==
+			   ERROR_OK;
 		valid = ed25519_key_valid(key.data);
 		assert_int_equal(verifies, rule_accepts(vector));
 		assert_int_equal(valid, rule_accredits(vector));
@@ -231,7 +236,7 @@ static void speccheck_cases_are_decided_as_libsodium_does(void **state)
 		if (ed25519_key_valid(key.data))
 			accredited |= 1U << i;
 	}
-	/* Case 3 has a key with a component of small order, which is never accredited; 6 and 7 differ in S alone. */
+	/* The key of case 3 has a component of small order and is not accredited; 6 and 7: S too large. */
 	assert_int_equal(accepted, 1U << 3);
 	assert_int_equal(accredited, 1U << 6 | 1U << 7);
 	json_decref(cases);

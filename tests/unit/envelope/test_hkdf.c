@@ -102,7 +102,8 @@ static void wycheproof_hmac_holds(void **state)
 static void parts_count_as_one_input(void **state)
 {
 	const struct bytes whole = bytes_of_text("one input in parts");
-	const struct bytes parts[] = {bytes_of_text("one "), bytes_make(NULL, 0), bytes_of_text("input in parts")};
+	const struct bytes parts[] = {bytes_of_text("one "), bytes_make(NULL, 0),
+				      bytes_of_text("input in parts")};
 	uint8_t a[HKDF_KEY_SIZE], b[HKDF_KEY_SIZE], out_a[70], out_b[70];
 
 	hkdf_extract(bytes_of_text("salt"), &whole, 1, a);

@@ -60,7 +60,8 @@ static void steps_and_psks_are_fixed(void **state)
 	keying_leaf(root, 0, 2, 5, false, leaf);
 	memcpy(other, leaf, sizeof leaf);
 	assert_int_equal(keying_step(leaf, 1), ERROR_OK);
-	assert_hex(bytes_make(leaf, sizeof leaf), "9f0a304ac73e7c053ea948c46e52926bc880f9a3042d520d7f6977fac0bf8e70");
+	assert_hex(bytes_make(leaf, sizeof leaf),
+		   "9f0a304ac73e7c053ea948c46e52926bc880f9a3042d520d7f6977fac0bf8e70");
 	keying_psk_of_leaf(leaf, &psk);
 	assert_hex(bytes_make(psk.key, sizeof psk.key),
 		   "c1707b1dde945192997a424612fd46ea8daa1984f63a62998283c777264823fa");
@@ -74,7 +75,8 @@ static void steps_and_psks_are_fixed(void **state)
 	assert_int_equal(keying_step(leaf, 4095), ERROR_OK);
 	assert_int_equal(keying_step(other, 4096), ERROR_OK);
 	assert_memory_equal(leaf, other, sizeof leaf);
-	assert_hex(bytes_make(leaf, sizeof leaf), "ee40274af9d744d89ab6d31e8c2c2d70aba06271b8a41815708d58d5caadee53");
+	assert_hex(bytes_make(leaf, sizeof leaf),
+		   "ee40274af9d744d89ab6d31e8c2c2d70aba06271b8a41815708d58d5caadee53");
 }
 
 static void no_epoch_number_makes_stepping_long(void **state)
@@ -173,15 +175,22 @@ static void other_files_are_refused_for_what_they_are(void **state)
 	struct keying keying;
 	const char *title = "liaison keying";
 
-	assert_int_equal(keying_decode(forged(title, 1, party_a, party_b, 7, memory, 256), &keying), ERROR_OK);
-	assert_int_equal(keying_decode(forged(title, 1, party_a, party_a, 7, memory, 256), &keying), ERROR_OK);
-	assert_int_equal(keying_decode(forged(title, 1, party_b, party_a, 7, memory, 256), &keying), ERROR_MALFORMED);
-	assert_int_equal(keying_decode(forged(title, 2, party_a, party_b, 7, memory, 256), &keying), ERROR_BAD_VERSION);
-	/* A later version may have more fields, and is still told apart. */
-	assert_int_equal(keying_decode(forged(title, 2, party_a, party_b, 8, memory, 256), &keying), ERROR_BAD_VERSION);
-	assert_int_equal(keying_decode(forged(title, 1, party_a, party_b, 8, memory, 256), &keying), ERROR_MALFORMED);
-	assert_int_equal(keying_decode(forged("liaison keyinG", 1, party_a, party_b, 7, memory, 256), &keying),
+	assert_int_equal(keying_decode(forged(title, 1, party_a, party_b, 7, memory, 256), &keying),
+			 ERROR_OK);
+	assert_int_equal(keying_decode(forged(title, 1, party_a, party_a, 7, memory, 256), &keying),
+			 ERROR_OK);
+	assert_int_equal(keying_decode(forged(title, 1, party_b, party_a, 7, memory, 256), &keying),
 			 ERROR_MALFORMED);
+	assert_int_equal(keying_decode(forged(title, 2, party_a, party_b, 7, memory, 256), &keying),
+			 ERROR_BAD_VERSION);
+	/* A later version may have more fields, and is still told apart. */
+	assert_int_equal(keying_decode(forged(title, 2, party_a, party_b, 8, memory, 256), &keying),
+			 ERROR_BAD_VERSION);
+	assert_int_equal(keying_decode(forged(title, 1, party_a, party_b, 8, memory, 256), &keying),
+			 ERROR_MALFORMED);
+	assert_int_equal(
+		keying_decode(forged("liaison keyinG", 1, party_a, party_b, 7, memory, 256), &keying),
+		ERROR_MALFORMED);
 	assert_true(sodium_is_zero((const uint8_t *)&keying, sizeof keying));
 }
 
@@ -214,7 +223,8 @@ static void a_packets_bytes_are_fixed(void **state)
 	make_packet(party_a, party_b, party_b, 9);
 	encoded = encoded_packet();
 	crypto_hash_sha256(hash, encoded.data, encoded.size);
-	assert_hex(bytes_make(hash, sizeof hash), "0996335225912d80faf008c616b8fa81ac8b61632174e89b5ef6b4cd458b997a");
+	assert_hex(bytes_make(hash, sizeof hash),
+		   "0996335225912d80faf008c616b8fa81ac8b61632174e89b5ef6b4cd458b997a");
 }
 
 static void two_posts_hold_the_same_leaf_for_each_direction(void **state)
@@ -245,8 +255,10 @@ static void sibling_posts_of_one_party_share_a_tree(void **state)
 	make_packet(party_a, party_a, party_a, 0);
 	first = packet;
 	make_packet(party_a, party_a, party_a, 1);
-	assert_memory_equal(first.leaves[KEYING_SENDING][0][1], packet.leaves[KEYING_RECEIVING][0][0], KEYING_KEY_SIZE);
-	assert_memory_equal(first.leaves[KEYING_RECEIVING][0][1], packet.leaves[KEYING_SENDING][0][0], KEYING_KEY_SIZE);
+	assert_memory_equal(first.leaves[KEYING_SENDING][0][1], packet.leaves[KEYING_RECEIVING][0][0],
+			    KEYING_KEY_SIZE);
+	assert_memory_equal(first.leaves[KEYING_RECEIVING][0][1], packet.leaves[KEYING_SENDING][0][0],
+			    KEYING_KEY_SIZE);
 	assert_memory_not_equal(first.leaves[KEYING_SENDING][0][1], first.leaves[KEYING_RECEIVING][0][1],
 				KEYING_KEY_SIZE);
 }
@@ -282,9 +294,11 @@ static void any_changed_byte_of_a_packet_is_refused(void **state)
 	}
 	assert_true(sodium_is_zero((const uint8_t *)&read_back, sizeof read_back));
 	for (size_t size = 0; size < encoded.size; size += 97)
-		assert_int_equal(keying_packet_decode(bytes_make(packet_memory, size), &read_back), ERROR_TRUNCATED);
+		assert_int_equal(keying_packet_decode(bytes_make(packet_memory, size), &read_back),
+				 ERROR_TRUNCATED);
 	packet_memory[encoded.size] = 0;
-	assert_int_equal(keying_packet_decode(bytes_make(packet_memory, encoded.size + 1), &read_back), ERROR_TRAILING);
+	assert_int_equal(keying_packet_decode(bytes_make(packet_memory, encoded.size + 1), &read_back),
+			 ERROR_TRAILING);
 	/* The slot, after the head, the title, the version, the number and the parties' ids. */
 	encoded = encoded_packet();
 	assert_int_equal(packet_memory[1 + 22 + 1 + 3 + 34 + 34], 9);

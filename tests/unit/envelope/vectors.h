@@ -1,6 +1,6 @@
 /*
- * For the tests of envelope/: bytes written as hexadecimal, and the published vector files, which are read from
- * the folder that the environment variable LIAISON_VECTORS names.
+ * For the tests of envelope/: bytes written as hexadecimal, and the published vector files, which are read
+ * from the folder that the environment variable LIAISON_VECTORS names.
  */
 #ifndef TEST_UNIT_ENVELOPE_VECTORS_H
 #define TEST_UNIT_ENVELOPE_VECTORS_H
@@ -16,7 +16,10 @@ void hex_reset(void);
 /* Fails the test unless `bytes` are those that the hexadecimal text says. */
 void assert_hex(struct bytes bytes, const char *text);
 
-/* The parsed file; json_decref it. Where it is absent, says so on standard output and skips the running test. */
+/*
+ * The parsed file; json_decref it. Where it is absent, says so on standard output and skips the running
+ * test.
+ */
 json_t *vectors_load(const char *name);
 
 /* A member that must be there: fails the test if it is not. */
