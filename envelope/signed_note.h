@@ -19,6 +19,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "envelope/codepoints.h"
 #include "envelope/ed25519.h"
 
 #define SIGNED_NOTE_KEY_ID_SIZE 4
@@ -27,8 +28,10 @@
 #define SIGNED_NOTE_SIGNATURE_SIZE_MAX 72
 
 enum signed_note_type {
-	SIGNED_NOTE_ED25519 = 0x01,     /* 64 bytes, over the text */
-	SIGNED_NOTE_COSIGNATURE = 0x04, /* 8 bytes of time and 64 bytes, as C2SP tlog-cosignature says */
+	/* 64 bytes, over the text */
+	SIGNED_NOTE_ED25519 = NOTE_SIGNATURE_ED25519,
+	/* 8 bytes of time and 64 bytes, as C2SP tlog-cosignature says */
+	SIGNED_NOTE_COSIGNATURE = NOTE_SIGNATURE_COSIGNATURE,
 };
 
 /* Views into the note that was parsed. */

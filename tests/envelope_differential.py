@@ -1,9 +1,9 @@
-"""Checks what envelope/ makes with code of its own: python3-cryptography, python3-cbor2 and the standard library.
+"""Checks what envelope/ makes, with code of its own on python3-cryptography and python3-cbor2.
 
-usage: envelope_differential.py EXAMPLE    where EXAMPLE is the program built from tests/unit/envelope/example.c
+usage: envelope_differential.py EXAMPLE    where EXAMPLE is built from tests/unit/envelope/example.c
 
-HPKE (RFC 9180, modes base and psk), COSE, the keying tree, padding, derived seeds and fingerprints are written
-again here from doc/PROTOCOL.md. Prints TAP.
+HPKE (RFC 9180, modes base and psk), COSE, the keying tree, padding, derived seeds and fingerprints are
+written again here from doc/PROTOCOL.md. Prints TAP.
 """
 
 import base64
@@ -185,7 +185,8 @@ def check_sealed(of):
     assert headers[-5] == psk_id
     assert hpke_open(private, headers[-4], of["info"], aad, ciphertext, psk, psk_id) == of["plaintext"]
     assert refused(hpke_open, InvalidTag, private, headers[-4], of["info"], aad, ciphertext)
-    enc, again = hpke_seal(of["receiver_key"], of["ephemeral_seed"], of["info"], aad, of["plaintext"], psk, psk_id)
+    enc, again = hpke_seal(of["receiver_key"], of["ephemeral_seed"], of["info"], aad, of["plaintext"], psk,
+                           psk_id)
     assert cbor2.dumps([protected, {-4: enc, -5: psk_id}, again]) == of["sealed"]
 
 
@@ -212,16 +213,17 @@ def check_entropy(of):
 
 
 def check_fingerprint(of):
-    words = ("ALFA BRAVO CHARLIE DELTA ECHO FOXTROT GOLF HOTEL INDIA JULIETT KILO LIMA MIKE NOVEMBER OSCAR PAPA QUEBEC "
-             "ROMEO SIERRA TANGO UNIFORM VICTOR WHISKEY X-RAY YANKEE ZULU TWO THREE FOUR FIVE SIX SEVEN").split()
+    words = ("ALFA BRAVO CHARLIE DELTA ECHO FOXTROT GOLF HOTEL INDIA JULIETT KILO LIMA MIKE NOVEMBER OSCAR "
+             "PAPA QUEBEC ROMEO SIERRA TANGO UNIFORM VICTOR WHISKEY X-RAY YANKEE ZULU "
+             "TWO THREE FOUR FIVE SIX SEVEN").split()
     names = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", words))
     symbols = base64.b32encode(of["party_a"][:15]).decode()
     lines = [" ".join(names[symbol] for symbol in symbols[i:i + 4]) for i in range(0, 24, 4)]
     assert "\n".join(lines).encode() == of["fingerprint"]
 
 
-CHECKS = [check_signed_by_one, check_signed_by_two, check_keying, check_packet, check_psk, check_padding, check_sealed,
-          check_sealed_base, check_derived, check_entropy, check_fingerprint]
+CHECKS = [check_signed_by_one, check_signed_by_two, check_keying, check_packet, check_psk, check_padding,
+          check_sealed, check_sealed_base, check_derived, check_entropy, check_fingerprint]
 
 
 def example(program, number):

@@ -16,7 +16,7 @@
 #include <sodium.h>
 
 #include "envelope/cose.h"
-#include "vectors.h"
+#include "tests/unit/envelope/vectors.h"
 
 enum check {
 	SIGNATURE, /* our Sig_structure is the published one, its signature verifies and is what we make */

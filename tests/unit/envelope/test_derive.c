@@ -8,7 +8,7 @@
 #include <sodium.h>
 
 #include "envelope/derive.h"
-#include "vectors.h"
+#include "tests/unit/envelope/vectors.h"
 
 static const uint8_t seed[ENTROPY_SEED_SIZE] = {9};
 static const uint8_t root[DERIVE_SEED_SIZE] = {8};

@@ -9,7 +9,7 @@
 #include <sodium.h>
 
 #include "envelope/ed25519.h"
-#include "vectors.h"
+#include "tests/unit/envelope/vectors.h"
 
 /* ---- RFC 8032, section 7.1 ---- */
 

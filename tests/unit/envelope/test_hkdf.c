@@ -8,7 +8,7 @@
 #include <sodium.h>
 
 #include "envelope/hkdf.h"
-#include "vectors.h"
+#include "tests/unit/envelope/vectors.h"
 
 /* ---- RFC 5869, appendix A: the cases with SHA-256 ---- */
 

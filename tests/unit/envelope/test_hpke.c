@@ -11,7 +11,7 @@
 #include "envelope/codepoints.h"
 #include "envelope/hkdf.h"
 #include "envelope/hpke.h"
-#include "vectors.h"
+#include "tests/unit/envelope/vectors.h"
 
 /* ---- the vectors of RFC 9180, appendix A, for the suite that is spoken here ---- */
 

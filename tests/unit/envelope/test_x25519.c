@@ -8,7 +8,7 @@
 #include <sodium.h>
 
 #include "envelope/x25519.h"
-#include "vectors.h"
+#include "tests/unit/envelope/vectors.h"
 
 static void rfc7748_key_agreement_holds(void **state)
 {

@@ -1,4 +1,4 @@
-#include "vectors.h"
+#include "tests/unit/envelope/vectors.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "../hex.h"
+#include "tests/unit/hex.h"
 
 static uint8_t arena[1 << 20];
 static size_t arena_size;

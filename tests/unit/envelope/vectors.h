@@ -2,8 +2,8 @@
  * For the tests of envelope/: bytes written as hexadecimal, and the published vector files, which are read
  * from the folder that the environment variable LIAISON_VECTORS names.
  */
-#ifndef TEST_UNIT_ENVELOPE_VECTORS_H
-#define TEST_UNIT_ENVELOPE_VECTORS_H
+#ifndef TESTS_UNIT_ENVELOPE_VECTORS_H
+#define TESTS_UNIT_ENVELOPE_VECTORS_H
 
 #include <jansson.h>
 
