@@ -22,5 +22,11 @@ extern const struct command command_reply;
 extern const struct command command_ack;
 extern const struct command command_inbox;
 extern const struct command command_show;
+extern const struct command command_log;
+extern const struct command command_verify;
+extern const struct command command_status;
+extern const struct command command_watch;
+extern const struct command command_backup;
+extern const struct command command_restore;
 
 #endif

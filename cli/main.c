@@ -22,6 +22,12 @@ static const struct command *const commands[] = {
 	&command_ack,
 	&command_inbox,
 	&command_show,
+	&command_log,
+	&command_verify,
+	&command_status,
+	&command_watch,
+	&command_backup,
+	&command_restore,
 	NULL,
 };
 /* clang-format on */

@@ -1,0 +1,120 @@
+#include "cli/export.h"
+
+#include <stdlib.h>
+
+#include "cli/entries.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+
+/* One head of HEADS. */
+static json_t *read_head(struct cbor_reader *reply)
+{
+	uint8_t root[32], key[32], signature[64], cosigner_key[32], cosignature[64];
+	cbor_read_array_exact(reply, 11);
+	json_int_t log = (json_int_t)cbor_read_uint_max(reply, LOG_MAX);
+	json_int_t incarnation = (json_int_t)cbor_read_uint_max(reply, INCARNATIONS_MAX);
+	json_int_t size = (json_int_t)cbor_read_uint_max(reply, POSITION_MAX + 1);
+	cbor_read_bytes_exact(reply, root, sizeof root);
+	struct bytes origin = cbor_read_text(reply, ORIGIN_SIZE_MAX);
+	cbor_read_bytes_exact(reply, key, sizeof key);
+	cbor_read_bytes_exact(reply, signature, sizeof signature);
+	json_t *head =
+		json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "log", log, "incarnation", incarnation,
+			  "size", size, "root", output_json_hex(bytes_make(root, sizeof root)), "origin",
+			  output_json_text(origin), "log_key", output_json_hex(bytes_make(key, sizeof key)),
+			  "signature", output_json_hex(bytes_make(signature, sizeof signature)));
+	bool cosigned = cbor_peek(reply) == CBOR_TEXT;
+	if (!cosigned) {
+		for (size_t i = 0; i < 4; i++)
+			if (!cbor_read_null(reply))
+				cbor_reader_fail(reply, ERROR_WRONG_TYPE);
+		return head;
+	}
+	struct bytes cosigner = cbor_read_text(reply, ORIGIN_SIZE_MAX);
+	cbor_read_bytes_exact(reply, cosigner_key, sizeof cosigner_key);
+	json_int_t time = (json_int_t)cbor_read_uint_max(reply, TIME_MAX);
+	cbor_read_bytes_exact(reply, cosignature, sizeof cosignature);
+	json_object_set_new(head, "cosigner", output_json_text(cosigner));
+	json_object_set_new(head, "cosigner_key",
+			    output_json_hex(bytes_make(cosigner_key, sizeof cosigner_key)));
+	json_object_set_new(head, "cosigned_at", json_integer(time));
+	json_object_set_new(head, "cosignature",
+			    output_json_hex(bytes_make(cosignature, sizeof cosignature)));
+	return head;
+}
+
+static json_t *ask_heads(struct client *client, const struct call *call, const struct known_channel *channel)
+{
+	struct cbor_reader reply;
+	size_t results;
+	struct buffer *request = client_begin(client, LOCAL_HEADS, 1);
+	cbor_write_bytes(request, bytes_make(channel->id, CHANNEL_ID_SIZE));
+	if (!client_ask(client, call, "asking the post for heads", &reply, &results))
+		return NULL;
+	json_t *heads = json_array();
+	size_t count = cbor_read_array(&reply, LOCAL_FRAME_SIZE_MAX);
+	for (size_t i = 0; i < count && reply.error == ERROR_OK; i++)
+		json_array_append_new(heads, read_head(&reply));
+	if (cbor_read_end(&reply) == ERROR_OK)
+		return heads;
+	call_fail_error(call, "the post's heads", reply.error);
+	json_decref(heads);
+	return NULL;
+}
+
+struct collecting {
+	struct client *client;
+	const struct call *call;
+	json_t *entries;
+	struct whole_entry *entry;
+	struct progress progress;
+	bool failed;
+};
+
+static bool collect(const struct entry_row *row, void *context)
+{
+	struct collecting *collecting = context;
+	struct whole_entry *entry = collecting->entry;
+	if (!entry_get(collecting->client, collecting->call, row, entry)) {
+		collecting->failed = true;
+		return false;
+	}
+	json_t *object =
+		json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:s}", "log", (json_int_t)row->log, "incarnation",
+			  (json_int_t)row->incarnation, "position", (json_int_t)row->position, "cose",
+			  output_json_hex(entry->cose), "leaf", output_json_hex(entry->leaf), "receipt",
+			  output_json_hex(entry->receipt), "reference", row->reference);
+	collecting->failed = object == NULL || json_array_append_new(collecting->entries, object) != 0;
+	progress_show(&collecting->progress, json_array_size(collecting->entries));
+	return !collecting->failed;
+}
+
+json_t *export_channel(struct client *client, const struct call *call, const struct known_channel *channel)
+{
+	struct collecting collecting = {
+		.client = client,
+		.call = call,
+		.entries = json_array(),
+		.entry = calloc(1, sizeof *collecting.entry),
+		.progress = progress_start("reading the record", 0),
+	};
+	json_t *roster = json_array();
+	for (size_t i = 0; i < channel->roster.count; i++)
+		json_array_append_new(roster,
+				      output_json_hex(bytes_make(channel->roster.ids[i], PARTY_ID_SIZE)));
+	/* Heads first: entries that arrive meanwhile lie beyond them. */
+	json_t *heads = collecting.entry != NULL ? ask_heads(client, call, channel) : NULL;
+	bool done = heads != NULL &&
+		    entries_each(client, call, channel->id, SELECT_ALL, collect, &collecting) &&
+		    !collecting.failed;
+	progress_end(&collecting.progress);
+	free(collecting.entry);
+	if (done)
+		return json_pack("{s:o, s:o, s:o, s:o}", "channel",
+				 output_json_hex(bytes_make(channel->id, CHANNEL_ID_SIZE)), "roster", roster,
+				 "logs", heads, "entries", collecting.entries);
+	json_decref(roster);
+	json_decref(heads);
+	json_decref(collecting.entries);
+	return NULL;
+}

@@ -1,0 +1,24 @@
+/*
+ * A channel's record as one JSON object (doc/PROTOCOL.md, "Export"): what `log --json` prints and `verify` reads.
+ */
+#ifndef CLI_EXPORT_H
+#define CLI_EXPORT_H
+
+#include <jansson.h>
+
+#include "cli/client.h"
+#include "cli/registry.h"
+
+#define EXPORT_SIZE_MAX (1024 * 1024 * 1024) /* bytes of an export file: some hundred thousand entries */
+
+/* Asks the post for every entry and head of the channel. NULL after an error message. */
+json_t *export_channel(struct client *client, const struct call *call, const struct known_channel *channel);
+
+/*
+ * Checks an export and everything that follows from it alone: every entry's identity and signatures against the keys that its
+ * party's letters name, every leaf, every tree, every head's signature and cosignature. Prints one line a log (or JSON). Returns the
+ * exit code: 1, after a sentence that names it, at the first thing that does not hold.
+ */
+int export_verify(const struct call *call, const json_t *export);
+
+#endif

@@ -1,0 +1,95 @@
+#include <stdio.h>
+
+#include "cli/commands.h"
+#include "cli/entries.h"
+#include "cli/export.h"
+#include "cli/output.h"
+
+static bool print_row(const struct entry_row *row, void *context)
+{
+	(void)context;
+	entry_row_print(row);
+	return true;
+}
+
+static int run_log(struct call *call)
+{
+	struct client client;
+	int code = 1;
+	if (!client_open(&client, call))
+		return 1;
+	struct known_channel *channel = known_channel_find(&client, call);
+	if (channel != NULL && call->json) {
+		json_t *export = export_channel(&client, call, channel);
+		if (export != NULL)
+			code = output_json(call, export);
+	} else if (channel != NULL) {
+		code = entries_each(&client, call, channel->id, SELECT_ALL, print_row, NULL) ? 0 : 1;
+	}
+	known_channel_free(channel);
+	client_close(&client);
+	return code;
+}
+
+static int verify_file(struct call *call)
+{
+	json_error_t where;
+	json_t *export = json_load_file(call->operand[0], JSON_REJECT_DUPLICATES, &where);
+	if (export == NULL)
+		return call_fail(call, "%s cannot be read as an export: %s, line %d", call->operand[0],
+				 where.text, where.line);
+	int code = export_verify(call, export);
+	json_decref(export);
+	return code;
+}
+
+static int run_verify(struct call *call)
+{
+	struct client client;
+	int code = 1;
+	if (call->operand_count > 0)
+		return verify_file(call);
+	if (!client_open(&client, call))
+		return 1;
+	struct known_channel *channel = known_channel_find(&client, call);
+	json_t *export = channel != NULL ? export_channel(&client, call, channel) : NULL;
+	if (export != NULL)
+		code = export_verify(call, export);
+	json_decref(export);
+	known_channel_free(channel);
+	client_close(&client);
+	return code;
+}
+
+static const struct option channel_options[] = {
+	{"channel", 'c', "CHANNEL", "the channel, by title, other party or id, where there are several"},
+	{NULL, 0, NULL, NULL},
+};
+
+const struct command command_log = {
+	.name = "log",
+	.operands = "",
+	.summary = "list every entry of a channel, letters and verdicts too; --json exports the record",
+	.help = "Lists all entries of all logs of the channel in the order in which they came to be held. "
+		"With --json it\n"
+		"prints the whole record - signed bytes, leaves, heads - from which anyone can recompute the "
+		"heads.\n\n"
+		"Example: liaison log --json > record.json",
+	.options = channel_options,
+	.run = run_log,
+};
+
+const struct command command_verify = {
+	.name = "verify",
+	.operands = "[FILE]",
+	.summary = "recompute a record from its signed bytes and check every signature",
+	.help = "Reads the record from the post, or an export in FILE, and recomputes all of it: each "
+		"entry's identity,\n"
+		"its signatures against the keys named by its party's letters, each leaf and tree, each "
+		"head's\n"
+		"signature and cosignature. It stops at the first thing that does not hold, and names it.\n\n"
+		"Example: liaison verify record.json",
+	.options = channel_options,
+	.operands_max = 1,
+	.run = run_verify,
+};

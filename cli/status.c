@@ -1,0 +1,178 @@
+#include <stdio.h>
+
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+
+#define ROUTES_MAX 256
+
+static const char *route_state_name(uint64_t state)
+{
+	static const char *const names[] = {"?", "up", "degraded", "silent", "down"};
+	return state < sizeof names / sizeof names[0] ? names[state] : "?";
+}
+
+static json_t *read_gaps(struct cbor_reader *reply)
+{
+	json_t *gaps = json_array();
+	size_t count = cbor_read_array(reply, LOCAL_FRAME_SIZE_MAX);
+	for (size_t i = 0; i < count && reply->error == ERROR_OK; i++) {
+		cbor_read_array_exact(reply, 4);
+		json_int_t log = (json_int_t)cbor_read_uint(reply),
+			   incarnation = (json_int_t)cbor_read_uint(reply);
+		json_int_t first = (json_int_t)cbor_read_uint(reply),
+			   missing = (json_int_t)cbor_read_uint(reply);
+		json_array_append_new(gaps, json_pack("{s:I, s:I, s:I, s:I}", "log", log, "incarnation",
+						      incarnation, "first", first, "count", missing));
+	}
+	return gaps;
+}
+
+static json_t *read_channel(struct cbor_reader *reply)
+{
+	json_int_t waiting[PRECEDENCE_COUNT];
+	cbor_read_array_exact(reply, 6);
+	struct bytes id = cbor_read_bytes(reply, CHANNEL_ID_SIZE);
+	struct bytes title = cbor_read_text(reply, NAME_SIZE_MAX);
+	cbor_read_array_exact(reply, PRECEDENCE_COUNT);
+	for (size_t i = 0; i < PRECEDENCE_COUNT; i++)
+		waiting[i] = (json_int_t)cbor_read_uint(reply);
+	json_t *oldest =
+		cbor_read_null(reply) ? json_null() : json_integer((json_int_t)cbor_read_uint(reply));
+	bool agree = cbor_read_bool(reply);
+	return json_pack("{s:o, s:o, s:[I,I,I,I], s:o, s:b, s:o}", "channel", output_json_hex(id), "title",
+			 output_json_text(title), "waiting_for_receipt", waiting[0], waiting[1], waiting[2],
+			 waiting[3], "oldest_unreceipted_ms", oldest, "heads_agree", agree, "gaps",
+			 read_gaps(reply));
+}
+
+static json_t *read_route(struct cbor_reader *reply)
+{
+	cbor_read_array_exact(reply, 5);
+	struct bytes route = cbor_read_text(reply, EID_SIZE_MAX),
+		     neighbour = cbor_read_text(reply, EID_SIZE_MAX);
+	uint64_t state = cbor_read_uint(reply);
+	json_int_t since = (json_int_t)cbor_read_uint(reply), queued = (json_int_t)cbor_read_uint(reply);
+	return json_pack("{s:o, s:o, s:s, s:I, s:I}", "route", output_json_text(route), "neighbour",
+			 output_json_text(neighbour), "state", route_state_name(state), "since_ms", since,
+			 "queued_bytes", queued);
+}
+
+static json_t *read_refused(struct cbor_reader *reply)
+{
+	cbor_read_array_exact(reply, 2);
+	uint64_t reason = cbor_read_uint_max(reply, UINT16_MAX);
+	json_int_t count = (json_int_t)cbor_read_uint(reply);
+	return json_pack("{s:I, s:s, s:s, s:I}", "reason", (json_int_t)reason, "name",
+			 error_name((enum error)reason), "text", error_text((enum error)reason), "count",
+			 count);
+}
+
+static json_t *read_list(struct cbor_reader *reply, size_t count_max,
+			 json_t *(*read_one)(struct cbor_reader *reply))
+{
+	json_t *list = json_array();
+	size_t count = cbor_read_array(reply, count_max);
+	for (size_t i = 0; i < count && reply->error == ERROR_OK; i++)
+		json_array_append_new(list, read_one(reply));
+	return list;
+}
+
+static void print_channel(const json_t *channel)
+{
+	const json_t *waiting = json_object_get(channel, "waiting_for_receipt");
+	printf("channel %s: %s\n", json_string_value(json_object_get(channel, "title")),
+	       json_is_true(json_object_get(channel, "heads_agree")) ? "heads agree"
+								     : "heads not compared yet");
+	for (size_t i = PRECEDENCE_COUNT; i-- > 0;)
+		if (json_integer_value(json_array_get(waiting, i)) > 0)
+			printf("  %lld %s without receipt\n",
+			       (long long)json_integer_value(json_array_get(waiting, i)),
+			       precedence_name(i + 1));
+	const json_t *oldest = json_object_get(channel, "oldest_unreceipted_ms");
+	if (json_is_integer(oldest)) {
+		char time[DATE_TIME_GROUP_SIZE + 1];
+		output_time((uint64_t)json_integer_value(oldest) / 1000, time);
+		printf("  oldest without receipt: %s\n", time);
+	}
+	const json_t *gaps = json_object_get(channel, "gaps");
+	for (size_t i = 0; i < json_array_size(gaps); i++) {
+		const json_t *gap = json_array_get(gaps, i);
+		printf("  missing: %lld entries of log %lld from number %lld on\n",
+		       (long long)json_integer_value(json_object_get(gap, "count")),
+		       (long long)json_integer_value(json_object_get(gap, "log")),
+		       (long long)json_integer_value(json_object_get(gap, "first")) + 1);
+	}
+}
+
+static void print_status(const json_t *status)
+{
+	const json_t *channels = json_object_get(status, "channels"),
+		     *routes = json_object_get(status, "routes");
+	const json_t *refused = json_object_get(status, "refused");
+	for (size_t i = 0; i < json_array_size(channels); i++)
+		print_channel(json_array_get(channels, i));
+	printf("courier: %s\n",
+	       json_is_true(json_object_get(status, "courier_connected")) ? "connected" : "NOT CONNECTED");
+	for (size_t i = 0; i < json_array_size(routes); i++) {
+		const json_t *route = json_array_get(routes, i);
+		printf("  route %s to %s: %s, %lld bytes queued\n",
+		       json_string_value(json_object_get(route, "route")),
+		       json_string_value(json_object_get(route, "neighbour")),
+		       json_string_value(json_object_get(route, "state")),
+		       (long long)json_integer_value(json_object_get(route, "queued_bytes")));
+	}
+	for (size_t i = 0; i < json_array_size(refused); i++) {
+		const json_t *row = json_array_get(refused, i);
+		printf("  refused %lld: %s\n", (long long)json_integer_value(json_object_get(row, "count")),
+		       json_string_value(json_object_get(row, "text")));
+	}
+	printf("store: %lld bytes\n", (long long)json_integer_value(json_object_get(status, "store_bytes")));
+}
+
+static int run_status(struct call *call)
+{
+	struct client client;
+	struct cbor_reader reply;
+	size_t results;
+	if (!client_open(&client, call))
+		return 1;
+	client_begin(&client, LOCAL_STATUS, 0);
+	if (!client_ask(&client, call, "asking the post for its status", &reply, &results)) {
+		client_close(&client);
+		return 1;
+	}
+	json_t *channels = read_list(&reply, CHANNELS_MAX, read_channel);
+	bool connected = cbor_read_bool(&reply);
+	json_t *routes = read_list(&reply, ROUTES_MAX, read_route);
+	json_t *refused = read_list(&reply, ROUTES_MAX, read_refused);
+	json_int_t size = (json_int_t)cbor_read_uint(&reply);
+	enum error error = cbor_read_end(&reply);
+	json_t *status = json_pack("{s:o, s:b, s:o, s:o, s:I}", "channels", channels, "courier_connected",
+				   connected, "routes", routes, "refused", refused, "store_bytes", size);
+	client_close(&client);
+	if (error != ERROR_OK) {
+		json_decref(status);
+		return call_fail_error(call, "the post's status", error);
+	}
+	if (call->json)
+		return output_json(call, status);
+	print_status(status);
+	json_decref(status);
+	return 0;
+}
+
+static const struct option no_options[] = {{NULL, 0, NULL, NULL}};
+
+const struct command command_status = {
+	.name = "status",
+	.operands = "",
+	.summary = "what waits for a receipt, what is missing, which routes are up",
+	.help = "For each channel: own messages without a receipt by precedence, the oldest of them, entries "
+		"of the other\n"
+		"side that are missing, whether both sides' heads agree. Then the courier, its routes, and "
+		"what was\n"
+		"refused and why since the store was made.",
+	.options = no_options,
+	.run = run_status,
+};
