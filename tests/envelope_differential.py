@@ -106,7 +106,7 @@ def refused(function, error, *arguments):
 
 def check_signed_by_one(of):
     protected, unprotected, payload, signature = cbor2.loads(of["signed_by_one"])
-    assert (protected, unprotected, payload) == (bytes.fromhex("a10127"), {}, of["payload"])
+    assert (protected, unprotected, payload) == (bytes.fromhex("a10127"), {}, of["payload_of_one"])
     structure = encode(["Signature1", protected, of["aad"], payload])
     assert structure == of["to_be_signed_by_one"]
     key = Ed25519PublicKey.from_public_bytes(of["officer_1_key"])
@@ -119,9 +119,10 @@ def check_signed_by_one(of):
 
 def check_signed_by_two(of):
     protected, unprotected, payload, signers = cbor2.loads(of["signed_by_two"])
-    assert (protected, unprotected, payload) == (b"", {}, of["payload"])
+    assert (protected, unprotected, payload) == (b"", {}, of["payload_of_two"])
     structure = encode(["Signature", b"", bytes.fromhex("a10127"), of["aad"], payload])
     assert structure == of["to_be_signed_by_two"]
+    assert cbor2.loads(payload)[3] == [1, 2]
     assert [signer[:2] for signer in signers] == 2 * [[bytes.fromhex("a10127"), {}]]
     for signer, key in zip(signers, (of["officer_1_key"], of["officer_2_key"])):
         Ed25519PublicKey.from_public_bytes(key).verify(signer[2], structure)

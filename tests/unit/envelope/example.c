@@ -59,13 +59,53 @@ static void party_of(unsigned letter, unsigned number, uint8_t party[32])
 
 /* ---- signed ---- */
 
-static void print_signed(unsigned number, size_t signer_count, struct bytes aad, struct bytes payload,
-			 struct buffer *out)
+static void aad_encode(const uint8_t party_a[32], const uint8_t party_b[32], struct buffer *out)
 {
-	static uint8_t memory[TEXT_SIZE + 512];
-	struct buffer work = buffer_make(memory, sizeof memory);
-	struct cose_signed object = {.payload = payload, .signer_count = signer_count};
+	uint8_t channel[32];
+
+	memset(channel, 0xc0, sizeof channel);
+	cbor_write_array(out, 4);
+	cbor_write_text(out, bytes_of_text("liaison entry"));
+	cbor_write_bytes(out, bytes_make(channel, sizeof channel));
+	cbor_write_bytes(out, bytes_make(party_a, 32));
+	cbor_write_array(out, 1);
+	cbor_write_bytes(out, bytes_make(party_b, 32));
+}
+
+/* A message (doc/PROTOCOL.md, section 2) of officer 1, or of 1 and 2, whose text grows with the number. */
+static void payload_encode(unsigned number, unsigned signer_count, struct buffer *out)
+{
+	static char text[TEXT_SIZE / 2] = "The line is open.";
+	static const uint8_t zeros[8], id[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+
+	if (number != 0)
+		memset(text, 'a', number * number * 11);
+	cbor_write_array(out, 7);
+	cbor_write_uint(out, 1); /* message */
+	cbor_write_uint(out, 1); /* ROUTINE */
+	cbor_write_uint(out, 0);
+	cbor_write_array(out, signer_count);
+	for (unsigned officer = 1; officer <= signer_count; officer++)
+		cbor_write_uint(out, officer);
+	cbor_write_bytes(out, bytes_make(zeros, sizeof zeros));
+	cbor_write_bytes(out, bytes_make(id, sizeof id));
+	cbor_write_array(out, 2);
+	cbor_write_uint(out, 1795320300);
+	cbor_write_text(out, bytes_of_text(text));
+}
+
+static void print_signed(unsigned number, unsigned signer_count, struct bytes aad, struct buffer *out)
+{
+	static uint8_t work_memory[TEXT_SIZE + 512], payload_memory[TEXT_SIZE];
+	struct buffer work = buffer_make(work_memory, sizeof work_memory);
+	struct buffer payload = buffer_make(payload_memory, sizeof payload_memory);
+	struct cose_signed object = {.signer_count = signer_count};
 	uint8_t hash[32];
+
+	payload_encode(number, signer_count, &payload);
+	object.payload = buffer_bytes(&payload);
+	printf("payload_of_");
+	print(signer_count == 1 ? "one" : "two", object.payload);
 
 	for (unsigned i = 0; i < signer_count; i++) {
 		uint8_t seed[SEED_SIZE];
@@ -73,7 +113,8 @@ static void print_signed(unsigned number, size_t signer_count, struct bytes aad,
 
 		fill_seed(seed, 3 + i, number);
 		ed25519_pair_from_seed(seed, &pair);
-		must(cose_sign(&pair, signer_count, aad, payload, &work, object.signatures[i]) == ERROR_OK,
+		must(cose_sign(&pair, signer_count, aad, object.payload, &work, object.signatures[i]) ==
+			     ERROR_OK,
 		     "signing");
 		if (i + 1 == signer_count) {
 			printf("officer_%u_", i + 1);
@@ -90,40 +131,6 @@ static void print_signed(unsigned number, size_t signer_count, struct bytes aad,
 	print(signer_count == 1 ? "one" : "two", buffer_bytes(out));
 	printf("signatures_hash_of_");
 	print_seed(signer_count == 1 ? "one" : "two", hash);
-}
-
-static void aad_encode(const uint8_t party_a[32], const uint8_t party_b[32], struct buffer *out)
-{
-	uint8_t channel[32];
-
-	memset(channel, 0xc0, sizeof channel);
-	cbor_write_array(out, 4);
-	cbor_write_text(out, bytes_of_text("liaison entry"));
-	cbor_write_bytes(out, bytes_make(channel, sizeof channel));
-	cbor_write_bytes(out, bytes_make(party_a, 32));
-	cbor_write_array(out, 1);
-	cbor_write_bytes(out, bytes_make(party_b, 32));
-}
-
-/* A message (doc/PROTOCOL.md, section 2) of officer 1, whose text grows with the number. */
-static void payload_encode(unsigned number, struct buffer *out)
-{
-	static char text[TEXT_SIZE / 2] = "The line is open.";
-	static const uint8_t zeros[8], id[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
-
-	if (number != 0)
-		memset(text, 'a', number * number * 11);
-	cbor_write_array(out, 7);
-	cbor_write_uint(out, 1); /* message */
-	cbor_write_uint(out, 1); /* ROUTINE */
-	cbor_write_uint(out, 0);
-	cbor_write_array(out, 1);
-	cbor_write_uint(out, 1);
-	cbor_write_bytes(out, bytes_make(zeros, sizeof zeros));
-	cbor_write_bytes(out, bytes_make(id, sizeof id));
-	cbor_write_array(out, 2);
-	cbor_write_uint(out, 1795320300);
-	cbor_write_text(out, bytes_of_text(text));
 }
 
 /* ---- keying ---- */
@@ -227,8 +234,7 @@ static void print_derived(unsigned number, const uint8_t party_a[32])
 
 int main(int argc, char **argv)
 {
-	static uint8_t payload_memory[TEXT_SIZE], one_memory[TEXT_SIZE], two_memory[TEXT_SIZE];
-	struct buffer payload = buffer_make(payload_memory, sizeof payload_memory);
+	static uint8_t one_memory[TEXT_SIZE], two_memory[TEXT_SIZE];
 	struct buffer one = buffer_make(one_memory, sizeof one_memory),
 		      two = buffer_make(two_memory, sizeof two_memory);
 	uint8_t aad_memory[256], party_a[32], party_b[32];
@@ -243,11 +249,9 @@ int main(int argc, char **argv)
 	print_seed("party_a", party_a);
 	print_seed("party_b", party_b);
 	aad_encode(party_a, party_b, &aad);
-	payload_encode(number, &payload);
 	print("aad", buffer_bytes(&aad));
-	print("payload", buffer_bytes(&payload));
-	print_signed(number, 1, buffer_bytes(&aad), buffer_bytes(&payload), &one);
-	print_signed(number, 2, buffer_bytes(&aad), buffer_bytes(&payload), &two);
+	print_signed(number, 1, buffer_bytes(&aad), &one);
+	print_signed(number, 2, buffer_bytes(&aad), &two);
 	print_keying(number, party_a, party_b, &psk);
 	print_sealed(number, &psk, party_a, party_b, buffer_bytes(number % 2 == 0 ? &one : &two));
 	print_derived(number, party_a);
