@@ -19,8 +19,8 @@
 /*
  * A backup file is a head, then chunks:
  *   head  = "liaison backup 1\n", operations u32, memory KiB u32, salt 16, secretstream header 24
- *   chunk = size u32, that many bytes of crypto_secretstream_xchacha20poly1305 ciphertext; the head is additional
- *           data of the first; the last one bears the tag FINAL, so that a backup cut short is seen
+ *   chunk = size u32, that many bytes of crypto_secretstream_xchacha20poly1305 ciphertext; the
+ *           head is additional data of the first; the last one bears the tag FINAL, so that a backup cut short is seen
  */
 #define MAGIC                 "liaison backup 1\n"
 #define MAGIC_SIZE            (sizeof MAGIC - 1)

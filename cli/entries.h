@@ -1,5 +1,6 @@
 /*
- * Entries as the local API tells of them: rows for lists, whole ones for showing, and finding one by its reference.
+ * Entries as the local API tells of them: rows for lists, whole ones for showing, and finding one by its
+ * reference.
  */
 #ifndef CLI_ENTRIES_H
 #define CLI_ENTRIES_H
@@ -52,8 +53,8 @@ enum entry_selection {
 };
 
 /*
- * Calls `each` for every row of the selection on the channel (NULL: all channels), in the order in which they came to be held, page by page; until
- * `each` returns false. False after an error message.
+ * Calls `each` for every row of the selection on the channel (NULL: all channels), in the order in which they
+ * came to be held, page by page; until `each` returns false. False after an error message.
  */
 bool entries_each(struct client *client, const struct call *call, const uint8_t *channel,
 		  enum entry_selection selection, bool (*each)(const struct entry_row *row, void *context),

@@ -1,5 +1,6 @@
 /*
- * A channel's record as one JSON object (doc/PROTOCOL.md, "Export"): what `log --json` prints and `verify` reads.
+ * A channel's record as one JSON object (doc/PROTOCOL.md, "Export"): what `log --json` prints and `verify`
+ * reads.
  */
 #ifndef CLI_EXPORT_H
 #define CLI_EXPORT_H
@@ -15,9 +16,10 @@
 json_t *export_channel(struct client *client, const struct call *call, const struct known_channel *channel);
 
 /*
- * Checks an export and everything that follows from it alone: every entry's identity and signatures against the keys that its
- * party's letters name, every leaf, every tree, every head's signature and cosignature. Prints one line a log (or JSON). Returns the
- * exit code: 1, after a sentence that names it, at the first thing that does not hold.
+ * Checks an export and everything that follows from it alone: every entry's identity and signatures against
+ * the keys that its party's letters name, every leaf, every tree, every head's signature and cosignature.
+ * Prints one line a log (or JSON). Returns the exit code: 1, after a sentence that names it, at the first
+ * thing that does not hold.
  */
 int export_verify(const struct call *call, const json_t *export);
 

@@ -1,6 +1,6 @@
 /*
- * An officer's key file: secret file "officer key", public [party id, number, name, title, public key], secret the
- * Ed25519 seed.
+ * An officer's key file: secret file "officer key", public [party id, number, name, title, public key],
+ * secret the Ed25519 seed.
  */
 #ifndef CLI_OFFICER_KEY_H
 #define CLI_OFFICER_KEY_H
@@ -14,7 +14,9 @@ struct officer_key {
 	struct party_officer officer;
 };
 
-/* Writes a new key file, asking for its passphrase; officer->key is filled in. False after an error message. */
+/*
+ * Writes a new key file, asking for its passphrase; officer->key is filled in. False after an error message.
+ */
 bool officer_key_create(const struct call *call, const char *path, struct officer_key *key);
 
 /* Reads what needs no passphrase, from call_officer(). False after an error message. */

@@ -1,7 +1,7 @@
 /*
  * A party's directory: what its authority keeps, off every network.
  *
- *   authority.key   secret file "authority key": public [name, authority public key], secret: the Ed25519 seed
+ *   authority.key   secret file "authority key": public [name, authority public key], secret: the seed
  *   successor.key   secret file "successor key": the next authority key, committed to in the founding letter;
  *                   to be moved to another safe at once
  *   letters         CBOR: the card chain, [+ COSE item as bstr]
@@ -44,18 +44,23 @@ struct party_directory {
 /* Makes the directory, both keys (one passphrase) and the founding letter. False after an error message. */
 bool party_directory_create(const struct call *call, const char *path, const char *name);
 
-/* Opens call_party(): reads and verifies everything that needs no passphrase. NULL after an error message. Freed by
- * party_directory_close. */
+/*
+ * Opens call_party(): reads and verifies everything that needs no passphrase. NULL after an error message.
+ * Freed by party_directory_close.
+ */
 struct party_directory *party_directory_open(const struct call *call);
 void party_directory_close(struct party_directory *party);
 
-/* Asks for the passphrase and gives the authority's key pair; the caller erases it. False after an error message. */
+/*
+ * Asks for the passphrase and gives the authority's key pair; the caller erases it. False after an error
+ * message.
+ */
 bool party_directory_unlock(const struct call *call, const struct party_directory *party,
 			    struct ed25519_pair *authority);
 
 /*
- * Signs the next letter of the card chain (kind and parameters are given; number, previous, signer, id and time are filled in
- * here), shows it, asks, and appends it to the chain. False after an error message.
+ * Signs the next letter of the card chain (kind and parameters are given; number, previous, signer, id and
+ * time are filled in here), shows it, asks, and appends it to the chain. False after an error message.
  */
 bool party_directory_sign_letter(const struct call *call, struct party_directory *party,
 				 const struct ed25519_pair *authority, struct letter *letter);

@@ -1,5 +1,6 @@
 /*
- * A progress bar for what takes longer than two seconds: on standard error, and only where that is a terminal.
+ * A progress bar for what takes longer than two seconds: on standard error, and only where that is a
+ * terminal.
  */
 #ifndef CLI_PROGRESS_H
 #define CLI_PROGRESS_H

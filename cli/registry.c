@@ -11,7 +11,10 @@
 
 #define PREFIX_SIZE_MIN 8 /* hexadecimal digits of an id that may stand for it */
 
-/* Reads text of at most size_max bytes into `to`, which has one byte more; what may not be shown is made visible later. */
+/*
+ * Reads text of at most size_max bytes into `to`, which has one byte more; what may not be shown is made
+ * visible later.
+ */
 static void read_text(struct cbor_reader *reader, char *to, size_t size_max)
 {
 	struct bytes text = cbor_read_text(reader, size_max);

@@ -35,8 +35,10 @@ struct known_parties {
 bool known_parties_get(struct client *client, const struct call *call, struct known_parties *parties);
 void known_parties_free(struct known_parties *parties);
 
-/* The one party whose name is `text` (any case) or whose id begins with it (8 digits at least); never the own party. NULL after
- * an error message that lists those known. */
+/*
+ * The one party whose name is `text` (any case) or whose id begins with it (8 digits at least); never the own
+ * party. NULL after an error message that lists those known.
+ */
 const struct known_party *known_party_find(const struct call *call, const struct known_parties *parties,
 					   const char *text);
 
@@ -88,8 +90,8 @@ bool known_channel_get(struct client *client, const struct call *call, const uin
 void known_channel_free(struct known_channel *channel);
 
 /*
- * The channel that the command means: --channel (title, or at least 8 digits of the id), or the only one there is. NULL after an
- * error message that lists those known.
+ * The channel that the command means: --channel (title, or at least 8 digits of the id), or the only one
+ * there is. NULL after an error message that lists those known.
  */
 struct known_channel *known_channel_find(struct client *client, const struct call *call);
 

@@ -15,9 +15,9 @@ void content_begin(struct content *content, uint64_t kind, uint64_t precedence,
 		   const uint8_t registry[REGISTRY_SIZE]);
 
 /*
- * Encodes the content, checks it (terms: NULL where there is no channel), renders the encoded bytes to standard error, asks,
- * and signs alone: appends the COSE_Sign1 to `out`. With --json nothing is rendered, and --yes is needed. False after an
- * error message; nothing is signed then.
+ * Encodes the content, checks it (terms: NULL where there is no channel), renders the encoded bytes to
+ * standard error, asks, and signs alone: appends the COSE_Sign1 to `out`. With --json nothing is rendered,
+ * and --yes is needed. False after an error message; nothing is signed then.
  */
 bool sign_shown(const struct call *call, const struct content *content, const struct terms *terms,
 		const struct aad *aad, const struct render_names *names, const struct ed25519_pair *pair,

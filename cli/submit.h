@@ -15,8 +15,8 @@ struct submitted {
 };
 
 /*
- * Submits a COSE object on a channel and waits until it is on the post's disk. False after an error message that says `what`
- * was not done; nothing has then been sent.
+ * Submits a COSE object on a channel and waits until it is on the post's disk. False after an error message
+ * that says `what` was not done; nothing has then been sent.
  */
 bool submit(struct client *client, const struct call *call, const char *what, const uint8_t channel[32],
 	    struct bytes cose, struct submitted *submitted);

@@ -190,7 +190,10 @@ static bool find_keys(const struct verifier *verifier, uint64_t log, struct sign
 	return true;
 }
 
-/* The leaf in verifier->leaf is that of the decoded entry, which is signed by the keys of its party's letters. */
+/*
+ * The leaf in verifier->leaf is that of the decoded entry, which is signed by the keys of its party's
+ * letters.
+ */
 static bool check_entry(struct verifier *verifier, const json_t *object, uint64_t log, const struct aad *aad)
 {
 	uint8_t identity[IDENTITY_SIZE], hash[32];

@@ -156,8 +156,8 @@ static bool announce_unread(const struct entry_row *row, void *context)
 }
 
 /*
- * Watches until the daemon goes away. False if it could not even be asked. Subscribed first: what comes while the
- * list is read stands in the list's later pages, so nothing falls between the two.
+ * Watches until the daemon goes away. False if it could not even be asked. Subscribed first: what comes while
+ * the list is read stands in the list's later pages, so nothing falls between the two.
  */
 static bool watch_once(struct watching *watching)
 {
