@@ -50,7 +50,7 @@
 #define EPOCH_LENGTH_S_MIN 60       /* shorter helps nothing: the delay window decides when a key goes */
 #define EPOCH_LENGTH_S_MAX 31536000 /* a year */
 #define KEYING_STEPS_MAX 4096       /* epochs that a keying leaf is stepped at once: some 10 ms of work */
-#define RESEALS_MAX 8               /* times one copy is sealed again on "cannot open" before people see to it */
+#define RESEALS_MAX 8               /* times one copy is sealed again on "cannot open" before people act */
 
 /* ---- bundles (RFC 9171) ---- */
 #define BUNDLE_SIZE_MAX 131072      /* one bundle with all blocks: a sealed entry, and room for extensions */
@@ -63,13 +63,13 @@
 #define SEGMENT_SIZE_MAX 16384            /* segment MRU that we announce, and the largest we send */
 #define NODE_ID_SIZE_MAX EID_SIZE_MAX
 #define SESSION_EXTENSIONS_SIZE_MAX 4096  /* session or transfer extension items that we read past */
-#define SEGMENT_MRU_MIN 256               /* a peer that takes less is turned away: data dribble, section 8.10 */
+#define SEGMENT_MRU_MIN 256               /* a peer that takes less is turned away: data dribble, 8.10 */
 #define TRANSFER_MRU_MIN 1024             /* and one that takes less could take no message of ours */
 #define TCPCL_PENDING_MAX 64              /* received segments whose answer waits for the disk */
 #define TCPCL_OUTGOING_MAX 64             /* own transfers sent and not settled: a window of short messages */
 #define TCPCL_REJECTS_MAX 16              /* stray acknowledgments that we reject before we end the session */
 #define KEEPALIVE_S 30                    /* offered keepalive; the RFC says no shorter on shared networks */
-#define ESTABLISH_TIMEOUT_MS 20000        /* from connecting to both SESS_INIT, TLS included (RFC: under 60 s) */
+#define ESTABLISH_TIMEOUT_MS 20000        /* from connecting to both SESS_INIT, TLS too (RFC: under 60 s) */
 #define ACKNOWLEDGE_TIMEOUT_MS 60000      /* without any progress of what we sent: the route is silent */
 #define ENDING_TIMEOUT_MS 5000            /* from SESS_TERM to closing whatever is under way */
 

@@ -2,8 +2,8 @@
 
 usage: report.py FOLDER    with NAME.tap (TAP, the results of a build) and NAME.json (meson's log of a run)
 
-The tests that a TAP program reports count one by one; any other program counts as one. A TAP program that ends
-badly counts as one failed test more. The last line is `N passed, N failed`.
+The tests that a TAP program reports count one by one; any other program counts as one. A TAP program that
+ends badly counts as one failed test more. The last line is `N passed, N failed`.
 """
 
 import json

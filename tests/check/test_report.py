@@ -16,18 +16,21 @@ PASSES = "1..2\nok 1 - a\nok 2 - b\n"
 # What it says, one meson test, the last line of the report.
 CASES = [
     ("passing subtests count one by one", {"stdout": PASSES}, "3 passed, 0 failed"),
-    ("a failed subtest counts", {"stdout": "1..2\nok 1 - a\nnot ok 2 - b\n", "returncode": 1}, "2 passed, 1 failed"),
+    ("a failed subtest counts", {"stdout": "1..2\nok 1 - a\nnot ok 2 - b\n", "returncode": 1},
+        "2 passed, 1 failed"),
     ("a failed subtest counts though the program ends well", {"stdout": "1..1\nnot ok 1 - a\n"},
         "1 passed, 1 failed"),
     ("a program that dies after its tests fails", {"stdout": PASSES, "returncode": -6, "result": "ERROR"},
         "3 passed, 1 failed"),
-    ("a program that reports fewer tests than planned fails", {"stdout": "1..3\nok 1 - a\n"}, "2 passed, 1 failed"),
+    ("a program that reports fewer tests than planned fails", {"stdout": "1..3\nok 1 - a\n"},
+        "2 passed, 1 failed"),
     ("a program that dies before its plan fails", {"stdout": "", "returncode": 1, "result": "ERROR"},
         "1 passed, 1 failed"),
     ("a program that takes too long fails", {"stdout": PASSES, "result": "TIMEOUT"}, "1 passed, 1 failed"),
     ("a skipped subtest is neither", {"stdout": "1..2\nok 1 - a\nnot ok 2 # SKIP b\n", "result": "FAIL"},
         "2 passed, 0 failed"),
-    ("a program that skips all is neither", {"stdout": "1..0 # SKIP why\n", "result": "SKIP"}, "1 passed, 0 failed"),
+    ("a program that skips all is neither", {"stdout": "1..0 # SKIP why\n", "result": "SKIP"},
+        "1 passed, 0 failed"),
     ("a program without subtests counts as one", {"stdout": "done"}, "2 passed, 0 failed"),
     ("a program without subtests that fails counts as one", {"returncode": 1, "result": "FAIL"},
         "1 passed, 1 failed"),
@@ -50,7 +53,8 @@ def main():
     results = []
     for title, test, last in CASES:
         done = report(program, "ok 1 - it builds\n", test)
-        shown = all(line in done.stdout for line in (test.get("stdout", "") + test.get("stderr", "")).split("\n"))
+        said = test.get("stdout", "") + test.get("stderr", "")
+        shown = all(line in done.stdout for line in said.split("\n"))
         good = done.stdout.splitlines()[-1] == last
         good = good and (done.returncode == 0) == last.endswith(" 0 failed")
         results.append((title, good and (shown or last.endswith(" 0 failed")), done.stdout))

@@ -30,7 +30,8 @@ ARROWS = {
 PURE = {"base", "envelope", "record", "carry"}
 
 # What the pure wings may include from outside: nothing that has a system call in it.
-PURE_HEADERS = {"assert.h", "inttypes.h", "limits.h", "stdalign.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
+PURE_HEADERS = {"assert.h", "inttypes.h", "limits.h", "stdalign.h", "stdbool.h", "stddef.h", "stdint.h",
+    "string.h"}
 
 # Headers of libraries, by how their names begin, and the folders that may use them.
 LIBRARY_FOLDERS = {
@@ -42,7 +43,8 @@ LIBRARY_FOLDERS = {
 }
 
 BANNED_CALLS = re.compile(
-    r"\b(strcpy|stpcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atoll|strtok|strtok_r|alloca|system|popen)\s*\(")
+    r"\b(strcpy|stpcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atoll|strtok|strtok_r|alloca|system|popen)"
+    r"\s*\(")
 
 # Put together here, so that this file does not hold them.
 UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK|third" + r"_party)\b")
@@ -240,8 +242,8 @@ def global_state(tree):
         if folder(name) == "tests":
             continue
         for number, line in enumerate(tree.code[name].split("\n"), 1):
-            if re.match(r"^static (?!const\b|inline\b|_Noreturn\b)[^()]*(;|= ?\{?.*)$", line) and "(" not in line \
-                    and " const " not in line.split("=")[0] and "*const" not in line:
+            variable = re.match(r"^static (?!const\b|inline\b|_Noreturn\b)([^()=]*)(;|=[^(]*)$", line)
+            if variable and not re.search(r"[ *]const\b", variable.group(1)):
                 yield f"{name}:{number}: {line.strip()}"
 
 
