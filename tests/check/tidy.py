@@ -242,8 +242,9 @@ def global_state(tree):
         if folder(name) == "tests":
             continue
         for number, line in enumerate(tree.code[name].split("\n"), 1):
-            variable = re.match(r"^static (?!const\b|inline\b|_Noreturn\b)([^()=]*)(;|=[^(]*)$", line)
-            if variable and not re.search(r"[ *]const\b", variable.group(1)):
+            variable = re.match(r"^static (?!inline\b|_Noreturn\b)([^()=]*)(;|=[^(]*)$", line)
+            if variable and not re.search(r"\*const\b" if "*" in variable.group(1) else r"\bconst\b",
+                    variable.group(1)):
                 yield f"{name}:{number}: {line.strip()}"
 
 
