@@ -156,15 +156,22 @@ static void read_incarnation(struct cbor_reader *reader, struct incarnation *inc
 	cbor_read_bytes_exact(reader, incarnation->root.bytes, sizeof(incarnation->root.bytes));
 }
 
-/* An officer's number is at least 1; 0 is the authority, which signs alone; no number is the post. */
+/* Null is the post; one number an officer, or 0 the authority; an array two officers, in order. */
 static void read_signers(struct cbor_reader *reader, struct content *content)
 {
-	content->signers_count = cbor_read_array(reader, SIGNERS_MAX);
-	for (size_t i = 0; i < content->signers_count; i++) {
-		content->signers[i] = cbor_read_uint_max(reader, OFFICER_NUMBER_MAX);
-		if (i > 0 && (content->signers[0] == 0 || content->signers[i] <= content->signers[i - 1]))
-			cbor_reader_fail(reader, ERROR_MALFORMED);
+	if (cbor_read_null(reader))
+		return;
+	if (cbor_peek(reader) != CBOR_ARRAY) {
+		content->signers_count = 1;
+		content->signers[0] = cbor_read_uint_max(reader, OFFICER_NUMBER_MAX);
+		return;
 	}
+	cbor_read_array_exact(reader, 2);
+	content->signers_count = 2;
+	content->signers[0] = fields_read_between(reader, 1, OFFICER_NUMBER_MAX);
+	content->signers[1] = cbor_read_uint_max(reader, OFFICER_NUMBER_MAX);
+	if (content->signers[1] <= content->signers[0])
+		cbor_reader_fail(reader, ERROR_MALFORMED);
 }
 
 /* Which signers a kind has. Of a kind that is not known nothing can be said. */
@@ -211,10 +218,9 @@ enum error content_decode(struct bytes payload, struct content *content)
 	memset(content, 0, sizeof(*content));
 	if (payload.size > CONTENT_SIZE_MAX)
 		return ERROR_TOO_LARGE;
-	cbor_read_array_exact(&reader, 7);
+	cbor_read_array_exact(&reader, 6);
 	content->kind = cbor_read_uint(&reader);
 	content->precedence = fields_read_between(&reader, PRECEDENCE_ROUTINE, PRECEDENCE_FLASH);
-	content->marks = cbor_read_uint_max(&reader, 0);
 	read_signers(&reader, content);
 	cbor_read_bytes_exact(&reader, content->registry, sizeof(content->registry));
 	cbor_read_bytes_exact(&reader, content->id, sizeof(content->id));
@@ -336,16 +342,25 @@ static void write_body(const struct content *content, struct buffer *buffer)
 	}
 }
 
-void content_encode(const struct content *content, struct buffer *buffer)
+static void write_signers(const struct content *content, struct buffer *buffer)
 {
 	assert(content->signers_count <= SIGNERS_MAX);
-	cbor_write_array(buffer, 7);
-	cbor_write_uint(buffer, content->kind);
-	cbor_write_uint(buffer, content->precedence);
-	cbor_write_uint(buffer, content->marks);
-	cbor_write_array(buffer, content->signers_count);
+	if (content->signers_count == 0) {
+		cbor_write_null(buffer);
+		return;
+	}
+	if (content->signers_count == 2)
+		cbor_write_array(buffer, 2);
 	for (size_t i = 0; i < content->signers_count; i++)
 		cbor_write_uint(buffer, content->signers[i]);
+}
+
+void content_encode(const struct content *content, struct buffer *buffer)
+{
+	cbor_write_array(buffer, 6);
+	cbor_write_uint(buffer, content->kind);
+	cbor_write_uint(buffer, content->precedence);
+	write_signers(content, buffer);
 	fields_write_bytes(buffer, content->registry, sizeof(content->registry));
 	fields_write_bytes(buffer, content->id, sizeof(content->id));
 	write_body(content, buffer);

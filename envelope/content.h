@@ -65,7 +65,6 @@ struct incarnation {
 struct content {
 	uint64_t kind;       /* enum content_kind */
 	uint64_t precedence; /* enum precedence */
-	uint64_t marks;      /* 0 */
 	size_t signers_count;
 	uint64_t signers[SIGNERS_MAX]; /* see content_decode */
 	uint8_t registry[REGISTRY_SIZE];

@@ -49,7 +49,7 @@ struct receipt {
 };
 
 /* The largest encoded receipt. */
-#define RECEIPT_SIZE_MAX (128 + RANGES_MAX * 13)
+#define RECEIPT_SIZE_MAX (128 + RANGES_MAX * 17)
 
 enum error receipt_decode(struct bytes payload, struct receipt *receipt);
 void receipt_encode(const struct receipt *receipt, struct buffer *buffer);

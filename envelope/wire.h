@@ -30,7 +30,7 @@ struct leaf {
 	struct heads_seen heads;
 };
 
-#define LEAF_SIZE_MAX (96 + HEADS_SEEN_MAX * 13)
+#define LEAF_SIZE_MAX (96 + HEADS_SEEN_MAX * 15)
 
 void leaf_encode(const struct leaf *leaf, struct buffer *buffer);
 enum error leaf_decode(struct bytes encoded, struct leaf *leaf);
