@@ -42,6 +42,9 @@ void *run_take(struct run *run, size_t size);
 struct buffer run_buffer(struct run *run, size_t size);
 /* A copy that lives as long. */
 struct bytes run_copy(struct run *run, struct bytes bytes);
+/* Bytes that run_take can still give; actions that run_action can. */
+size_t run_room(const struct run *run);
+size_t run_actions_room(const struct run *run);
 /* Random bytes: the same in each run of the event, at the same place of the handler. */
 void run_random(struct run *run, uint8_t *out, size_t size);
 
@@ -54,6 +57,11 @@ void run_delete(struct run *run, const struct row_key *key);
 
 /* ---- dear things, done once for an event ---- */
 
+/*
+ * Room for a dear result of the handler's own. False: *room is `size` bytes, zeros; fill it in before reading
+ * any further row. True: it is as it was filled in by an earlier run.
+ */
+bool run_kept(struct run *run, size_t size, void **room);
 /* ERROR_OK, or why the object's signatures are not those of these keys over this aad (cose_signed_verify). */
 enum error run_verify(struct run *run, const struct cose_signed *object, const struct aad *aad,
 		      const uint8_t (*keys)[PUBLIC_KEY_SIZE], size_t count);
@@ -65,13 +73,12 @@ struct bytes run_sign(struct run *run, const struct aad *aad, struct bytes paylo
 
 /* ---- what comes out ---- */
 
-/* A reply to the request of this event, with error OK: write the results after the array's head into the buffer
- * that is returned (count: how many items follow number and error), then run_reply_end. */
+/* A reply to the request of this event, with error OK: write `count` results into the buffer that is returned, then
+ * run_reply_end. The shell sends it after the commit, as all actions. */
 struct buffer *run_reply_begin(struct run *run, size_t count);
 void run_reply_end(struct run *run);
 /* A reply with an error and a sentence (NULL: error_text). */
 void run_reply_error(struct run *run, enum error error, const char *sentence);
-/* For replies from the commit on another's behalf: none. A request is replied to by its own event; the shell holds the reply back until the commit. */
 
 /* A notice for all subscribers: as for replies (count: items after the notice's number). */
 struct buffer *run_notice_begin(struct run *run, uint64_t notice, size_t count);
