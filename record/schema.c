@@ -180,8 +180,8 @@ SCHEMA(own_post, F(own_post, party_id), U(own_post, slot), U(own_post, kind), V(
        F(own_post, statement_key), F(own_post, root_seed), F(own_post, last_resort_secret),
        F(own_post, last_resort_key), F(own_post, archive_seed));
 SCHEMA(state, U(state, arrivals), U(state, numbers), U(state, parties), U(state, channels), U(state, session),
-       U(state, prekeys_number), U(state, epoch_first), U(state, epoch_next), U(state, epoch_start),
-       U(state, epoch_origin), U(state, anchored), U(state, restored));
+       U(state, prekeys_number), U(state, epoch_first), U(state, epoch_next), U(state, epoch_marked),
+       U(state, epoch_start), U(state, epoch_origin), U(state, swept_ms), U(state, restored));
 SCHEMA(slow_clock, U(slow_clock, slow_ms), U(slow_clock, steady_ms), U(slow_clock, wall_ms));
 SCHEMA(anchor_line, U(anchor_line, incarnation), U(anchor_line, size), F(anchor_line, root));
 SCHEMA(party, F(party, id), V(party, name), F(party, authority_key), F(party, successor), U(party, letters),
@@ -201,21 +201,22 @@ SCHEMA(officer, T(officer, credence), V(officer, name), V(officer, title), F(off
        U(officer, highest_precedence), U(officer, agreed), F(officer, letter));
 SCHEMA(quota, U(quota, start_ms), U(quota, count));
 SCHEMA(entry_key, U(entry_key, channel), U(entry_key, log), U(entry_key, incarnation), U(entry_key, position));
-SCHEMA(log, U(log, size), V(log, frontier), U(log, end), V(log, heads));
-SCHEMA(entry, F(entry, identity), F(entry, signatures_hash), V(entry, heads), U(entry, kind),
+SCHEMA(log, U(log, size), V(log, frontier), U(log, end));
+SCHEMA(entry, F(entry, identity), V(entry, leaf), U(entry, kind),
        U(entry, precedence), U(entry, time), U(entry, signers), U(entry, state), U(entry, reason),
        U(entry, held_at_ms), U(entry, arrival), V(entry, times), U(entry, receipt), U(entry, received),
-       U(entry, refused), V(entry, cose));
+       U(entry, refused));
+SCHEMA(seen, U(seen, incarnation), U(seen, size));
 SCHEMA(arrival, K(arrival, key), U(arrival, kind), T(arrival, own), T(arrival, refused));
 SCHEMA(receipt_row, U(receipt_row, channel), U(receipt_row, by), U(receipt_row, held_at_ms),
        V(receipt_row, cose));
 SCHEMA(evidence, U(evidence, kind), U(evidence, held_at_ms), U(evidence, incarnation), U(evidence, position),
        V(evidence, first), V(evidence, second));
-SCHEMA(epoch, F(epoch, secret), F(epoch, key), U(epoch, ended_ms));
+SCHEMA(epoch, F(epoch, secret), F(epoch, key), U(epoch, ends), U(epoch, ended_ms));
 SCHEMA(psk, F(psk, id), F(psk, key));
 SCHEMA(leaf_row, U(leaf_row, epoch), F(leaf_row, leaf), U(leaf_row, seen_epoch), U(leaf_row, seen_ms));
-SCHEMA(prekeys_row, U(prekeys_row, number), V(prekeys_row, payload), V(prekeys_row, cose));
-SCHEMA(epoch_use, U(epoch_use, used), U(epoch_use, number), U(epoch_use, sent_ms), U(epoch_use, last_resort));
+SCHEMA(prekeys_row, U(prekeys_row, number), T(prekeys_row, cannot_open), V(prekeys_row, payload), V(prekeys_row, cose));
+SCHEMA(epoch_use, U(epoch_use, used), U(epoch_use, number), U(epoch_use, sent_ms));
 SCHEMA(copy_key, U(copy_key, statement), K(copy_key, entry));
 SCHEMA(copy, C(copy, ));
 SCHEMA(statement_copy, C(statement_copy, copy.), U(statement_copy, kind), U(statement_copy, channel),

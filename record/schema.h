@@ -49,6 +49,8 @@ enum table {
 	/* logs */
 	TABLE_LOG = 0x30,      /* channel u16, log u16, incarnation u16 -> struct log */
 	TABLE_ENTRY = 0x31,    /* channel u16, log u16, incarnation u16, position u32 -> struct entry */
+	TABLE_COSE = 0x39,     /* as TABLE_ENTRY -> the entry's COSE as it came */
+	TABLE_SEEN = 0x3a,     /* channel u16, log u16 -> struct seen: grew since the last own entry on the channel */
 	TABLE_IDENTITY = 0x32, /* identity 32 -> struct entry_key */
 	TABLE_TREE = 0x33,     /* channel u16, log u16, incarnation u16, level u8, index u64 -> hash 32; levels from 1 */
 	TABLE_AHEAD = 0x34,    /* channel u16, log u16, incarnation u16, position u32 -> leaf hash 32: held beyond a gap */
@@ -61,8 +63,9 @@ enum table {
 	TABLE_EPOCH = 0x40,        /* * epoch u32 -> struct epoch: an own prekey */
 	TABLE_PSK = 0x41,          /* * psk id 3, party u8, slot u8, epoch u32 -> struct psk: what opens a copy from that post */
 	TABLE_EPOCH_PSK = 0x42,    /* * epoch u32, party u8, slot u8 -> struct psk: the same by epoch, to erase it */
-	TABLE_LEAF = 0x43,         /* * party u8, direction u8 (enum leaf_direction), slot u8 -> struct leaf_row */
-	TABLE_LAST_LEAF = 0x44,    /* party u8, direction u8, slot u8 -> struct leaf_row: last resort; epoch 0 */
+	TABLE_LEAF_IN = 0x43,      /* * party u8, slot u8 -> struct leaf_row: from that post to this */
+	TABLE_LEAF_OUT = 0x49,     /* * party u8, slot u8 -> struct leaf_row: from this post to that */
+	TABLE_LAST_LEAF = 0x44,    /* party u8, slot u8 -> struct leaf_row: to that post by last resort; epoch 0 */
 	TABLE_LAST_PSK = 0x45,     /* psk id 3, party u8, slot u8 -> struct psk: last resort */
 	TABLE_PREKEYS = 0x46,      /* party u8, slot u8 -> struct prekeys_row: a counterpart post's, the newest held */
 	TABLE_EPOCH_USE = 0x47,    /* party u8, slot u8 -> struct epoch_use: of own prekeys by that post */
@@ -113,9 +116,10 @@ struct state {
 	uint64_t prekeys_number;
 	uint64_t epoch_first;  /* the oldest own epoch that is kept */
 	uint64_t epoch_next;   /* the first not yet made */
+	uint64_t epoch_marked; /* the first whose end has not been seen */
 	uint64_t epoch_start;  /* Unix s at which own epoch `epoch_origin` begins */
 	uint64_t epoch_origin;
-	uint64_t anchored;     /* slow ms of the last anchor */
+	uint64_t swept_ms;     /* slow clock: when the sending leaves were last looked at */
 	uint64_t restored;     /* 1 after a new incarnation, until new prekeys have been published */
 };
 
@@ -230,16 +234,14 @@ struct log {
 	uint64_t size;         /* contiguous from position 0: leaves in the tree */
 	struct bytes frontier; /* merkle_frontier_write */
 	uint64_t end;          /* one beyond the highest position held */
-	struct bytes heads;    /* own log: the heads of others as named so far, all of them; a CBOR list of triples */
 };
 
 /*
- * An entry of any log. A refused one of others keeps its place in the tree; its content is dropped (cose is empty).
+ * An entry of any log. A refused one of others keeps its place in the tree; its content is dropped (no TABLE_COSE).
  */
 struct entry {
 	uint8_t identity[IDENTITY_SIZE];
-	uint8_t signatures_hash[32];
-	struct bytes heads;   /* as in the leaf: a CBOR list */
+	struct bytes leaf;    /* encoded, as in the tree (envelope/wire.h) */
 	uint64_t kind;        /* enum content_kind; 0 where it could not be read */
 	uint64_t precedence;
 	uint64_t time;        /* s, as the author says */
@@ -252,7 +254,11 @@ struct entry {
 	uint64_t receipt;     /* own: number in TABLE_RECEIPT of the last that names it; 0: none */
 	uint64_t received;    /* own: bit i: receipted as held by a post of the party of roster index i */
 	uint64_t refused;     /* own: the same, refused */
-	struct bytes cose;
+};
+
+struct seen {
+	uint64_t incarnation;
+	uint64_t size;
 };
 
 struct arrival {
@@ -286,7 +292,8 @@ struct evidence {
 struct epoch {
 	uint8_t secret[32];
 	uint8_t key[PUBLIC_KEY_SIZE];
-	uint64_t ended_ms; /* slow clock when the wall clock was first seen beyond its end; 0: not yet */
+	uint64_t ends;     /* Unix s */
+	uint64_t ended_ms; /* slow clock when the wall clock was first seen beyond its end, + 1; 0: not yet */
 };
 
 struct psk {
@@ -294,30 +301,25 @@ struct psk {
 	uint8_t key[32];
 };
 
-enum leaf_direction {
-	LEAF_IN = 0,  /* that post to this */
-	LEAF_OUT = 1, /* this post to that */
-};
-
 /* A keying leaf at an epoch of its receiver; it is only ever stepped forward. */
 struct leaf_row {
 	uint64_t epoch;
 	uint8_t leaf[32];
-	uint64_t seen_epoch; /* OUT: the epoch that the clock showed */
-	uint64_t seen_ms;    /* OUT: since when, slow clock: the leaf follows a delay window later */
+	uint64_t seen_epoch; /* LEAF_OUT: the epoch that the clock showed */
+	uint64_t seen_ms;    /* LEAF_OUT: since when, slow clock: the leaf follows a delay window later */
 };
 
 struct prekeys_row {
 	uint64_t number;
+	bool cannot_open;     /* that post could not open what was sealed to these: last resort until the next statement */
 	struct bytes payload; /* prekeys_decode */
 	struct bytes cose;
 };
 
 struct epoch_use {
 	uint64_t used;         /* highest own epoch that post has sealed to, + 1; 0: none */
-	uint64_t number;       /* highest of our prekeys statements sent to it */
-	uint64_t sent_ms;      /* slow clock, when */
-	uint64_t last_resort;  /* times it used the last-resort key since */
+	uint64_t number;       /* of the newest own prekeys statement sent to it */
+	uint64_t sent_ms;      /* slow clock: when */
 };
 
 /* What a row of the outbox refers to: an own entry's copy for one log's post, or a statement. */
@@ -427,7 +429,7 @@ struct schema {
 
 extern const struct schema schema_number, schema_counter, schema_own_post, schema_state, schema_slow_clock,
 	schema_anchor_line, schema_party, schema_party_post, schema_post_number, schema_channel, schema_line,
-	schema_chain, schema_officer, schema_quota, schema_entry_key, schema_log, schema_entry, schema_arrival,
+	schema_chain, schema_officer, schema_quota, schema_entry_key, schema_log, schema_entry, schema_seen, schema_arrival,
 	schema_receipt_row, schema_evidence, schema_epoch, schema_psk, schema_leaf_row, schema_prekeys_row,
 	schema_epoch_use, schema_copy_key, schema_copy, schema_statement_copy, schema_sealed, schema_pending;
 

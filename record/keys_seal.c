@@ -1,0 +1,515 @@
+#include "record/keys.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <string.h>
+
+#include "base/cbor.h"
+#include "envelope/card.h"
+#include "envelope/keying.h"
+#include "envelope/padding.h"
+#include "envelope/signed.h"
+#include "envelope/wire.h"
+#include "envelope/x25519.h"
+
+#define CANDIDATES_MAX 8 /* PSKs of one id: 3 bytes repeat by chance, never often */
+
+static void seal_end_make(struct seal_end *end, const uint8_t party[PARTY_ID_SIZE], uint64_t slot,
+			  const uint8_t statement_key[PUBLIC_KEY_SIZE])
+{
+	memcpy(end->party, party, sizeof(end->party));
+	end->slot = slot;
+	memcpy(end->statement_key, statement_key, sizeof(end->statement_key));
+}
+
+static void own_end_make(const struct own_post *own, struct seal_end *end)
+{
+	seal_end_make(end, own->party_id, own->slot, own->statement_key);
+}
+
+/* Party and post of a counterpart as an end of a seal. */
+static enum error other_end(struct run *run, uint64_t party_number, uint64_t slot, struct seal_end *end,
+			    struct party_post *post)
+{
+	struct row_key party_key = key_party(party_number);
+	struct row_key post_key = key_party_post(TABLE_PARTY_POST, party_number, slot);
+	struct party party;
+
+	enum error error = run_get(run, &party_key, &schema_party, &party);
+	enum error post_error = run_get(run, &post_key, &schema_party_post, post);
+	if (error == ERROR_OK)
+		error = post_error;
+	else if (post_error == ERROR_NEEDS_ROWS)
+		error = post_error;
+	if (error == ERROR_OK)
+		seal_end_make(end, party.id, slot, post->statement_key);
+	return error;
+}
+
+/* ---- sealing ---- */
+
+struct seal_key {
+	bool has_epoch;
+	uint64_t epoch;
+	uint8_t receiver_key[PUBLIC_KEY_SIZE];
+	struct keying_psk psk;
+};
+
+/* The PSK of the epoch to use, or false: then it is to be the last resort. */
+static enum error epoch_key(struct run *run, const struct keys_target *target, const struct prekeys *prekeys,
+			    struct seal_key *key, bool *found)
+{
+	struct row_key leaf_key = key_party_post(TABLE_LEAF_OUT, target->party, target->slot);
+	struct leaf_row leaf;
+
+	*found = false;
+	enum error error = run_get(run, &leaf_key, &schema_leaf_row, &leaf);
+	if (error == ERROR_NOT_FOUND)
+		return ERROR_OK;
+	if (error != ERROR_OK)
+		return error;
+	if (prekeys_epoch_at(prekeys, run_time_s(run), target->window_s, &key->epoch)) {
+		if (key->epoch < leaf.epoch)
+			key->epoch = leaf.epoch; /* the clock was set back: what is erased stays so */
+		const uint8_t *public_key = prekeys_key(prekeys, key->epoch);
+		if (public_key != NULL && keying_step(leaf.leaf, key->epoch - leaf.epoch) == ERROR_OK) {
+			memcpy(key->receiver_key, public_key, sizeof(key->receiver_key));
+			keying_psk_of_leaf(leaf.leaf, &key->psk);
+			key->has_epoch = true;
+			*found = true;
+		}
+	}
+	sodium_memzero(&leaf, sizeof(leaf));
+	return ERROR_OK;
+}
+
+static enum error choose_key(struct run *run, const struct keys_target *target, struct seal_key *key,
+			     enum error *reason)
+{
+	struct row_key prekeys_row_key = key_party_post(TABLE_PREKEYS, target->party, target->slot);
+	struct row_key last_key = key_party_post(TABLE_LAST_LEAF, target->party, target->slot);
+	struct prekeys_row row;
+	struct leaf_row last;
+	struct prekeys *prekeys = run_take(run, sizeof(*prekeys));
+
+	*reason = ERROR_UNKNOWN_KEY;
+	enum error error = run_get(run, &prekeys_row_key, &schema_prekeys_row, &row);
+	enum error last_error = run_get(run, &last_key, &schema_leaf_row, &last);
+	if (error == ERROR_NEEDS_ROWS || last_error == ERROR_NEEDS_ROWS)
+		return ERROR_NEEDS_ROWS;
+	if (error == ERROR_NOT_FOUND || last_error == ERROR_NOT_FOUND)
+		return ERROR_OK;
+	if (error != ERROR_OK || last_error != ERROR_OK)
+		return error != ERROR_OK ? error : last_error;
+	if (prekeys_decode(row.payload, prekeys) != ERROR_OK)
+		return ERROR_MALFORMED;
+	bool found = false;
+	if (!target->last_resort && !row.cannot_open)
+		error = epoch_key(run, target, prekeys, key, &found);
+	if (error == ERROR_OK && !found) {
+		memcpy(key->receiver_key, prekeys->last_resort, sizeof(key->receiver_key));
+		keying_psk_of_leaf(last.leaf, &key->psk);
+		key->has_epoch = false;
+	}
+	sodium_memzero(&last, sizeof(last));
+	*reason = ERROR_OK;
+	return error;
+}
+
+enum error keys_seal(struct run *run, const struct keys_target *target, struct bytes plaintext,
+		     struct bytes *sealed, bool *used_last_resort, enum error *reason)
+{
+	struct seal_key key = {0};
+	struct seal_end sender;
+	struct seal_end receiver;
+	struct party_post post;
+	uint8_t info_bytes[SEAL_INFO_SIZE_MAX];
+	struct buffer info = buffer_make(info_bytes, sizeof(info_bytes));
+	uint8_t seed[HPKE_SEED_SIZE];
+	void *room;
+
+	enum error error = other_end(run, target->party, target->slot, &receiver, &post);
+	if (error == ERROR_NOT_FOUND) {
+		*reason = ERROR_UNKNOWN_KEY;
+		return ERROR_OK;
+	}
+	if (error == ERROR_OK)
+		error = choose_key(run, target, &key, reason);
+	if (error != ERROR_OK || *reason != ERROR_OK)
+		return error;
+	*used_last_resort = !key.has_epoch;
+	run_random(run, seed, sizeof(seed));
+	size_t size = cose_sealed_size(plaintext.size, COSE_PSK_ID_SIZE);
+	if (!run_kept(run, size, &room)) {
+		own_end_make(run_post(run), &sender);
+		seal_info_encode(&sender, &receiver, key.has_epoch, key.epoch, &info);
+		struct buffer out = buffer_make(room, size);
+		struct hpke_psk psk = keying_psk_view(&key.psk);
+		struct cose_seal_context context = {.info = buffer_bytes(&info)};
+		*reason = cose_seal(key.receiver_key, &psk, &context, seed, plaintext, &out);
+		assert(*reason == ERROR_OK || *reason == ERROR_BAD_KEY);
+	} else if (*(uint8_t *)room == 0) { /* zeros: it failed the first time, too */
+		*reason = ERROR_BAD_KEY;
+	}
+	sodium_memzero(&key, sizeof(key));
+	sodium_memzero(seed, sizeof(seed));
+	*sealed = bytes_make(room, size);
+	return ERROR_OK;
+}
+
+/* ---- opening ---- */
+
+struct candidate {
+	uint64_t party;
+	uint64_t slot;
+	bool has_epoch;
+	uint64_t epoch;
+	struct psk psk;
+};
+
+static enum error add_candidates(struct run *run, enum table table, struct bytes id,
+				 struct candidate *candidates, size_t *count)
+{
+	struct row_key prefix = key_make(table);
+	struct row row;
+
+	key_bytes(&prefix, id.data, id.size);
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	while (error == ERROR_OK && *count < CANDIDATES_MAX) {
+		struct candidate *candidate = &candidates[*count];
+		struct key_reader reader = key_reader_make(row.key);
+		memset(candidate, 0, sizeof(*candidate));
+		(void)key_read_u8(&reader);
+		(void)key_read_u16(&reader);
+		candidate->party = key_read_u8(&reader);
+		candidate->slot = key_read_u8(&reader);
+		candidate->has_epoch = table == TABLE_PSK;
+		candidate->epoch = candidate->has_epoch ? key_read_u32(&reader) : 0;
+		if (key_read_end(&reader) != ERROR_OK ||
+		    schema_read(&schema_psk, row.value, &candidate->psk) != ERROR_OK)
+			return ERROR_MALFORMED;
+		(*count)++;
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+/* The key pair that a candidate's copy would be sealed to. */
+static enum error candidate_pair(struct run *run, const struct candidate *candidate, struct x25519_pair *pair)
+{
+	const struct own_post *own = run_post(run);
+
+	if (!candidate->has_epoch) {
+		memcpy(pair->key, own->last_resort_key, sizeof(pair->key));
+		memcpy(pair->secret, own->last_resort_secret, sizeof(pair->secret));
+		return ERROR_OK;
+	}
+	struct row_key key = key_make(TABLE_EPOCH);
+	struct epoch epoch;
+	key_u32(&key, candidate->epoch);
+	enum error error = run_get(run, &key, &schema_epoch, &epoch);
+	memcpy(pair->key, epoch.key, sizeof(pair->key));
+	memcpy(pair->secret, epoch.secret, sizeof(pair->secret));
+	sodium_memzero(&epoch, sizeof(epoch));
+	return error;
+}
+
+struct open_result {
+	bool opened;
+	size_t size;
+	uint8_t plaintext[];
+};
+
+static enum error try_candidate(struct run *run, const struct cose_sealed *object,
+				const struct candidate *candidate, struct keys_opened *opened, bool *success)
+{
+	struct seal_end sender;
+	struct seal_end receiver;
+	struct x25519_pair pair;
+	void *room;
+
+	*success = false;
+	enum error error = other_end(run, candidate->party, candidate->slot, &sender, &opened->post);
+	enum error pair_error = candidate_pair(run, candidate, &pair);
+	if (error == ERROR_OK || pair_error == ERROR_NEEDS_ROWS)
+		error = pair_error;
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	size_t size_max = object->ciphertext.size - HPKE_TAG_SIZE;
+	bool kept = run_kept(run, sizeof(struct open_result) + size_max, &room);
+	struct open_result *result = room;
+	if (!kept) {
+		uint8_t info_bytes[SEAL_INFO_SIZE_MAX];
+		struct buffer info = buffer_make(info_bytes, sizeof(info_bytes));
+		struct buffer out = buffer_make(result->plaintext, size_max);
+		struct hpke_psk psk = {
+			.key = bytes_make(candidate->psk.key, sizeof(candidate->psk.key)),
+			.id = bytes_make(candidate->psk.id, sizeof(candidate->psk.id)),
+		};
+		own_end_make(run_post(run), &receiver);
+		seal_info_encode(&sender, &receiver, candidate->has_epoch, candidate->epoch, &info);
+		struct cose_seal_context context = {.info = buffer_bytes(&info)};
+		result->opened = cose_open(object, &pair, &psk, &context, &out) == ERROR_OK;
+		result->size = out.size;
+	}
+	x25519_pair_erase(&pair);
+	*success = result->opened;
+	opened->party = candidate->party;
+	opened->slot = candidate->slot;
+	opened->has_epoch = candidate->has_epoch;
+	opened->epoch = candidate->epoch;
+	opened->plaintext = bytes_make(result->plaintext, result->size);
+	return ERROR_OK;
+}
+
+enum error keys_open(struct run *run, struct bytes sealed, struct keys_opened *opened, enum error *reason)
+{
+	struct cose_sealed object;
+	struct candidate candidates[CANDIDATES_MAX];
+	size_t count = 0;
+	bool success = false;
+
+	memset(opened, 0, sizeof(*opened));
+	*reason = cose_sealed_decode(sealed, &object);
+	if (*reason == ERROR_OK && object.psk_id.size != COSE_PSK_ID_SIZE)
+		*reason = ERROR_UNSUPPORTED; /* base mode is for cards, which people bring */
+	if (*reason != ERROR_OK)
+		return ERROR_OK;
+	enum error error = add_candidates(run, TABLE_PSK, object.psk_id, candidates, &count);
+	enum error last_error = add_candidates(run, TABLE_LAST_PSK, object.psk_id, candidates, &count);
+	if (error == ERROR_OK || last_error == ERROR_NEEDS_ROWS)
+		error = last_error;
+	for (size_t i = 0; error == ERROR_OK && !success && i < count; i++)
+		error = try_candidate(run, &object, &candidates[i], opened, &success);
+	sodium_memzero(candidates, sizeof(candidates));
+	*reason = success ? ERROR_OK : ERROR_CANNOT_OPEN;
+	return error;
+}
+
+#define PREKEYS_RESEND_MS 60000
+
+enum error keys_note_use(struct run *run, const struct keys_opened *opened)
+{
+	struct row_key key = key_party_post(TABLE_EPOCH_USE, opened->party, opened->slot);
+	struct epoch_use use;
+
+	enum error error = run_get(run, &key, &schema_epoch_use, &use);
+	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+		return error;
+	if (opened->has_epoch && opened->epoch + 1 > use.used) {
+		use.used = opened->epoch + 1;
+		run_put(run, &key, &schema_epoch_use, &use);
+	}
+	if (opened->has_epoch && opened->epoch >= run_state(run)->epoch_marked)
+		return ERROR_OK;
+	/* The last resort, or an epoch that is over: it may lack the newest statement. */
+	if (use.number == run_state(run)->prekeys_number && run_slow_ms(run) - use.sent_ms < PREKEYS_RESEND_MS)
+		return ERROR_OK;
+	return keys_send_prekeys(run, opened->party, opened->slot);
+}
+
+/* ---- taking keys in ---- */
+
+static bool prekeys_valid(const struct prekeys *prekeys)
+{
+	for (size_t i = 0; i < prekeys->keys_count; i++)
+		if (!x25519_key_valid(prekeys->keys[i]))
+			return false;
+	return x25519_key_valid(prekeys->last_resort);
+}
+
+enum error keys_take_prekeys(struct run *run, uint64_t party_number, uint64_t slot, struct bytes cose,
+			     enum error *reason)
+{
+	struct row_key party_key = key_party(party_number);
+	struct row_key post_key = key_party_post(TABLE_PARTY_POST, party_number, slot);
+	struct row_key key = key_party_post(TABLE_PREKEYS, party_number, slot);
+	struct party party;
+	struct party_post post;
+	struct prekeys_row row;
+	struct cose_signed object;
+	struct aad aad;
+	struct prekeys *prekeys = run_take(run, sizeof(*prekeys));
+
+	*reason = ERROR_OK;
+	if (party_number == 0 && slot == run_post(run)->slot)
+		return ERROR_OK;
+	enum error error = run_get(run, &party_key, &schema_party, &party);
+	if (error == ERROR_OK)
+		error = run_get(run, &post_key, &schema_party_post, &post);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	error = run_get(run, &key, &schema_prekeys_row, &row);
+	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+		return error;
+	*reason = cose_signed_decode(cose, &object);
+	if (*reason == ERROR_OK)
+		*reason = prekeys_decode(object.payload, prekeys);
+	if (*reason == ERROR_OK && prekeys->slot != slot)
+		*reason = ERROR_MALFORMED;
+	if (*reason != ERROR_OK || prekeys->number <= row.number)
+		return ERROR_OK;
+	aad_without_channel(&aad, AAD_PREKEYS, party.id);
+	*reason = run_verify(run, &object, &aad, (const uint8_t(*)[PUBLIC_KEY_SIZE])post.statement_key, 1);
+	if (*reason == ERROR_OK && !prekeys_valid(prekeys))
+		*reason = ERROR_BAD_KEY;
+	if (*reason != ERROR_OK)
+		return ERROR_OK;
+	row = (struct prekeys_row){.number = prekeys->number, .payload = object.payload, .cose = cose};
+	run_put(run, &key, &schema_prekeys_row, &row);
+	return ERROR_OK;
+}
+
+static void write_leaves(struct run *run, const struct keying_packet *packet, uint64_t party)
+{
+	for (unsigned slot = 0; slot < POST_SLOTS; slot++) {
+		struct leaf_row leaf = {0};
+		struct keying_psk derived;
+		struct psk psk;
+		struct row_key key = key_party_post(TABLE_LEAF_IN, party, slot);
+		memcpy(leaf.leaf, packet->leaves[KEYING_RECEIVING][0][slot], sizeof(leaf.leaf));
+		run_put(run, &key, &schema_leaf_row, &leaf);
+		key = key_party_post(TABLE_LEAF_OUT, party, slot);
+		memcpy(leaf.leaf, packet->leaves[KEYING_SENDING][0][slot], sizeof(leaf.leaf));
+		run_put(run, &key, &schema_leaf_row, &leaf);
+		key = key_party_post(TABLE_LAST_LEAF, party, slot);
+		memcpy(leaf.leaf, packet->leaves[KEYING_SENDING][1][slot], sizeof(leaf.leaf));
+		run_put(run, &key, &schema_leaf_row, &leaf);
+		keying_psk_of_leaf(packet->leaves[KEYING_RECEIVING][1][slot], &derived);
+		memcpy(psk.id, derived.id, sizeof(psk.id));
+		memcpy(psk.key, derived.key, sizeof(psk.key));
+		key = key_make(TABLE_LAST_PSK);
+		key_bytes(&key, psk.id, sizeof(psk.id));
+		key_u8(&key, party);
+		key_u8(&key, slot);
+		run_put(run, &key, &schema_psk, &psk);
+		sodium_memzero(&leaf, sizeof(leaf));
+		sodium_memzero(&psk, sizeof(psk));
+		sodium_memzero(&derived, sizeof(derived));
+	}
+}
+
+static enum error check_packet(struct run *run, const struct keying_packet *packet, uint64_t *number,
+			       struct party *party, enum error *reason)
+{
+	const struct own_post *own = run_post(run);
+	struct row_key id_key = key_make(TABLE_PARTY_ID);
+	struct number row;
+
+	*reason = ERROR_BAD_ARGUMENT;
+	if (memcmp(packet->own_party, own->party_id, PARTY_ID_SIZE) != 0 || packet->own_slot != own->slot)
+		return ERROR_OK;
+	key_bytes(&id_key, packet->other_party, PARTY_ID_SIZE);
+	enum error error = run_get(run, &id_key, &schema_number, &row);
+	*reason = ERROR_NOT_FOUND;
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	struct row_key party_row_key = key_party(row.number);
+	error = run_get(run, &party_row_key, &schema_party, party);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	*number = row.number;
+	*reason = packet->number <= party->keying ? ERROR_EXISTS : ERROR_OK;
+	return ERROR_OK;
+}
+
+enum error keys_take_keying(struct run *run, struct bytes bytes, uint64_t *party_number, enum error *reason)
+{
+	struct keying_packet *packet = run_take(run, sizeof(*packet));
+	struct party party;
+
+	*reason = keying_packet_decode(bytes, packet);
+	if (*reason != ERROR_OK)
+		return ERROR_OK;
+	enum error error = check_packet(run, packet, party_number, &party, reason);
+	if (error != ERROR_OK || *reason != ERROR_OK) {
+		keying_packet_erase(packet);
+		return error;
+	}
+	party.keying = packet->number;
+	struct row_key key = key_party(*party_number);
+	run_put(run, &key, &schema_party, &party);
+	write_leaves(run, packet, *party_number);
+	keying_packet_erase(packet);
+	for (uint64_t slot = 0; slot < POST_SLOTS; slot++) {
+		struct row_key post_key = key_party_post(TABLE_PARTY_POST, *party_number, slot);
+		struct bytes value;
+		error = rows_get(run_rows(run), key_view(&post_key), &value);
+		if (error == ERROR_OK && (*party_number != 0 || slot != run_post(run)->slot))
+			error = keys_post_named(run, *party_number, slot);
+		if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+			return error;
+	}
+	return ERROR_OK;
+}
+
+/* ---- cards in base mode ---- */
+
+enum error keys_open_card(struct run *run, struct bytes sealed, struct bytes *card, enum error *reason)
+{
+	const struct own_post *own = run_post(run);
+	struct cose_sealed object;
+	struct x25519_pair pair;
+	uint8_t info_bytes[SEAL_INFO_SIZE_MAX];
+	struct buffer info = buffer_make(info_bytes, sizeof(info_bytes));
+
+	*reason = cose_sealed_decode(sealed, &object);
+	if (*reason != ERROR_OK)
+		return ERROR_OK;
+	card_info_encode(own->party_id, own->slot, own->last_resort_key, &info);
+	memcpy(pair.key, own->last_resort_key, sizeof(pair.key));
+	memcpy(pair.secret, own->last_resort_secret, sizeof(pair.secret));
+	struct cose_seal_context context = {.info = buffer_bytes(&info)};
+	struct buffer out = run_buffer(run, object.ciphertext.size);
+	*reason = cose_open(&object, &pair, NULL, &context, &out);
+	x25519_pair_erase(&pair);
+	if (*reason != ERROR_OK)
+		return ERROR_OK;
+	/* What follows the item is padding. */
+	struct cbor_reader reader = cbor_reader_make(buffer_bytes(&out));
+	*card = cbor_read_item(&reader);
+	*reason = cbor_reader_error(&reader);
+	if (*reason == ERROR_OK)
+		*reason = padding_check(buffer_bytes(&out), card->size);
+	return ERROR_OK;
+}
+
+enum error keys_seal_card(struct run *run, struct bytes receiver_card, struct bytes card, struct bytes *sealed,
+			  enum error *reason)
+{
+	struct card *receiver = run_take(run, sizeof(*receiver));
+	struct card_party *party = run_take(run, sizeof(*party));
+	struct content *content = run_take(run, sizeof(*content));
+	struct prekeys *prekeys = run_take(run, sizeof(*prekeys));
+	struct buffer padded = run_buffer(run, padding_size(card.size));
+	uint8_t info_bytes[SEAL_INFO_SIZE_MAX];
+	struct buffer info = buffer_make(info_bytes, sizeof(info_bytes));
+	uint8_t seed[HPKE_SEED_SIZE];
+	struct cose_signed object;
+
+	*reason = card_decode(receiver_card, receiver);
+	if (*reason == ERROR_OK)
+		*reason = card_verify(receiver, content, party);
+	uint64_t slot = 0;
+	while (slot < POST_SLOTS && !party->posts[slot].has_prekeys)
+		slot++;
+	if (*reason == ERROR_OK && slot == POST_SLOTS)
+		*reason = ERROR_UNKNOWN_KEY;
+	if (*reason == ERROR_OK)
+		*reason = cose_signed_decode(party->posts[slot].prekeys, &object);
+	if (*reason == ERROR_OK)
+		*reason = prekeys_decode(object.payload, prekeys);
+	if (*reason != ERROR_OK)
+		return ERROR_OK;
+	buffer_append(&padded, card);
+	card_info_encode(party->id, slot, prekeys->last_resort, &info);
+	*reason = padding_append(&padded);
+	run_random(run, seed, sizeof(seed));
+	struct cose_seal_context context = {.info = buffer_bytes(&info)};
+	struct buffer out = run_buffer(run, cose_sealed_size(padded.size, 0));
+	if (*reason == ERROR_OK)
+		*reason = cose_seal(prekeys->last_resort, NULL, &context, seed, buffer_bytes(&padded), &out);
+	sodium_memzero(seed, sizeof(seed));
+	*sealed = buffer_bytes(&out);
+	return ERROR_OK;
+}
