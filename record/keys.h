@@ -78,6 +78,9 @@ struct keys_opened {
 /* Opens sealed bytes in psk mode. *reason: ERROR_CANNOT_OPEN, or ERROR_MALFORMED and its kin where they are not even of the form. */
 enum error keys_open(struct run *run, struct bytes sealed, struct keys_opened *opened, enum error *reason);
 
+/* That post cannot open what is sealed to the prekeys held of it: last resort until it publishes others. */
+enum error keys_distrust(struct run *run, uint64_t party, uint64_t slot);
+
 /* After something opened was found good: notes which own epoch that post has reached, and sends it new prekeys where it lags. */
 enum error keys_note_use(struct run *run, const struct keys_opened *opened);
 

@@ -157,6 +157,19 @@ enum error keys_seal(struct run *run, const struct keys_target *target, struct b
 	return ERROR_OK;
 }
 
+enum error keys_distrust(struct run *run, uint64_t party, uint64_t slot)
+{
+	struct row_key key = key_party_post(TABLE_PREKEYS, party, slot);
+	struct prekeys_row row;
+
+	enum error error = run_get(run, &key, &schema_prekeys_row, &row);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	row.cannot_open = true;
+	run_put(run, &key, &schema_prekeys_row, &row);
+	return ERROR_OK;
+}
+
 /* ---- opening ---- */
 
 struct candidate {
@@ -452,19 +465,28 @@ enum error keys_open_card(struct run *run, struct bytes sealed, struct bytes *ca
 	struct x25519_pair pair;
 	uint8_t info_bytes[SEAL_INFO_SIZE_MAX];
 	struct buffer info = buffer_make(info_bytes, sizeof(info_bytes));
+	void *room;
 
 	*reason = cose_sealed_decode(sealed, &object);
 	if (*reason != ERROR_OK)
 		return ERROR_OK;
-	card_info_encode(own->party_id, own->slot, own->last_resort_key, &info);
-	memcpy(pair.key, own->last_resort_key, sizeof(pair.key));
-	memcpy(pair.secret, own->last_resort_secret, sizeof(pair.secret));
-	struct cose_seal_context context = {.info = buffer_bytes(&info)};
-	struct buffer out = run_buffer(run, object.ciphertext.size);
-	*reason = cose_open(&object, &pair, NULL, &context, &out);
-	x25519_pair_erase(&pair);
-	if (*reason != ERROR_OK)
+	bool kept = run_kept(run, sizeof(struct open_result) + object.ciphertext.size, &room);
+	struct open_result *result = room;
+	struct buffer out = buffer_make(result->plaintext, object.ciphertext.size);
+	if (!kept) {
+		card_info_encode(own->party_id, own->slot, own->last_resort_key, &info);
+		memcpy(pair.key, own->last_resort_key, sizeof(pair.key));
+		memcpy(pair.secret, own->last_resort_secret, sizeof(pair.secret));
+		struct cose_seal_context context = {.info = buffer_bytes(&info)};
+		result->opened = cose_open(&object, &pair, NULL, &context, &out) == ERROR_OK;
+		result->size = out.size;
+		x25519_pair_erase(&pair);
+	}
+	out.size = result->size;
+	if (!result->opened) {
+		*reason = ERROR_CANNOT_OPEN;
 		return ERROR_OK;
+	}
 	/* What follows the item is padding. */
 	struct cbor_reader reader = cbor_reader_make(buffer_bytes(&out));
 	*card = cbor_read_item(&reader);

@@ -8,6 +8,7 @@
 #ifndef RECORD_REGISTRY_H
 #define RECORD_REGISTRY_H
 
+#include "envelope/card.h"
 #include "record/run.h"
 
 /* ---- looking up ---- */
@@ -38,16 +39,27 @@ void registry_own_keys(const struct own_post *post, const uint8_t channel[CHANNE
 /* ---- cards ---- */
 
 /*
- * Takes a party's card in: verifies it (card_verify; once an event), numbers the party if it is new, and writes the
- * rows from TABLE_PARTY to TABLE_NODE_ID, extending a chain that is held. Prekeys go to keys_take_prekeys (record/keys.h).
- * own: the card of the own party, from the post file, is party 0. *reason: what card_verify gave; ERROR_REFUSED_CHAIN
- * if the chain differs from the one held; ERROR_FULL beyond COUNTERPARTS_MAX. A shorter card of the same chain changes nothing.
+ * Takes another party's card in: verifies it (card_verify; once an event), numbers the party if it is new, and writes the
+ * rows from TABLE_PARTY to TABLE_NODE_ID, extending a chain that is held. Prekeys go to keys_take_prekeys, posts to keys_post_named
+ * (record/keys.h). *reason: what card_decode and card_verify gave; ERROR_REFUSED_CHAIN if the chain differs from the
+ * one held; ERROR_FULL beyond COUNTERPARTS_MAX. A shorter card of the same chain adds nothing but its prekeys. A newer card of the own party is
+ * taken too, as party 0: so siblings and later letters become known.
  */
-enum error registry_take_card(struct run *run, struct bytes card, bool own, uint64_t *party, enum error *reason);
+enum error registry_take_card(struct run *run, struct bytes card, uint64_t *party, enum error *reason);
+
+/* The same for the own party, party 0, from the post file: a card without prekeys. */
+enum error registry_take_own_card(struct run *run, const struct card *card, enum error *reason);
 
 /* The own card: letters of TABLE_CARD_LETTER, the newest own prekeys statement (keys_own_prekeys) and those held of
  * sibling posts, addresses. Appends it. */
 enum error registry_export_card(struct run *run, struct buffer *card);
+
+/* The card of any party as it is held, for LOCAL_PARTIES. */
+enum error registry_collect_card(struct run *run, uint64_t number, struct buffer *card);
+
+/* Letters of a card chain that are verified already (an opening brings them): compared with those held, and added. */
+enum error registry_extend_chain(struct run *run, const struct bytes *letters, size_t count,
+				 const struct card_party *verified, uint64_t *number, enum error *reason);
 
 /* ---- judging ---- */
 
@@ -80,11 +92,12 @@ enum error registry_judge(struct run *run, const struct registry_entry *entry, b
 
 /*
  * The channel that an opening is about: computes its id, and where there is no such channel makes one, proposed,
- * with number entry->channel; lines (TABLE_LINE) come with registry_apply. Refuses (*reason) what the opening may not say: a roster without the author or the own party,
+ * with number entry->channel, and TABLE_LINE with empty keys for every post of every party's card (so that letters find them);
+ * registry_apply fills in the keys of those that the opening names. A line with empty keys of a party that has opened does not serve. Refuses (*reason) what the opening may not say: a roster without the author or the own party,
  * parties whose card or keying is not held (ERROR_NOT_NOW), more than CHANNELS_MAX channels or more than
  * CHANNELS_PROPOSED_MAX that this party has proposed (ERROR_FULL), terms that do not decode. Fills in entry->channel,
  * index and identity (which need the channel). The signature is NOT yet verified: call before registry_judge, in the same event;
- * make is false to only look (identity, and channel if it is there).
+ * make is false to only look: identity, and channel if it is there, else 0; registry_judge takes such an entry with channel 0.
  */
 #define CHANNELS_PROPOSED_MAX 4 /* not yet open, of one counterpart: a hostile one makes no more rows */
 enum error registry_opening(struct run *run, struct registry_entry *entry, bool make, enum error *reason);
@@ -94,7 +107,7 @@ struct registry_verdict {
 	struct entry_key key;
 	enum error reason; /* ERROR_OK: accepted */
 };
-#define REGISTRY_VERDICTS_MAX 16
+#define REGISTRY_VERDICTS_MAX 48
 
 /*
  * Folds a letter that registry_judge passed and the log has taken (own or other's) at `key`. While its chain has a gap it

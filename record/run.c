@@ -198,7 +198,8 @@ struct bytes run_sign(struct run *run, const struct aad *aad, struct bytes paylo
 	if (run_kept(run, out.size_max, &room))
 		return bytes_make(room, out.size_max);
 	struct ed25519_pair pair;
-	ed25519_pair_from_seed(run->post.statement_seed, &pair);
+	memcpy(pair.key, run->post.statement_key, sizeof(pair.key));
+	memcpy(pair.secret, run->post.statement_secret, sizeof(pair.secret));
 	struct buffer work = buffer_make(run->work, sizeof(run->work));
 	enum error error = signed_alone(&pair, aad, payload, &work, &out);
 	ed25519_pair_erase(&pair);

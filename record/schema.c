@@ -176,9 +176,9 @@ struct row_key key_identity(const uint8_t identity[IDENTITY_SIZE])
 SCHEMA(number, U(number, number));
 SCHEMA(counter, U(counter, count));
 SCHEMA(own_post, F(own_post, party_id), U(own_post, slot), U(own_post, kind), V(own_post, party_name),
-       V(own_post, post_name), V(own_post, node), F(own_post, authority_key), F(own_post, statement_seed),
+       V(own_post, post_name), V(own_post, node), F(own_post, authority_key), F(own_post, statement_secret),
        F(own_post, statement_key), F(own_post, root_seed), F(own_post, last_resort_secret),
-       F(own_post, last_resort_key), F(own_post, archive_seed));
+       F(own_post, last_resort_key));
 SCHEMA(state, U(state, arrivals), U(state, numbers), U(state, parties), U(state, channels), U(state, session),
        U(state, prekeys_number), U(state, epoch_first), U(state, epoch_next), U(state, epoch_marked),
        U(state, epoch_start), U(state, epoch_origin), U(state, swept_ms), U(state, restored));
@@ -190,13 +190,14 @@ SCHEMA(party_post, U(party_post, kind), V(party_post, name), V(party_post, node)
        F(party_post, courier_pin), V(party_post, address));
 SCHEMA(post_number, U(post_number, party), U(post_number, slot));
 SCHEMA(channel, F(channel, id), V(channel, terms), F(channel, nonce), U(channel, state), U(channel, own_index),
-       V(channel, parties), U(channel, opened), F(channel, registry), U(channel, entries));
+       V(channel, parties), U(channel, opened), F(channel, registry), U(channel, proposer),
+       U(channel, entries));
 SCHEMA(line, F(line, log_key), F(line, cosigner_key), U(line, incarnation), U(line, head_incarnation),
        U(line, head_size), F(line, head_root), F(line, head_signature), U(line, cosigned_at),
        F(line, cosignature), U(line, theirs_incarnation), U(line, theirs_size), F(line, theirs_root),
        U(line, theirs_at), F(line, theirs_cosignature), U(line, heads_sent_ms), U(line, heads_sent_count),
        U(line, forked));
-SCHEMA(chain, U(chain, letters), F(chain, head));
+SCHEMA(chain, U(chain, letters), U(chain, officers), F(chain, head));
 SCHEMA(officer, T(officer, credence), V(officer, name), V(officer, title), F(officer, key),
        U(officer, highest_precedence), U(officer, agreed), F(officer, letter));
 SCHEMA(quota, U(quota, start_ms), U(quota, count));

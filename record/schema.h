@@ -99,12 +99,11 @@ struct own_post {
 	struct bytes post_name;
 	struct bytes node;
 	uint8_t authority_key[PUBLIC_KEY_SIZE];
-	uint8_t statement_seed[32]; /* Ed25519 */
+	uint8_t statement_secret[64]; /* of struct ed25519_pair */
 	uint8_t statement_key[PUBLIC_KEY_SIZE];
 	uint8_t root_seed[32];      /* log and cosigner keys of each channel are derived from it */
 	uint8_t last_resort_secret[32];
 	uint8_t last_resort_key[PUBLIC_KEY_SIZE];
-	uint8_t archive_seed[32];
 };
 
 struct state {
@@ -174,6 +173,7 @@ struct channel {
 	struct bytes parties;        /* one byte each: party numbers in roster order */
 	uint64_t opened;             /* bit i: the party of roster index i has signed its opening */
 	uint8_t registry[REGISTRY_SIZE];
+	uint64_t proposer;           /* party number of the one whose opening made it */
 	uint64_t entries;            /* held of others while the channel was not open: bounded */
 };
 
@@ -204,6 +204,7 @@ struct line {
 
 struct chain {
 	uint64_t letters;            /* numbers 0 to letters - 1 have been applied */
+	uint64_t officers;           /* named in it */
 	uint8_t head[IDENTITY_SIZE];
 };
 

@@ -15,7 +15,7 @@
 /* What an event of any kind takes of the rows' memory at most, with room to spare. */
 #define WORKSPACE_EVENT_ROWS_SIZE (4 * 1024 * 1024)
 
-#define KEPT_MAX 256 /* dear results of one event */
+#define KEPT_MAX 4096 /* dear results of one event: a commit signs a receipt for each log at least */
 
 struct kept {
 	void *data;

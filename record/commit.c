@@ -1,0 +1,136 @@
+#include "record/commit.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "envelope/checkpoint.h"
+#include "record/batch.h"
+#include "record/clock.h"
+#include "record/log.h"
+#include "record/receipt.h"
+#include "record/registry.h"
+#include "record/workspace.h"
+
+/* Signs the head of one own log, and gives it to the courier to carry. */
+static enum error sign_head(struct run *run, uint64_t number)
+{
+	struct channel channel;
+	struct line line;
+	struct log row;
+	struct merkle_frontier frontier;
+	struct checkpoint checkpoint;
+	struct ed25519_pair log_pair;
+	struct ed25519_pair cosigner_pair;
+	char *origin = run_take(run, CHECKPOINT_ORIGIN_SIZE + 1);
+
+	enum error error = registry_channel(run, number, &channel);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	uint64_t log = log_own_number(run, &channel);
+	struct row_key line_key = key_line(number, log);
+	error = run_get(run, &line_key, &schema_line, &line);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	if (line.incarnation == 0)
+		line.incarnation = 1;
+	error = log_row(run, number, log, line.incarnation, &row);
+	if (error != ERROR_OK)
+		return error;
+	if (merkle_frontier_read(row.frontier, &frontier) != ERROR_OK)
+		return ERROR_MALFORMED;
+	checkpoint_origin(channel.id, run_post(run)->party_id, run_post(run)->slot, line.incarnation, origin);
+	checkpoint.origin = bytes_of_text(origin);
+	checkpoint.size = frontier.size;
+	merkle_frontier_root(&frontier, &checkpoint.root);
+	registry_own_keys(run_post(run), channel.id, &log_pair, &cosigner_pair);
+	error = checkpoint_sign(&checkpoint, &log_pair, line.head_signature);
+	ed25519_pair_erase(&log_pair);
+	ed25519_pair_erase(&cosigner_pair);
+	assert(error == ERROR_OK);
+	line.head_incarnation = line.incarnation;
+	line.head_size = checkpoint.size;
+	memcpy(line.head_root, checkpoint.root.bytes, sizeof(line.head_root));
+	run_put(run, &line_key, &schema_line, &line);
+	struct anchor_line shadow = {.incarnation = line.incarnation, .size = checkpoint.size};
+	memcpy(shadow.root, line.head_root, sizeof(shadow.root));
+	struct row_key shadow_key = key_channel(TABLE_ANCHOR, number);
+	run_put(run, &shadow_key, &schema_anchor_line, &shadow);
+
+	struct buffer bytes = run_buffer(run, 96);
+	buffer_append(&bytes, bytes_make(line.head_root, sizeof(line.head_root)));
+	buffer_append(&bytes, bytes_make(line.head_signature, sizeof(line.head_signature)));
+	struct record_action *action = run_action(run, RECORD_ACTION_HEAD);
+	action->node = checkpoint.origin;
+	action->size = checkpoint.size;
+	action->bytes = buffer_bytes(&bytes);
+	return ERROR_OK;
+}
+
+/* The anchor names every own log as this batch leaves it. */
+static enum error give_anchor(struct run *run)
+{
+	struct row_key prefix = key_make(TABLE_ANCHOR);
+	struct row row;
+	struct anchor_entry *entries = run_take(run, CHANNELS_MAX * sizeof(*entries));
+	size_t count = 0;
+
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	while (error == ERROR_OK && count < CHANNELS_MAX) {
+		struct key_reader reader = key_reader_make(row.key);
+		struct anchor_line shadow;
+		struct channel channel;
+		uint64_t number = key_read_u16(&reader);
+		if (key_read_end(&reader) != ERROR_OK ||
+		    schema_read(&schema_anchor_line, row.value, &shadow) != ERROR_OK)
+			return ERROR_MALFORMED;
+		error = registry_channel(run, number, &channel);
+		if (error != ERROR_OK)
+			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		struct anchor_entry *entry = &entries[count++];
+		memcpy(entry->channel, channel.id, sizeof(entry->channel));
+		entry->incarnation = shadow.incarnation;
+		entry->size = shadow.size;
+		memcpy(entry->root, shadow.root, sizeof(entry->root));
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+		return error;
+	struct buffer anchor = run_buffer(run, ANCHOR_SIZE_MAX);
+	anchor_encode(entries, count, &anchor);
+	assert(buffer_error(&anchor) == ERROR_OK);
+	struct record_action *action = run_action(run, RECORD_ACTION_ANCHOR);
+	action->bytes = buffer_bytes(&anchor);
+	return ERROR_OK;
+}
+
+enum error commit_handle(struct run *run)
+{
+	struct batch *batch = batch_of(run);
+	uint64_t channels[2 * CHANNELS_MAX];
+	size_t count = 0;
+
+	enum error error = clock_keep(run);
+	if (error == ERROR_OK)
+		error = log_advance(run);
+	if (error == ERROR_OK)
+		error = verdict_commit(run);
+	if (error == ERROR_OK)
+		error = receipt_commit(run);
+	if (error != ERROR_OK)
+		return error;
+	for (size_t i = 0; i < batch->channels_count; i++)
+		channels[count++] = batch->channels[i];
+	for (size_t i = 0; i < run->noted.channels_count; i++)
+		channels[count++] = run->noted.channels[i];
+	for (size_t i = 0; i < count; i++) {
+		bool again = false;
+		for (size_t j = 0; j < i; j++)
+			again = again || channels[j] == channels[i];
+		if (again)
+			continue;
+		error = sign_head(run, channels[i]);
+		if (error != ERROR_OK)
+			return error;
+	}
+	return count == 0 ? ERROR_OK : give_anchor(run);
+}

@@ -1,0 +1,613 @@
+#include "record/outbox.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/local.h"
+#include "base/text.h"
+#include "record/keys.h"
+#include "record/log.h"
+#include "record/outbox_rows.h"
+#include "record/registry.h"
+
+#define MOVED_MAX 64 /* copies that one event moves from handed over or due to waiting */
+
+/* ---- rows ---- */
+
+struct row_key outbox_copy_row(const struct copy_key *key)
+{
+	if (key->statement != 0) {
+		struct row_key row_key = key_make(TABLE_STATEMENT);
+		key_u64(&row_key, key->statement);
+		return row_key;
+	}
+	struct row_key row_key = key_channel(TABLE_COPY, key->entry.channel);
+	key_u16(&row_key, key->entry.incarnation);
+	key_u32(&row_key, key->entry.position);
+	key_u16(&row_key, key->entry.log);
+	return row_key;
+}
+
+struct row_key outbox_waiting_row(const struct copy *copy)
+{
+	struct row_key key = key_make(TABLE_WAITING);
+	key_u8(&key, PRECEDENCE_COUNT - copy->precedence);
+	key_u64(&key, copy->number);
+	return key;
+}
+
+struct row_key outbox_handed_row(const struct copy *copy)
+{
+	struct row_key key = key_make(TABLE_HANDED);
+	key_u64(&key, copy->session);
+	key_u8(&key, PRECEDENCE_COUNT - copy->precedence);
+	key_u64(&key, copy->number);
+	return key;
+}
+
+struct row_key outbox_due_row(const struct copy *copy)
+{
+	struct row_key key = key_make(TABLE_DUE);
+	key_u64(&key, copy->due_ms);
+	key_u64(&key, copy->number);
+	return key;
+}
+
+struct row_key outbox_sealed_row(const uint8_t sha256[32])
+{
+	struct row_key key = key_make(TABLE_SEALED);
+	key_bytes(&key, sha256, 16);
+	return key;
+}
+
+enum error outbox_read(struct run *run, const struct copy_key *key, struct outgoing *outgoing)
+{
+	struct row_key row_key = outbox_copy_row(key);
+
+	memset(outgoing, 0, sizeof(*outgoing));
+	outgoing->key = *key;
+	if (key->statement != 0) {
+		enum error error = run_get(run, &row_key, &schema_statement_copy, &outgoing->statement);
+		outgoing->copy = outgoing->statement.copy;
+		outgoing->party = outgoing->statement.party;
+		outgoing->slot = outgoing->statement.slot;
+		return error;
+	}
+	struct channel channel;
+	enum error error = run_get(run, &row_key, &schema_copy, &outgoing->copy);
+	if (error != ERROR_OK)
+		return error;
+	error = registry_channel(run, key->entry.channel, &channel);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	outgoing->party = registry_party_of(&channel, log_roster_index(key->entry.log));
+	outgoing->slot = log_slot(key->entry.log);
+	return ERROR_OK;
+}
+
+void outbox_write(struct run *run, const struct outgoing *outgoing)
+{
+	struct row_key key = outbox_copy_row(&outgoing->key);
+
+	if (outgoing->key.statement == 0) {
+		run_put(run, &key, &schema_copy, &outgoing->copy);
+		return;
+	}
+	struct statement_copy statement = outgoing->statement;
+	statement.copy = outgoing->copy;
+	run_put(run, &key, &schema_statement_copy, &statement);
+}
+
+/* Takes it out of the table that its state says it is in. */
+static void unplace(struct run *run, const struct copy *copy)
+{
+	struct row_key key = outbox_waiting_row(copy);
+
+	if (copy->state == COPY_HANDED)
+		key = outbox_handed_row(copy);
+	if (copy->state == COPY_WAITING || copy->state == COPY_HANDED)
+		run_delete(run, &key);
+}
+
+static void forget_due(struct run *run, struct copy *copy)
+{
+	struct row_key key = outbox_due_row(copy);
+
+	if (copy->due_ms != 0)
+		run_delete(run, &key);
+	copy->due_ms = 0;
+}
+
+void outbox_remove(struct run *run, const struct outgoing *outgoing)
+{
+	struct copy copy = outgoing->copy;
+	struct row_key sealed_key = outbox_sealed_row(copy.sha256);
+	struct row_key key = outbox_copy_row(&outgoing->key);
+
+	unplace(run, &copy);
+	forget_due(run, &copy);
+	if (copy.sealed)
+		run_delete(run, &sealed_key);
+	run_delete(run, &key);
+}
+
+void outbox_wait(struct run *run, struct outgoing *outgoing)
+{
+	struct copy *copy = &outgoing->copy;
+
+	unplace(run, copy);
+	forget_due(run, copy);
+	copy->state = COPY_WAITING;
+	struct row_key key = outbox_waiting_row(copy);
+	run_put(run, &key, &schema_copy_key, &outgoing->key);
+	outbox_write(run, outgoing);
+}
+
+enum error outbox_terms(struct run *run, uint64_t number, struct terms *terms)
+{
+	struct channel channel;
+
+	terms_default(terms, bytes_of_text(""));
+	if (number == 0)
+		return ERROR_OK;
+	enum error error = registry_channel(run, number, &channel);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	return registry_terms(&channel, terms);
+}
+
+/* ---- making copies ---- */
+
+static void make_copy(struct run *run, const struct entry_key *key, uint64_t log, uint64_t precedence)
+{
+	struct outgoing outgoing = {.key.entry = *key};
+
+	outgoing.key.entry.log = log;
+	outgoing.copy.precedence = precedence;
+	outgoing.copy.number = ++run_state(run)->numbers;
+	outbox_wait(run, &outgoing);
+}
+
+static uint64_t *pending_count(struct pending *pending, uint64_t precedence)
+{
+	switch (precedence) {
+	case PRECEDENCE_FLASH:
+		return &pending->flash;
+	case PRECEDENCE_IMMEDIATE:
+		return &pending->immediate;
+	case PRECEDENCE_PRIORITY:
+		return &pending->priority;
+	default:
+		return &pending->routine;
+	}
+}
+
+static enum error count_pending(struct run *run, uint64_t channel, uint64_t precedence, bool more)
+{
+	struct row_key key = key_channel(TABLE_PENDING, channel);
+	struct pending pending;
+
+	enum error error = run_get(run, &key, &schema_pending, &pending);
+	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+		return error;
+	uint64_t *count = pending_count(&pending, precedence);
+	if (more)
+		(*count)++;
+	else if (*count > 0)
+		(*count)--;
+	run_put(run, &key, &schema_pending, &pending);
+	return ERROR_OK;
+}
+
+enum error outbox_entry(struct run *run, const struct channel *channel, const struct entry_key *key,
+			const struct content *content)
+{
+	struct row_key prefix = key_channel(TABLE_LINE, key->channel);
+	struct row row;
+	uint64_t served = UINT64_MAX; /* roster index whose first post has its action copy */
+	bool to_all = content->kind != CONTENT_MESSAGE && content->kind != CONTENT_ACKNOWLEDGMENT;
+
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	while (error == ERROR_OK) {
+		struct key_reader reader = key_reader_make(row.key);
+		(void)key_read_u16(&reader);
+		uint64_t log = key_read_u16(&reader);
+		if (key_read_end(&reader) != ERROR_OK)
+			return ERROR_MALFORMED;
+		uint64_t index = log_roster_index(log);
+		bool action = to_all || (index != served && index != channel->own_index);
+		if (log != key->log)
+			make_copy(run, key, log, action ? content->precedence : PRECEDENCE_ROUTINE);
+		served = index;
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	if (error != ERROR_NOT_FOUND)
+		return error;
+	return count_pending(run, key->channel, content->precedence, true);
+}
+
+enum error outbox_statement(struct run *run, const struct outbox_statement *statement, uint64_t *serial)
+{
+	struct outgoing outgoing = {
+		.copy = {
+			.precedence = statement->precedence,
+			.number = ++run_state(run)->numbers,
+			.last_resort = statement->last_resort,
+		},
+		.statement = {
+			.kind = statement->kind,
+			.channel = statement->channel,
+			.party = statement->party,
+			.slot = statement->slot,
+			.cose = statement->cose,
+		},
+	};
+	outgoing.key.statement = outgoing.copy.number;
+	outbox_wait(run, &outgoing);
+	if (serial != NULL)
+		*serial = outgoing.key.statement;
+	return ERROR_OK;
+}
+
+enum error outbox_statement_waits(struct run *run, uint64_t serial, bool *waits)
+{
+	struct copy_key key = {.statement = serial};
+	struct row_key row_key = outbox_copy_row(&key);
+	struct bytes value;
+
+	*waits = false;
+	if (serial == 0)
+		return ERROR_OK;
+	enum error error = rows_get(run_rows(run), key_view(&row_key), &value);
+	*waits = error == ERROR_OK;
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+/* ---- the courier's stream ---- */
+
+enum error outbox_lost(struct run *run)
+{
+	run_state(run)->session++;
+	return ERROR_OK;
+}
+
+/* When it is resent, if no receipt comes until then. */
+static enum error set_due(struct run *run, struct outgoing *outgoing)
+{
+	struct copy *copy = &outgoing->copy;
+	struct terms terms;
+
+	if (outgoing->key.statement != 0)
+		return ERROR_OK;
+	enum error error = outbox_terms(run, outgoing->key.entry.channel, &terms);
+	if (error != ERROR_OK)
+		return error;
+	uint64_t wait_ms = terms.handling_s[copy->precedence - 1] * 250;
+	if (wait_ms < OUTBOX_RESEND_MIN_MS)
+		wait_ms = OUTBOX_RESEND_MIN_MS;
+	for (uint64_t i = 0; i < copy->sends && wait_ms < OUTBOX_RESEND_MAX_MS; i++)
+		wait_ms *= 2;
+	if (wait_ms > OUTBOX_RESEND_MAX_MS)
+		wait_ms = OUTBOX_RESEND_MAX_MS;
+	forget_due(run, copy);
+	copy->due_ms = run_slow_ms(run) + wait_ms;
+	copy->sends++;
+	struct row_key key = outbox_due_row(copy);
+	run_put(run, &key, &schema_copy_key, &outgoing->key);
+	return ERROR_OK;
+}
+
+static enum error give(struct run *run, struct outgoing *outgoing, struct bytes sealed)
+{
+	struct row_key post_key = key_party_post(TABLE_PARTY_POST, outgoing->party, outgoing->slot);
+	struct party_post post;
+	struct terms terms;
+
+	enum error error = run_get(run, &post_key, &schema_party_post, &post);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	uint64_t channel = outgoing->key.statement != 0 ? outgoing->statement.channel : outgoing->key.entry.channel;
+	error = outbox_terms(run, channel, &terms);
+	if (error == ERROR_OK)
+		error = set_due(run, outgoing);
+	if (error != ERROR_OK)
+		return error;
+	unplace(run, &outgoing->copy);
+	outgoing->copy.state = COPY_HANDED;
+	outgoing->copy.session = run_state(run)->session;
+	struct row_key key = outbox_handed_row(&outgoing->copy);
+	run_put(run, &key, &schema_copy_key, &outgoing->key);
+	outbox_write(run, outgoing);
+	struct record_action *action = run_action(run, RECORD_ACTION_SEND);
+	memcpy(action->copy, outgoing->copy.sha256, sizeof(action->copy));
+	action->precedence = (uint32_t)outgoing->copy.precedence;
+	action->lifetime_ms = terms.delay_window_s * 1000;
+	action->node = post.node;
+	action->bytes = sealed;
+	return ERROR_OK;
+}
+
+/* What was handed over on a stream that broke waits again, the oldest session first. */
+static enum error take_back(struct run *run)
+{
+	struct row_key prefix = key_make(TABLE_HANDED);
+	struct row row;
+
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	for (size_t i = 0; error == ERROR_OK && i < MOVED_MAX; i++) {
+		struct key_reader reader = key_reader_make(row.key);
+		struct copy_key key;
+		struct outgoing outgoing;
+		if (key_read_u64(&reader) >= run_state(run)->session)
+			return ERROR_OK;
+		if (schema_read(&schema_copy_key, row.value, &key) != ERROR_OK)
+			return ERROR_MALFORMED;
+		error = outbox_read(run, &key, &outgoing);
+		if (error == ERROR_OK)
+			outbox_wait(run, &outgoing);
+		else if (error != ERROR_NOT_FOUND)
+			return error;
+		rows_delete(run_rows(run), row.key);
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+/* What cannot be sealed now is tried again when it is due; new keys for that post come from outside. */
+static enum error hold(struct run *run, struct outgoing *outgoing, enum error reason)
+{
+	enum error error = set_due(run, outgoing);
+	if (error != ERROR_OK)
+		return error;
+	unplace(run, &outgoing->copy);
+	if (outgoing->key.statement != 0) {
+		outbox_remove(run, outgoing);
+	} else {
+		outgoing->copy.state = COPY_HELD;
+		outbox_write(run, outgoing);
+	}
+	run_log(run, reason, "a copy cannot be sealed: keys of its receiver are missing");
+	return ERROR_OK;
+}
+
+#define COPIES_MAX 48 /* of one event: their rows must fit beside each other */
+
+/* The copies that wait, the most urgent first; their rows are asked for together. */
+static enum error list_waiting(struct run *run, struct copy_key *keys, size_t count_max, size_t *count)
+{
+	struct row_key prefix = key_make(TABLE_WAITING);
+	struct row row;
+	bool missing = false;
+
+	*count = 0;
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	while (error == ERROR_OK && *count < count_max) {
+		if (schema_read(&schema_copy_key, row.value, &keys[*count]) != ERROR_OK)
+			return ERROR_MALFORMED;
+		(*count)++;
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+		return error;
+	for (size_t i = 0; i < *count; i++) {
+		struct outgoing outgoing;
+		struct bytes cose;
+		struct entry entry;
+		error = outbox_read(run, &keys[i], &outgoing);
+		missing = missing || error == ERROR_NEEDS_ROWS;
+		if (keys[i].statement == 0 && (error != ERROR_OK || !outgoing.copy.sealed)) {
+			struct entry_key key = keys[i].entry;
+			struct channel channel;
+			if (registry_channel(run, key.channel, &channel) == ERROR_OK) {
+				key.log = log_own_number(run, &channel);
+				missing = log_cose(run, &key, &cose) == ERROR_NEEDS_ROWS || missing;
+				missing = log_entry(run, &key, &entry) == ERROR_NEEDS_ROWS || missing;
+			}
+		} else if (error == ERROR_OK && outgoing.copy.sealed) {
+			struct row_key sealed = outbox_sealed_row(outgoing.copy.sha256);
+			missing = rows_get(run_rows(run), key_view(&sealed), &cose) == ERROR_NEEDS_ROWS || missing;
+		}
+	}
+	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
+}
+
+enum error outbox_room(struct run *run)
+{
+	const struct record_event *event = run_event(run);
+	struct link_window window = event->of.room.window;
+	size_t count_max = event->of.room.copies_max < COPIES_MAX ? event->of.room.copies_max : COPIES_MAX;
+	struct copy_key *keys = run_take(run, COPIES_MAX * sizeof(*keys));
+	size_t count;
+
+	enum error error = take_back(run);
+	if (error == ERROR_OK)
+		error = list_waiting(run, keys, count_max, &count);
+	for (size_t i = 0; error == ERROR_OK && i < count; i++) {
+		struct outgoing outgoing;
+		struct bytes sealed;
+		enum error reason;
+		error = outbox_read(run, &keys[i], &outgoing);
+		if (error != ERROR_OK)
+			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		unsigned precedence = (unsigned)outgoing.copy.precedence;
+		if (!link_window_open(&window, precedence, 1))
+			return ERROR_OK;
+		error = outbox_seal(run, &outgoing, &sealed, &reason);
+		if (error != ERROR_OK)
+			return error;
+		if (reason != ERROR_OK) {
+			error = hold(run, &outgoing, reason);
+			continue;
+		}
+		if (!link_window_open(&window, precedence, sealed.size)) {
+			outbox_write(run, &outgoing); /* sealed, and waits for more room */
+			return ERROR_OK;
+		}
+		link_window_sent(&window, precedence, sealed.size);
+		error = give(run, &outgoing, sealed);
+	}
+	return error;
+}
+
+/* ---- hints ---- */
+
+static enum error note_hint(struct run *run, const struct copy_key *key, uint64_t state, struct bytes route)
+{
+	struct entry_key entry_key = key->entry;
+	struct channel channel;
+	struct entry entry;
+
+	enum error error = registry_channel(run, entry_key.channel, &channel);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	entry_key.log = log_own_number(run, &channel);
+	error = log_entry(run, &entry_key, &entry);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	if (entry.state >= state)
+		return ERROR_OK;
+	return log_set_state(run, &entry_key, &entry, state, route);
+}
+
+enum error outbox_progress(struct run *run)
+{
+	const struct record_event *event = run_event(run);
+	struct row_key sealed_key = key_make(TABLE_SEALED);
+	struct sealed sealed;
+	struct outgoing outgoing;
+	uint64_t state = event->of.progress.state;
+
+	key_bytes(&sealed_key, event->of.progress.copy, sizeof(event->of.progress.copy));
+	enum error error = run_get(run, &sealed_key, &schema_sealed, &sealed);
+	if (error == ERROR_OK)
+		error = outbox_read(run, &sealed.key, &outgoing);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_OK : error; /* receipted meanwhile, or not ours */
+	if (outgoing.key.statement != 0) {
+		outbox_remove(run, &outgoing);
+		return ERROR_OK;
+	}
+	unplace(run, &outgoing.copy);
+	if (outgoing.copy.state == COPY_WAITING || outgoing.copy.state == COPY_HANDED)
+		outgoing.copy.state = COPY_QUEUED; /* also when given up: it is resent when it is due */
+	if (state == LOCAL_CARRIED)
+		outgoing.copy.state = COPY_CARRIED;
+	outbox_write(run, &outgoing);
+	if (state != LOCAL_QUEUED && state != LOCAL_CARRIED) {
+		run_log(run, event->of.progress.reason, "the courier gave a copy up; it will be sent again");
+		return ERROR_OK;
+	}
+	struct bytes route = event->of.progress.route;
+	if (route.size > ROUTE_NAME_SIZE_MAX || !text_is_plain_line(route))
+		route = bytes_of_text("");
+	return note_hint(run, &sealed.key, state, route);
+}
+
+/* ---- resending ---- */
+
+/* A record copy becomes an action copy where no post of its party has receipted the entry in half its time. */
+static enum error promote(struct run *run, struct outgoing *outgoing)
+{
+	struct entry_key key = outgoing->key.entry;
+	struct channel channel;
+	struct entry entry;
+
+	enum error error = registry_channel(run, key.channel, &channel);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	uint64_t index = log_roster_index(key.log);
+	key.log = log_own_number(run, &channel);
+	error = log_entry(run, &key, &entry);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	if (index != channel.own_index && (entry.received >> index & 1) == 0)
+		outgoing->copy.precedence = entry.precedence;
+	return ERROR_OK;
+}
+
+enum error outbox_due(struct run *run)
+{
+	struct row_key prefix = key_make(TABLE_DUE);
+	struct row row;
+
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	for (size_t i = 0; error == ERROR_OK && i < MOVED_MAX; i++) {
+		struct key_reader reader = key_reader_make(row.key);
+		struct copy_key key;
+		struct outgoing outgoing;
+		if (key_read_u64(&reader) > run_slow_ms(run))
+			return ERROR_OK;
+		if (schema_read(&schema_copy_key, row.value, &key) != ERROR_OK)
+			return ERROR_MALFORMED;
+		error = outbox_read(run, &key, &outgoing);
+		if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+			return error;
+		if (error == ERROR_OK) {
+			unplace(run, &outgoing.copy);
+			outgoing.copy.state = COPY_HELD;
+			error = promote(run, &outgoing);
+			if (error != ERROR_OK)
+				return error;
+			outbox_wait(run, &outgoing);
+		}
+		rows_delete(run_rows(run), row.key);
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+/* ---- receipts ---- */
+
+enum error outbox_receipted(struct run *run, const struct entry_key *key, uint64_t log)
+{
+	struct copy_key copy_key = {.entry = *key};
+	struct outgoing outgoing;
+
+	copy_key.entry.log = log;
+	enum error error = outbox_read(run, &copy_key, &outgoing);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	if (outgoing.copy.sends > 0 && outgoing.copy.sealed) {
+		struct record_action *action = run_action(run, RECORD_ACTION_CANCEL);
+		memcpy(action->copy, outgoing.copy.sha256, sizeof(action->copy));
+	}
+	outbox_remove(run, &outgoing);
+	return ERROR_OK;
+}
+
+enum error outbox_settled(struct run *run, const struct entry_key *key, uint64_t precedence)
+{
+	return count_pending(run, key->channel, precedence, false);
+}
+
+enum error outbox_cannot_open(struct run *run, uint64_t party, uint64_t slot, const uint8_t sha256[32])
+{
+	struct row_key sealed_key = outbox_sealed_row(sha256);
+	struct sealed sealed;
+	struct outgoing outgoing;
+
+	enum error error = run_get(run, &sealed_key, &schema_sealed, &sealed);
+	if (error == ERROR_OK)
+		error = outbox_read(run, &sealed.key, &outgoing);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	if (outgoing.key.statement != 0 || outgoing.party != party || outgoing.slot != slot ||
+	    memcmp(outgoing.copy.sha256, sha256, sizeof(outgoing.copy.sha256)) != 0)
+		return ERROR_OK;
+	struct record_action *action = run_action(run, RECORD_ACTION_CANCEL);
+	memcpy(action->copy, sha256, sizeof(action->copy));
+	run_delete(run, &sealed_key);
+	outgoing.copy.sealed = false;
+	if (outgoing.copy.seals >= RESEALS_MAX) {
+		unplace(run, &outgoing.copy);
+		forget_due(run, &outgoing.copy);
+		outgoing.copy.state = COPY_HELD;
+		outbox_write(run, &outgoing);
+		run_alert(run, ERROR_CANNOT_OPEN, "a post cannot open what is sealed to it: exchange cards or keying again");
+		return ERROR_OK;
+	}
+	bool was_last_resort = outgoing.copy.last_resort;
+	outgoing.copy.last_resort = !was_last_resort;
+	outbox_wait(run, &outgoing);
+	return was_last_resort ? ERROR_OK : keys_distrust(run, party, slot);
+}

@@ -1,0 +1,352 @@
+#include "record/query.h"
+
+#include <string.h>
+
+#include "base/cbor.h"
+#include "base/local.h"
+#include "envelope/checkpoint.h"
+#include "envelope/reference.h"
+#include "envelope/signed.h"
+#include "record/log.h"
+#include "record/query_state.h"
+#include "record/registry.h"
+
+#define ENTRIES_MAX 64
+#define CURSOR_SIZE 8
+#define ROW_SIZE_MAX 4096 /* bytes of an entry_row: names, a reference, a subject and 24 times */
+
+static void write_bytes(struct buffer *buffer, const uint8_t *data, size_t size)
+{
+	cbor_write_bytes(buffer, bytes_make(data, size));
+}
+
+static enum error refuse(struct run *run, enum error error)
+{
+	run_reply_error(run, error, NULL);
+	return ERROR_OK;
+}
+
+/* ---- entry rows ---- */
+
+/* The name of the post that writes a log. */
+static enum error post_name_of(struct run *run, const struct channel *channel, uint64_t log, struct bytes *name)
+{
+	struct row_key key = key_party_post(TABLE_PARTY_POST, registry_party_of(channel, log_roster_index(log)),
+					    log_slot(log));
+	struct party_post post;
+	enum error error = run_get(run, &key, &schema_party_post, &post);
+	*name = post.name;
+	return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+}
+
+enum error query_reference(struct run *run, const struct entry_key *key, uint64_t time, struct buffer *buffer)
+{
+	struct channel channel;
+	struct bytes name;
+
+	enum error error = registry_channel(run, key->channel, &channel);
+	if (error == ERROR_OK)
+		error = post_name_of(run, &channel, key->log, &name);
+	if (error == ERROR_OK)
+		reference_append(buffer, name, key->incarnation, key->position, time);
+	return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+}
+
+/* Who signed first, by name: an officer, the party for its authority, or the post. */
+static enum error signer_name(struct run *run, const struct channel *channel, const struct entry_key *key,
+			      const struct entry *entry, struct bytes *name)
+{
+	uint64_t index = log_roster_index(key->log);
+
+	if (entry->signers == 0)
+		return post_name_of(run, channel, key->log, name);
+	if (entry->signers == 1) {
+		struct party party;
+		enum error error = registry_party(run, registry_party_of(channel, index), &party);
+		*name = party.name;
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	}
+	struct row_key row_key = key_channel(TABLE_OFFICER, key->channel);
+	struct officer officer;
+	key_u8(&row_key, index);
+	key_u32(&row_key, entry->signers - 1);
+	enum error error = run_get(run, &row_key, &schema_officer, &officer);
+	*name = officer.name;
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+static enum error subject_of(struct run *run, const struct entry_key *key, const struct entry *entry,
+			     struct bytes *subject)
+{
+	struct bytes cose;
+	struct signed_entry *decoded;
+
+	*subject = bytes_of_text("");
+	if (entry->kind != CONTENT_MESSAGE || entry->reason != ERROR_OK)
+		return ERROR_OK;
+	enum error error = log_cose(run, key, &cose);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	decoded = run_take(run, sizeof(*decoded));
+	if (entry_decode(cose, decoded) == ERROR_OK)
+		*subject = decoded->content.of.message.subject;
+	return ERROR_OK;
+}
+
+enum error query_entry_row(struct run *run, const struct entry_key *key, const struct entry *entry,
+			   struct buffer *buffer)
+{
+	struct channel channel;
+	struct bytes subject;
+	struct bytes name;
+	struct buffer reference = run_buffer(run, REFERENCE_SIZE_MAX * 8);
+
+	enum error error = registry_channel(run, key->channel, &channel);
+	if (error == ERROR_OK)
+		error = query_reference(run, key, entry->time, &reference);
+	if (error == ERROR_OK)
+		error = subject_of(run, key, entry, &subject);
+	if (error == ERROR_OK)
+		error = signer_name(run, &channel, key, entry, &name);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	cbor_write_array(buffer, 16);
+	write_bytes(buffer, channel.id, sizeof(channel.id));
+	cbor_write_uint(buffer, key->log);
+	cbor_write_uint(buffer, key->incarnation);
+	cbor_write_uint(buffer, key->position);
+	cbor_write_text(buffer, buffer_bytes(&reference));
+	write_bytes(buffer, entry->identity, sizeof(entry->identity));
+	cbor_write_uint(buffer, entry->kind);
+	cbor_write_uint(buffer, entry->precedence);
+	cbor_write_uint(buffer, entry->time);
+	cbor_write_text(buffer, subject);
+	if (entry->signers == 0)
+		cbor_write_null(buffer);
+	else
+		cbor_write_uint(buffer, entry->signers - 1);
+	cbor_write_text(buffer, name);
+	cbor_write_bool(buffer, key->log == log_own_number(run, &channel));
+	cbor_write_uint(buffer, entry->state);
+	cbor_write_uint(buffer, entry->held_at_ms);
+	if (entry->times.size > 0)
+		buffer_append(buffer, entry->times);
+	else
+		cbor_write_array(buffer, 0);
+	return ERROR_OK;
+}
+
+/* ---- ENTRIES and ENTRY ---- */
+
+struct selection {
+	uint64_t channel; /* 0: all */
+	uint64_t which;
+	uint64_t after;
+	size_t count_max;
+};
+
+static bool selected(const struct selection *selection, const struct arrival *arrival)
+{
+	if (selection->channel != 0 && arrival->key.channel != selection->channel)
+		return false;
+	if (selection->which == 1)
+		return true;
+	return arrival->kind == CONTENT_MESSAGE && !arrival->refused && arrival->own == (selection->which == 3);
+}
+
+static enum error read_selection(struct run *run, struct cbor_reader *arguments, struct selection *selection,
+				 enum error *reason)
+{
+	uint8_t id[CHANNEL_ID_SIZE];
+
+	bool all = cbor_read_null(arguments);
+	if (!all)
+		cbor_read_bytes_exact(arguments, id, sizeof(id));
+	selection->which = cbor_read_uint_max(arguments, 3);
+	struct bytes cursor = cbor_read_bytes(arguments, CURSOR_SIZE);
+	selection->count_max = (size_t)cbor_read_uint_max(arguments, ENTRIES_MAX);
+	*reason = cbor_read_end(arguments);
+	if (*reason != ERROR_OK || selection->which == 0 || (cursor.size != 0 && cursor.size != CURSOR_SIZE)) {
+		*reason = ERROR_BAD_ARGUMENT;
+		return ERROR_OK;
+	}
+	selection->after = cursor.size == 0 ? 0 : load_u64(cursor.data);
+	if (all)
+		return ERROR_OK;
+	enum error error = registry_channel_by_id(run, id, &selection->channel);
+	if (error == ERROR_NOT_FOUND)
+		*reason = error;
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+static enum error answer_entries(struct run *run, struct cbor_reader *arguments)
+{
+	struct row_key prefix = key_make(TABLE_ARRIVAL);
+	struct selection selection = {0};
+	struct buffer rows = run_buffer(run, (ENTRIES_MAX + 1) * ROW_SIZE_MAX);
+	struct row row;
+	enum error reason;
+	size_t count = 0;
+	uint64_t last = 0;
+
+	enum error error = read_selection(run, arguments, &selection, &reason);
+	if (error != ERROR_OK || reason != ERROR_OK)
+		return error != ERROR_OK ? error : refuse(run, reason);
+	struct row_key from = prefix;
+	key_u64(&from, selection.after);
+	error = rows_after(run_rows(run), key_view(&prefix), key_view(&from), &row);
+	for (size_t scanned = 0; error == ERROR_OK && scanned < QUERY_SCAN_MAX && count < selection.count_max;
+	     scanned++) {
+		struct key_reader reader = key_reader_make(row.key);
+		struct arrival arrival;
+		struct entry entry;
+		last = key_read_u64(&reader);
+		if (schema_read(&schema_arrival, row.value, &arrival) != ERROR_OK)
+			return ERROR_MALFORMED;
+		if (selected(&selection, &arrival)) {
+			error = log_entry(run, &arrival.key, &entry);
+			if (error == ERROR_OK)
+				error = query_entry_row(run, &arrival.key, &entry, &rows);
+			if (error != ERROR_OK)
+				return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+			count++;
+		}
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+		return error;
+	struct buffer *reply = run_reply_begin(run, 2);
+	uint8_t cursor[CURSOR_SIZE];
+	store_u64(cursor, last);
+	cbor_write_array(reply, count);
+	buffer_append(reply, buffer_bytes(&rows));
+	cbor_write_bytes(reply, bytes_make(cursor, error == ERROR_NOT_FOUND ? 0 : sizeof(cursor)));
+	run_reply_end(run);
+	return ERROR_OK;
+}
+
+static enum error answer_entry(struct run *run, struct cbor_reader *arguments)
+{
+	uint8_t id[CHANNEL_ID_SIZE];
+	struct entry_key key;
+	struct entry entry;
+	struct bytes cose = {0};
+	struct receipt_row receipt = {0};
+
+	cbor_read_bytes_exact(arguments, id, sizeof(id));
+	key.log = cbor_read_uint_max(arguments, LOG_MAX);
+	key.incarnation = cbor_read_uint_max(arguments, INCARNATIONS_MAX);
+	key.position = cbor_read_uint_max(arguments, POSITION_MAX);
+	if (cbor_read_end(arguments) != ERROR_OK)
+		return refuse(run, ERROR_BAD_ARGUMENT);
+	enum error error = registry_channel_by_id(run, id, &key.channel);
+	if (error == ERROR_OK)
+		error = log_entry(run, &key, &entry);
+	if (error == ERROR_NOT_FOUND)
+		return refuse(run, error);
+	if (error == ERROR_OK)
+		error = log_cose(run, &key, &cose);
+	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+		return error;
+	struct row_key receipt_key = key_make(TABLE_RECEIPT);
+	key_u64(&receipt_key, entry.receipt);
+	error = run_get(run, &receipt_key, &schema_receipt_row, &receipt);
+	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+		return error;
+	struct buffer row = run_buffer(run, 2 * ROW_SIZE_MAX);
+	error = query_entry_row(run, &key, &entry, &row);
+	if (error != ERROR_OK)
+		return error;
+	struct buffer *reply = run_reply_begin(run, 4);
+	buffer_append(reply, buffer_bytes(&row));
+	cbor_write_bytes(reply, cose);
+	cbor_write_bytes(reply, entry.leaf);
+	if (receipt.cose.size > 0)
+		cbor_write_bytes(reply, receipt.cose);
+	else
+		cbor_write_null(reply);
+	run_reply_end(run);
+	return ERROR_OK;
+}
+
+/* ---- small ones ---- */
+
+static enum error answer_hello(struct run *run)
+{
+	const struct own_post *post = run_post(run);
+	struct buffer *reply = run_reply_begin(run, 7);
+
+	cbor_write_uint(reply, LOCAL_VERSION);
+	write_bytes(reply, post->party_id, sizeof(post->party_id));
+	cbor_write_uint(reply, post->slot);
+	cbor_write_text(reply, post->party_name);
+	cbor_write_text(reply, post->post_name);
+	cbor_write_text(reply, post->node);
+	cbor_write_uint(reply, post->kind);
+	run_reply_end(run);
+	return ERROR_OK;
+}
+
+static enum error answer_card(struct run *run)
+{
+	struct buffer card = run_buffer(run, CARD_SIZE_MAX);
+
+	enum error error = registry_export_card(run, &card);
+	if (error != ERROR_OK)
+		return error;
+	if (buffer_error(&card) != ERROR_OK)
+		return refuse(run, ERROR_TOO_LARGE);
+	struct buffer *reply = run_reply_begin(run, 1);
+	cbor_write_bytes(reply, buffer_bytes(&card));
+	run_reply_end(run);
+	return ERROR_OK;
+}
+
+static enum error answer_channel_keys(struct run *run, struct cbor_reader *arguments)
+{
+	uint8_t id[CHANNEL_ID_SIZE];
+	struct ed25519_pair log;
+	struct ed25519_pair cosigner;
+
+	cbor_read_bytes_exact(arguments, id, sizeof(id));
+	if (cbor_read_end(arguments) != ERROR_OK)
+		return refuse(run, ERROR_BAD_ARGUMENT);
+	registry_own_keys(run_post(run), id, &log, &cosigner);
+	struct buffer *reply = run_reply_begin(run, 2);
+	write_bytes(reply, log.key, sizeof(log.key));
+	write_bytes(reply, cosigner.key, sizeof(cosigner.key));
+	run_reply_end(run);
+	ed25519_pair_erase(&log);
+	ed25519_pair_erase(&cosigner);
+	return ERROR_OK;
+}
+
+/* ---- dispatch ---- */
+
+enum error query_handle(struct run *run, uint64_t verb, struct cbor_reader *arguments, size_t count)
+{
+	static const size_t counts[] = {
+		[LOCAL_HELLO] = 1,	[LOCAL_CARD_EXPORT] = 1, [LOCAL_CHANNELS] = 1, [LOCAL_CHANNEL] = 2,
+		[LOCAL_CHANNEL_KEYS] = 2, [LOCAL_PARTIES] = 1,	 [LOCAL_ENTRIES] = 5,  [LOCAL_ENTRY] = 5,
+		[LOCAL_HEADS] = 2,	[LOCAL_STATUS] = 1,
+	};
+
+	if (verb >= sizeof(counts) / sizeof(counts[0]) || counts[verb] == 0)
+		return ERROR_UNSUPPORTED;
+	if (count + 1 != counts[verb])
+		return refuse(run, ERROR_BAD_ARGUMENT);
+	switch (verb) {
+	case LOCAL_HELLO:
+		return answer_hello(run);
+	case LOCAL_CARD_EXPORT:
+		return answer_card(run);
+	case LOCAL_CHANNEL_KEYS:
+		return answer_channel_keys(run, arguments);
+	case LOCAL_ENTRIES:
+		return answer_entries(run, arguments);
+	case LOCAL_ENTRY:
+		return answer_entry(run, arguments);
+	default:
+		return query_state_handle(run, verb, arguments);
+	}
+}

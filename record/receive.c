@@ -1,0 +1,469 @@
+#include "record/receive.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "base/local.h"
+#include "envelope/signed.h"
+#include "record/batch.h"
+#include "record/effects.h"
+#include "record/heads.h"
+#include "record/log.h"
+#include "record/outbox.h"
+#include "record/receipt.h"
+#include "record/registry.h"
+
+#define CHANNELS_OF_TAG_MAX    4    /* channels whose ids begin alike */
+#define ENTRIES_PROPOSED_MAX   1024 /* of others, on a channel that is not open */
+#define EVIDENCE_MAX           8    /* entries kept as evidence for one log */
+#define CANNOT_OPEN_PER_MINUTE 8
+
+static enum error drop(struct run *run, enum error reason, const char *text)
+{
+	return run_count(run, reason, text);
+}
+
+/* ---- the channel ---- */
+
+struct found_channel {
+	uint64_t number;
+	uint64_t index;
+	struct channel channel;
+};
+
+/* The channels with this tag that the sender's party is on. */
+static enum error channels_of(struct run *run, const uint8_t tag[CHANNEL_TAG_SIZE], uint64_t party,
+			      struct found_channel *found, size_t *count)
+{
+	struct row_key prefix = key_make(TABLE_CHANNEL_TAG);
+	struct row row;
+
+	*count = 0;
+	key_bytes(&prefix, tag, CHANNEL_TAG_SIZE);
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	while (error == ERROR_OK && *count < CHANNELS_OF_TAG_MAX) {
+		struct key_reader reader = key_reader_make(row.key);
+		struct found_channel *one = &found[*count];
+		(void)key_read_u16(&reader);
+		one->number = key_read_u16(&reader);
+		if (key_read_end(&reader) != ERROR_OK)
+			return ERROR_MALFORMED;
+		error = registry_channel(run, one->number, &one->channel);
+		if (error != ERROR_OK)
+			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		if (registry_index_of(&one->channel, party, &one->index))
+			(*count)++;
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+/* ---- entries ---- */
+
+struct arriving {
+	const struct keys_opened *opened;
+	const struct wire *wire;
+	struct signed_entry decoded;
+	bool readable; /* the content could be read, or its kind is unknown */
+	struct registry_entry entry;
+	struct channel channel;
+	struct entry_key key;
+	bool gap;
+};
+
+static enum error note_item(struct run *run, const struct arriving *arriving, uint64_t precedence, enum error reason)
+{
+	struct batch_item item = {.key = arriving->key, .precedence = precedence, .reason = reason};
+
+	memcpy(item.identity, arriving->entry.identity, sizeof(item.identity));
+	batch_note_item(run, &item);
+	return ERROR_OK;
+}
+
+static uint64_t precedence_of(const struct arriving *arriving)
+{
+	uint64_t precedence = arriving->readable ? arriving->decoded.content.precedence : 0;
+	return precedence >= PRECEDENCE_ROUTINE && precedence <= PRECEDENCE_FLASH ? precedence : PRECEDENCE_ROUTINE;
+}
+
+/* Another entry at a position that is held: it is kept as evidence, the first stays. */
+static enum error forked(struct run *run, const struct arriving *arriving)
+{
+	struct row_key prefix = key_channel(TABLE_EVIDENCE, arriving->key.channel);
+	struct row last;
+	uint64_t number = 1;
+
+	key_u16(&prefix, arriving->key.log);
+	enum error error = rows_last(run_rows(run), key_view(&prefix), &last);
+	if (error == ERROR_OK) {
+		struct key_reader reader = key_reader_make(last.key);
+		(void)key_read_u16(&reader);
+		(void)key_read_u16(&reader);
+		number = key_read_u64(&reader) + 1;
+	} else if (error != ERROR_NOT_FOUND) {
+		return error;
+	}
+	if (number <= EVIDENCE_MAX) {
+		struct evidence evidence = {
+			.kind = EVIDENCE_ENTRY,
+			.held_at_ms = run_wall_ms(run),
+			.incarnation = arriving->key.incarnation,
+			.position = arriving->key.position,
+			.first = arriving->wire->cose,
+		};
+		struct row_key key = prefix;
+		key_u64(&key, number);
+		run_put(run, &key, &schema_evidence, &evidence);
+		run_alert(run, ERROR_REFUSED_FORK, "a post has sent two entries with one number; the first one stands");
+	}
+	error = drop(run, ERROR_REFUSED_FORK, "entry dropped: another is held at its position");
+	return error == ERROR_OK ? note_item(run, arriving, precedence_of(arriving), ERROR_REFUSED_FORK) : error;
+}
+
+/* Rules of the log itself, which no signer can lift. */
+static enum error judge_place(const struct arriving *arriving)
+{
+	const struct content *content = &arriving->decoded.content;
+	bool first_of_new = arriving->key.incarnation > 1 && arriving->key.position == 0;
+
+	if ((content->kind == CONTENT_INCARNATION) != first_of_new)
+		return ERROR_REFUSED_FORM;
+	if (content->kind == CONTENT_INCARNATION && content->of.incarnation.previous >= arriving->key.incarnation)
+		return ERROR_REFUSED_FORM;
+	return ERROR_OK;
+}
+
+/* What a missing entry before this one might still entitle. */
+static bool may_yet_pass(enum error reason)
+{
+	return reason == ERROR_REFUSED_CHANNEL || reason == ERROR_REFUSED_SIGNER ||
+	       reason == ERROR_REFUSED_AGREEMENT || reason == ERROR_REFUSED_REFERENCE;
+}
+
+static enum error file(struct run *run, struct arriving *arriving, enum error reason)
+{
+	const struct content *content = arriving->readable ? &arriving->decoded.content : NULL;
+	struct log_item item = {
+		.channel = &arriving->channel,
+		.content = content,
+		.object = &arriving->decoded.cose,
+		.cose = arriving->wire->cose,
+	};
+	struct entry filed;
+
+	memcpy(item.identity, arriving->entry.identity, sizeof(item.identity));
+	enum error error = log_take(run, &arriving->key, &item, &arriving->wire->heads, reason);
+	if (error == ERROR_OK && arriving->channel.state != CHANNEL_OPEN) {
+		struct row_key key = key_channel(TABLE_CHANNEL, arriving->key.channel);
+		arriving->channel.entries++;
+		run_put(run, &key, &schema_channel, &arriving->channel);
+	}
+	if (error == ERROR_OK)
+		error = note_item(run, arriving, precedence_of(arriving), reason);
+	if (error != ERROR_OK)
+		return error;
+	if (reason != ERROR_OK) {
+		batch_note_verdict(run, &arriving->key, reason);
+		return drop(run, reason, "entry refused");
+	}
+	error = log_entry(run, &arriving->key, &filed);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	return effects_of(run, &arriving->entry, &arriving->key, &filed, false);
+}
+
+/* The entry on a channel that is known (arriving->channel), or with entry.channel 0 an opening of one that is not. */
+static enum error judge(struct run *run, struct arriving *arriving, enum error form, enum error *reason)
+{
+	*reason = form;
+	if (form == ERROR_REFUSED_FORM)
+		return ERROR_OK;
+	enum error error = registry_judge(run, &arriving->entry, false, reason);
+	if (error == ERROR_OK && *reason == ERROR_OK)
+		*reason = form == ERROR_OK ? judge_place(arriving) : form;
+	return error;
+}
+
+static enum error on_channel(struct run *run, struct arriving *arriving, enum error form, bool *mismatch)
+{
+	struct row_key line_key = key_line(arriving->entry.channel, log_number(arriving->entry.index, arriving->entry.slot));
+	struct line line;
+	enum log_place place;
+	struct entry held;
+	enum error reason;
+
+	*mismatch = false;
+	arriving->key = (struct entry_key){
+		.channel = arriving->entry.channel,
+		.log = log_number(arriving->entry.index, arriving->entry.slot),
+		.incarnation = arriving->wire->incarnation,
+		.position = arriving->wire->position,
+	};
+	enum error error = run_get(run, &line_key, &schema_line, &line);
+	if (error == ERROR_NOT_FOUND)
+		return drop(run, ERROR_REFUSED_CHANNEL, "entry dropped: its post is not on that channel");
+	if (error == ERROR_OK)
+		error = log_look(run, &arriving->key, arriving->entry.identity, &place, &held, &arriving->gap);
+	if (error != ERROR_OK)
+		return error;
+	if (place == LOG_SAME)
+		return note_item(run, arriving, held.precedence == 0 ? PRECEDENCE_ROUTINE : held.precedence,
+				 (enum error)held.reason);
+	if (place == LOG_FAR)
+		return drop(run, ERROR_OUT_OF_RANGE, "entry dropped: too far beyond the end of its log");
+	error = judge(run, arriving, form, &reason);
+	if (error != ERROR_OK)
+		return error;
+	if (reason != ERROR_OK && reason < ERROR_REFUSED_FORM) {
+		*mismatch = true;
+		return ERROR_OK;
+	}
+	if (place == LOG_OTHER)
+		return forked(run, arriving);
+	if (arriving->gap && may_yet_pass(reason)) {
+		run_log(run, reason, "entry left to be sent again: others before it are missing");
+		return ERROR_OK;
+	}
+	if (arriving->channel.state != CHANNEL_OPEN && arriving->channel.entries >= ENTRIES_PROPOSED_MAX)
+		return drop(run, ERROR_REFUSED_QUOTA, "entry dropped: too many on a channel that is not open");
+	return file(run, arriving, reason);
+}
+
+/* An opening, which names its channel itself: the channel is made once the signature is verified. */
+static enum error receive_opening(struct run *run, struct arriving *arriving)
+{
+	enum error reason;
+	bool mismatch;
+
+	enum error error = registry_opening(run, &arriving->entry, false, &reason);
+	if (error == ERROR_OK && reason == ERROR_OK && arriving->entry.channel == 0) {
+		error = registry_judge(run, &arriving->entry, false, &reason);
+		if (error == ERROR_OK && reason == ERROR_OK)
+			error = registry_opening(run, &arriving->entry, true, &reason);
+	}
+	if (error != ERROR_OK)
+		return error;
+	if (reason != ERROR_OK)
+		return drop(run, reason, "opening of a channel dropped");
+	error = registry_channel(run, arriving->entry.channel, &arriving->channel);
+	if (error == ERROR_OK)
+		error = on_channel(run, arriving, ERROR_OK, &mismatch);
+	else if (error == ERROR_NOT_FOUND)
+		error = ERROR_MALFORMED;
+	if (error == ERROR_OK && mismatch)
+		error = drop(run, ERROR_BAD_SIGNATURE, "opening of a channel dropped: bad signature");
+	return error;
+}
+
+static bool is_opening(const struct arriving *arriving)
+{
+	return arriving->readable && arriving->decoded.content.kind == CONTENT_LETTER &&
+	       arriving->decoded.content.of.letter.kind == LETTER_OPENING;
+}
+
+static enum error receive_entry(struct run *run, const struct keys_opened *opened, const struct wire *wire)
+{
+	struct arriving *arriving = run_take(run, sizeof(*arriving));
+	struct found_channel found[CHANNELS_OF_TAG_MAX];
+	struct aad *aad = run_take(run, sizeof(*aad));
+	size_t count;
+
+	memset(arriving, 0, sizeof(*arriving));
+	arriving->opened = opened;
+	arriving->wire = wire;
+	enum error form = entry_decode(wire->cose, &arriving->decoded);
+	if (form != ERROR_OK && form != ERROR_REFUSED_KIND) {
+		if (cose_signed_decode(wire->cose, &arriving->decoded.cose) != ERROR_OK)
+			return drop(run, ERROR_REFUSED_FORM, "entry dropped: not a signed entry");
+		form = ERROR_REFUSED_FORM;
+	}
+	arriving->readable = form != ERROR_REFUSED_FORM;
+	arriving->entry = (struct registry_entry){
+		.party = opened->party,
+		.slot = opened->slot,
+		.payload = arriving->decoded.cose.payload,
+		.content = &arriving->decoded.content,
+		.object = &arriving->decoded.cose,
+	};
+	if (form == ERROR_OK && is_opening(arriving))
+		return receive_opening(run, arriving);
+	enum error error = channels_of(run, wire->tag, opened->party, found, &count);
+	for (size_t i = 0; error == ERROR_OK && i < count; i++) {
+		bool mismatch;
+		arriving->channel = found[i].channel;
+		arriving->entry.channel = found[i].number;
+		arriving->entry.index = found[i].index;
+		error = registry_aad(run, &arriving->channel, AAD_ENTRY, found[i].index, aad);
+		if (error != ERROR_OK)
+			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		identity_of(aad, arriving->entry.payload, arriving->entry.identity);
+		error = on_channel(run, arriving, form, &mismatch);
+		if (error != ERROR_OK || !mismatch)
+			return error;
+	}
+	if (error != ERROR_OK)
+		return error;
+	if (count == 0)
+		return drop(run, ERROR_REFUSED_CHANNEL, "entry dropped: the channel is not known");
+	return drop(run, ERROR_BAD_SIGNATURE, "entry dropped: bad signature");
+}
+
+/* ---- statements ---- */
+
+static enum error receive_cannot_open(struct run *run, const struct received_statement *statement)
+{
+	const struct keys_opened *opened = statement->opened;
+	struct row_key party_key = key_party(opened->party);
+	struct cannot_open *cannot_open = run_take(run, sizeof(*cannot_open));
+	struct aad *aad = run_take(run, sizeof(*aad));
+	struct party party;
+
+	enum error error = run_get(run, &party_key, &schema_party, &party);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	if (cannot_open_decode(statement->object.payload, cannot_open) != ERROR_OK ||
+	    cannot_open->slot != opened->slot)
+		return drop(run, ERROR_MALFORMED, "statement dropped: cannot open");
+	aad_cannot_open(aad, party.id, run_post(run)->party_id);
+	if (run_verify(run, &statement->object, aad, (const uint8_t(*)[PUBLIC_KEY_SIZE])opened->post.statement_key, 1) !=
+	    ERROR_OK)
+		return drop(run, ERROR_BAD_SIGNATURE, "statement dropped: bad signature");
+	for (size_t i = 0; error == ERROR_OK && i < cannot_open->hashes_count; i++)
+		error = outbox_cannot_open(run, opened->party, opened->slot, cannot_open->hashes[i]);
+	return error;
+}
+
+static enum error receive_prekeys(struct run *run, const struct received_statement *statement)
+{
+	enum error reason;
+	enum error error =
+		keys_take_prekeys(run, statement->opened->party, statement->opened->slot, statement->cose, &reason);
+	if (error == ERROR_OK && reason != ERROR_OK)
+		error = drop(run, reason, "statement dropped: prekeys");
+	return error;
+}
+
+/* Receipts and heads, which belong to a channel. */
+static enum error receive_on_channel(struct run *run, struct received_statement *statement, const struct wire *wire)
+{
+	struct found_channel found[CHANNELS_OF_TAG_MAX];
+	struct aad *aad = run_take(run, sizeof(*aad));
+	const struct keys_opened *opened = statement->opened;
+	bool receipt = wire->statement == STATEMENT_RECEIPT;
+	size_t count = 0;
+
+	enum error error = ERROR_OK;
+	if (wire->has_tag)
+		error = channels_of(run, wire->tag, opened->party, found, &count);
+	for (size_t i = 0; error == ERROR_OK && i < count; i++) {
+		statement->channel_number = found[i].number;
+		statement->channel = found[i].channel;
+		statement->index = found[i].index;
+		error = registry_aad(run, &found[i].channel, receipt ? AAD_RECEIPT : AAD_HEADS, found[i].index, aad);
+		if (error != ERROR_OK)
+			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		if (run_verify(run, &statement->object, aad,
+			       (const uint8_t(*)[PUBLIC_KEY_SIZE])opened->post.statement_key, 1) == ERROR_OK)
+			return receipt ? receipt_take(run, statement) : heads_take(run, statement);
+	}
+	if (error != ERROR_OK)
+		return error;
+	return drop(run, ERROR_BAD_SIGNATURE, "statement dropped: bad signature, or its channel is not known");
+}
+
+static enum error receive_statement(struct run *run, const struct keys_opened *opened, const struct wire *wire)
+{
+	struct received_statement *statement = run_take(run, sizeof(*statement));
+
+	memset(statement, 0, sizeof(*statement));
+	statement->opened = opened;
+	statement->cose = wire->cose;
+	if (cose_signed_decode(wire->cose, &statement->object) != ERROR_OK || statement->object.signer_count != 1)
+		return drop(run, ERROR_MALFORMED, "statement dropped: not a signed statement");
+	switch (wire->statement) {
+	case STATEMENT_PREKEYS:
+		return receive_prekeys(run, statement);
+	case STATEMENT_CANNOT_OPEN:
+		return receive_cannot_open(run, statement);
+	default:
+		return receive_on_channel(run, statement, wire);
+	}
+}
+
+/* ---- what does not open ---- */
+
+/* Tells the post whose courier it claims to come from; so many a minute. */
+static enum error say_cannot_open(struct run *run)
+{
+	const struct record_event *event = run_event(run);
+	struct row_key node_key = key_make(TABLE_NODE_ID);
+	struct cannot_open *cannot_open = run_take(run, sizeof(*cannot_open));
+	struct aad *aad = run_take(run, sizeof(*aad));
+	struct post_number post;
+	struct party party;
+	struct quota quota;
+
+	if (event->of.received.source.size == 0 || event->of.received.source.size > EID_SIZE_MAX)
+		return ERROR_OK;
+	key_bytes(&node_key, event->of.received.source.data, event->of.received.source.size);
+	enum error error = run_get(run, &node_key, &schema_post_number, &post);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	struct row_key quota_key = key_party_post(TABLE_CANNOT_OPEN, post.party, post.slot);
+	struct row_key party_key = key_party(post.party);
+	error = run_get(run, &quota_key, &schema_quota, &quota);
+	enum error party_error = run_get(run, &party_key, &schema_party, &party);
+	if (error == ERROR_NEEDS_ROWS || party_error != ERROR_OK)
+		return error == ERROR_NEEDS_ROWS ? error : party_error;
+	if (error == ERROR_NOT_FOUND || run_slow_ms(run) - quota.start_ms >= 60000)
+		quota = (struct quota){.start_ms = run_slow_ms(run)};
+	if (quota.count >= CANNOT_OPEN_PER_MINUTE)
+		return ERROR_OK;
+	quota.count++;
+	run_put(run, &quota_key, &schema_quota, &quota);
+	cannot_open->slot = run_post(run)->slot;
+	cannot_open->hashes_count = 1;
+	crypto_hash_sha256(cannot_open->hashes[0], event->of.received.sealed.data, event->of.received.sealed.size);
+	struct buffer payload = run_buffer(run, CANNOT_OPEN_SIZE_MAX);
+	cannot_open_encode(cannot_open, &payload);
+	aad_cannot_open(aad, run_post(run)->party_id, party.id);
+	struct outbox_statement statement = {
+		.kind = STATEMENT_CANNOT_OPEN,
+		.party = post.party,
+		.slot = post.slot,
+		.precedence = PRECEDENCE_PRIORITY,
+		.last_resort = true,
+		.cose = run_sign(run, aad, buffer_bytes(&payload)),
+	};
+	return outbox_statement(run, &statement, NULL);
+}
+
+enum error receive_handle(struct run *run)
+{
+	const struct record_event *event = run_event(run);
+	struct keys_opened *opened = run_take(run, sizeof(*opened));
+	struct wire *wire = run_take(run, sizeof(*wire));
+	enum error reason;
+
+	if (run_post(run) == NULL)
+		return ERROR_NOT_NOW;
+	enum error error = keys_open(run, event->of.received.sealed, opened, &reason);
+	if (error != ERROR_OK)
+		return error;
+	if (reason != ERROR_OK) {
+		error = drop(run, reason, "sealed bytes dropped: they do not open");
+		if (error == ERROR_OK && reason == ERROR_CANNOT_OPEN)
+			error = say_cannot_open(run);
+	} else if (wire_decode(opened->plaintext, wire) != ERROR_OK) {
+		error = drop(run, ERROR_REFUSED_FORM, "sealed bytes dropped: what is in them is not of the form");
+	} else {
+		error = keys_note_use(run, opened);
+		if (error == ERROR_OK && wire->kind == WIRE_ENTRY)
+			error = receive_entry(run, opened, wire);
+		else if (error == ERROR_OK)
+			error = receive_statement(run, opened, wire);
+	}
+	if (error == ERROR_OK)
+		run_action(run, RECORD_ACTION_TAKEN)->number = event->of.received.delivery;
+	return error;
+}
