@@ -34,8 +34,8 @@ void date_time_group_append(struct buffer *buffer, uint64_t time);
  */
 enum error date_time_group_parse(struct bytes text, uint64_t *time);
 
-/* A post's name of NAME_SIZE_MAX bytes in capitals, ".65535 4294967296/26". Capitals may take more bytes. */
-#define REFERENCE_SIZE_MAX (2 * NAME_SIZE_MAX + 24)
+/* Enough for any post's name that letter_check passes, an incarnation, a number and a year. */
+#define REFERENCE_SIZE_MAX (NAME_SIZE_MAX + 24)
 
 /*
  * Appends the reference of an entry: "EMBASSY 0042/26", or "EMBASSY.2 0001/26" in incarnation 2. Small

@@ -28,13 +28,37 @@ static void render_post_letter(struct render_line *line, const struct post_lette
 	render_sentence_hex(line, "The SHA-256 of its courier's TLS key is: ", post->courier_pin);
 }
 
+/* In the largest unit that makes it a whole number. */
+static void render_duration(struct render_line *line, uint64_t seconds)
+{
+	static const struct {
+		uint64_t seconds;
+		const char *words;
+	} units[] = { { 86400, " d" }, { 3600, " h" }, { 60, " min" }, { 1, " s" } };
+	size_t i = 0;
+
+	while (seconds % units[i].seconds != 0)
+		i++;
+	render_number(line, seconds / units[i].seconds);
+	render_words(line, units[i].words);
+}
+
+static void render_sentence_duration(struct render_line *line, const char *words, uint64_t seconds)
+{
+	render_numbered(line);
+	render_words(line, words);
+	render_duration(line, seconds);
+	render_words(line, ".");
+	render_end(line);
+}
+
 static void render_handling(struct render_line *line, uint64_t precedence, uint64_t seconds)
 {
 	render_numbered(line);
 	render_words(line, precedence_name(precedence));
 	render_words(line, " is overdue without a receipt after ");
-	render_number(line, seconds);
-	render_words(line, " s.");
+	render_duration(line, seconds);
+	render_words(line, ".");
 	render_end(line);
 }
 
@@ -50,8 +74,8 @@ static void render_terms(struct render_line *line, struct bytes encoded)
 	render_sentence_number(line, "Suite of algorithms: ", terms.suite, "");
 	render_sentence_number(line, "A text has at most ", terms.text_size_max, " bytes.");
 	render_sentence_number(line, "At IMMEDIATE and FLASH it has at most ", terms.urgent_words_max, " words.");
-	render_sentence_number(line, "Heads are exchanged every ", terms.heads_interval_s, " s.");
-	render_sentence_number(line, "A copy may be under way for ", terms.delay_window_s, " s.");
+	render_sentence_duration(line, "Heads are exchanged every ", terms.heads_interval_s);
+	render_sentence_duration(line, "A copy may be under way for ", terms.delay_window_s);
 	for (size_t i = 0; i < PRECEDENCE_COUNT; i++)
 		render_handling(line, PRECEDENCE_ROUTINE + i, terms.handling_s[i]);
 }

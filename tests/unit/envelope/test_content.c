@@ -9,7 +9,7 @@
 
 #include "base/cbor.h"
 #include "tests/unit/envelope/codec.h"
-#include "tests/unit/envelope/examples.h"
+#include "tests/unit/envelope/content_examples.h"
 
 static struct examples examples;
 static struct content content;

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/envelope/codec.h"
-#include "tests/unit/envelope/examples.h"
+#include "tests/unit/envelope/content_examples.h"
 
 static struct examples examples;
 static uint8_t memory[HEADS_SIZE_MAX];

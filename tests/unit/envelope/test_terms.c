@@ -9,7 +9,7 @@
 
 #include "base/cbor.h"
 #include "tests/unit/envelope/codec.h"
-#include "tests/unit/envelope/examples.h"
+#include "tests/unit/envelope/content_examples.h"
 #include "tests/unit/hex.h"
 
 static struct examples examples;

@@ -8,7 +8,7 @@
 
 #include "envelope/padding.h"
 #include "tests/unit/envelope/codec.h"
-#include "tests/unit/envelope/examples.h"
+#include "tests/unit/envelope/content_examples.h"
 
 static struct examples examples;
 static uint8_t memory[WIRE_SIZE_MAX];

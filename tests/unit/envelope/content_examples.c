@@ -1,4 +1,4 @@
-#include "tests/unit/envelope/examples.h"
+#include "tests/unit/envelope/content_examples.h"
 
 #include <assert.h>
 #include <sodium.h>

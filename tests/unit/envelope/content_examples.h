@@ -2,8 +2,8 @@
  * The worked examples of doc/PROTOCOL.md: one of each format, made from fixed keys. Every private key is 32
  * equal bytes (the seed of an Ed25519 key, the secret of an X25519 key); so are ids and nonces that would be random.
  */
-#ifndef TEST_UNIT_ENVELOPE_EXAMPLES_H
-#define TEST_UNIT_ENVELOPE_EXAMPLES_H
+#ifndef TEST_UNIT_ENVELOPE_CONTENT_EXAMPLES_H
+#define TEST_UNIT_ENVELOPE_CONTENT_EXAMPLES_H
 
 #include "envelope/aad.h"
 #include "envelope/card.h"
