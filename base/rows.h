@@ -22,7 +22,7 @@
  *		} while (error == ERROR_NEEDS_ROWS);
  *		if (error != ERROR_OK)
  *			rows_undo(rows);                        // the event wrote nothing
- *	write all of rows_next_write() to the store; rows_reset(rows); commit; then perform the actions
+ *	write all of rows_next_write() to the store; commit; then perform the actions; rows_reset(rows)
  *
  * load_from_the_store, for the want (low, high, order, count_max), with one SQL statement for either order:
  *
@@ -32,7 +32,7 @@
  *
  * The cache is of the store as it was when the batch began: the store must not change before rows_reset.
  * Reads see the batch's earlier writes, and those of the run itself. ERROR_FULL says that the memory given is
- * used up: the shell ends the batch (writes, rows_reset, commit, actions) and runs the event again; if the
+ * used up: the shell ends the batch (writes, commit, actions, rows_reset) and runs the event again; if the
  * event does not fit into an empty cache, its memory was given too small. rows_room tells beforehand.
  *
  * A handler must do the same on every run with the same rows: no state of its own beside the rows. Put reads

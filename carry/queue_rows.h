@@ -1,0 +1,183 @@
+/*
+ * The queue's rows: keys, values, and the sums kept beside them. For carry/queue*.c only.
+ *
+ *   T                              the totals: struct totals
+ *   C id                           a copy: struct copy. id: 1 and the post's 16 bytes, or 2 and a bundle's
+ * identity   Q route inverse number  -> id  a copy that waits for its route
+ *   B number                       its bundle as created or received
+ *   N route                        what waits for a route: [count, size] by precedence - 1
+ *   W kind time id                 a time: a copy to retry, a copy to expire, a carried id, an identity or a
+ * unit to forget   S identity  -> time            a bundle that was seen
+ *   U identity                     a unit of which fragments are held: struct unit
+ *   F identity offset size         a fragment's payload
+ *   D inverse number               a delivery: [source text, size]
+ *   P number                       its payload
+ *
+ * Numbers and times are 8 bytes, inverse is one byte: FLASH 0, ROUTINE 3. A route is its name after one byte
+ * of length. Values are arrays in deterministic CBOR, but for B, F and P, which are the bytes themselves.
+ */
+#ifndef CARRY_QUEUE_ROWS_H
+#define CARRY_QUEUE_ROWS_H
+
+#include "carry/fragment.h"
+#include "carry/queue.h"
+
+/* ---- one step ---- */
+
+struct totals {
+	struct queue_totals shown;
+	uint64_t number;   /* the last one given to a copy or delivery */
+	uint64_t sequence; /* the last one given to an own bundle */
+	uint64_t paths;    /* a checksum of the settings that the copies' routes were chosen by */
+	uint64_t clock_ms; /* the queue's clock, */
+	uint64_t wall_ms;  /* and what the shell's clocks said then */
+	uint64_t steady_ms;
+};
+
+struct step {
+	struct queue *queue;
+	struct rows *rows;
+	const struct queue_event *event;
+	struct queue_actions *actions;
+	struct totals totals;
+	bool totals_changed;
+	uint64_t now_ms; /* the queue's clock */
+};
+
+/* Appends an action; there is always room (assert). */
+struct queue_action *step_act(struct step *step, enum queue_action_kind kind);
+void step_log(struct step *step, enum error error, const char *text);
+
+/* ---- keys ---- */
+
+#define COPY_ID_SIZE_MAX (1 + BUNDLE_IDENTITY_SIZE_MAX)
+
+struct key {
+	uint8_t memory[ROW_KEY_SIZE_MAX];
+	size_t size;
+};
+
+enum timer_kind {
+	TIMER_RETRY = 1,
+	TIMER_EXPIRE = 2,
+	TIMER_CARRIED = 3,
+	TIMER_SEEN = 4,
+	TIMER_UNIT = 5,
+	TIMER_KINDS = 5,
+};
+
+struct bytes key_totals(struct key *key);
+struct bytes key_copy(struct key *key, struct bytes id);
+struct bytes key_copies(struct key *key);
+struct bytes key_waiting(struct key *key, struct bytes route, unsigned precedence, uint64_t number);
+struct bytes key_waiting_route(struct key *key, struct bytes route);
+struct bytes key_bundle(struct key *key, uint64_t number);
+struct bytes key_route(struct key *key, struct bytes route);
+struct bytes key_timer(struct key *key, enum timer_kind kind, uint64_t time_ms, struct bytes id);
+struct bytes key_timers(struct key *key, enum timer_kind kind);
+struct bytes key_seen(struct key *key, struct bytes identity);
+struct bytes key_unit(struct key *key, struct bytes identity);
+struct bytes key_fragment(struct key *key, struct bytes identity, uint64_t offset, uint64_t size);
+struct bytes key_fragments(struct key *key, struct bytes identity);
+struct bytes key_delivery(struct key *key, unsigned precedence, uint64_t number);
+struct bytes key_deliveries(struct key *key, unsigned precedence);
+struct bytes key_payload(struct key *key, uint64_t number);
+
+/* The parts of keys that were read. */
+uint64_t timer_time(struct bytes key);
+struct bytes timer_id(struct bytes key);
+uint64_t last_number(struct bytes key); /* the last 8 bytes */
+
+/* The id of the post's copy, or of a forwarded bundle. */
+struct bytes copy_id_own(uint8_t memory[COPY_ID_SIZE_MAX], const uint8_t id[LINK_ID_SIZE]);
+struct bytes copy_id_forwarded(uint8_t memory[COPY_ID_SIZE_MAX], const struct bundle_identity *identity);
+bool copy_id_is_own(struct bytes id);
+
+/* ---- values ---- */
+
+enum copy_state {
+	COPY_WAITING = 1,  /* has a row Q, or is in transfer and has it still */
+	COPY_RETRYING = 2, /* has a row W of TIMER_RETRY instead */
+	COPY_CARRIED = 3,  /* only answered for */
+};
+
+struct copy {
+	enum copy_state state;
+	unsigned precedence;
+	uint64_t number;
+	uint64_t arrived_ms; /* all times by the queue's clock */
+	uint64_t expires_ms;
+	uint64_t retry_ms; /* COPY_RETRYING */
+	uint64_t tries;    /* failed ones in a row */
+	uint64_t offset;   /* of the payload: what was acknowledged in fragments */
+	uint64_t size;     /* of the bundle's row */
+	bool pinned;       /* keeps its route */
+	struct bytes route;
+	struct bytes destination; /* node id, encoded */
+};
+
+struct unit {
+	uint64_t expires_ms;
+	uint64_t count; /* of its fragments */
+	uint64_t size;  /* of them */
+	unsigned precedence;
+	struct fragment_ranges ranges;
+};
+
+/* Reads answer as rows_get, and ERROR_MALFORMED for a row that is not of ours. */
+enum error totals_get(struct rows *rows, struct totals *totals);
+void totals_put(struct rows *rows, const struct totals *totals);
+enum error copy_get(struct rows *rows, struct bytes id, struct copy *copy);
+void copy_put(struct rows *rows, struct bytes id, const struct copy *copy);
+enum error unit_get(struct rows *rows, struct bytes identity, struct unit *unit);
+void unit_put(struct rows *rows, struct bytes identity, const struct unit *unit);
+enum error route_get(struct rows *rows, struct bytes route, struct queue_class classes[QUEUE_CLASSES]);
+void delivery_put(struct rows *rows, unsigned precedence, uint64_t number, struct bytes source,
+		  uint64_t size);
+enum error delivery_read(struct bytes value, struct bytes *source, uint64_t *size);
+
+/* ---- sums ---- */
+
+/* ERROR_FULL if `size` more bytes at this precedence are above what it may take of the pool. */
+enum error pool_check(const struct step *step, enum queue_pool pool, unsigned precedence, uint64_t size);
+void pool_add(struct step *step, enum queue_pool pool, unsigned precedence, uint64_t size);
+void pool_take(struct step *step, enum queue_pool pool, unsigned precedence, uint64_t size);
+
+/* What waits for a route changes. ERROR_NEEDS_ROWS and so on: the row is read. */
+enum error route_add(struct step *step, struct bytes route, unsigned precedence, uint64_t size);
+enum error route_take(struct step *step, struct bytes route, unsigned precedence, uint64_t size);
+
+/* ---- what the parts of the queue do for each other ---- */
+
+/* The route to a node by the settings: its name, or an empty one where there is none. */
+struct bytes route_to(const struct queue_settings *settings, const struct eid *node);
+
+/*
+ * A new copy under `id`, with its bundle, or ERROR_FULL. `copy` comes with precedence, expires_ms, pinned,
+ * route and destination; the rest is set.
+ */
+enum error copy_add(struct step *step, struct bytes id, struct copy *copy, struct bytes bundle);
+
+/* A copy leaves the queue, with its bundle, its waiting place and its times (not one that is carried). */
+enum error copy_remove(struct step *step, struct bytes id, const struct copy *copy);
+
+/* A carried copy is forgotten. */
+void carried_remove(struct step *step, struct bytes id, const struct copy *copy);
+
+/* Forgets a bundle that was seen, by its row of TIMER_SEEN. */
+void seen_remove(struct step *step, struct bytes timer);
+
+/* Forgets a unit and its fragments. */
+enum error unit_remove(struct step *step, struct bytes identity, const struct unit *unit);
+
+enum error step_start(struct step *step);
+enum error step_tick(struct step *step);
+enum error step_send(struct step *step);
+enum error step_cancel(struct step *step);
+enum error step_taken(struct step *step);
+enum error step_received(struct step *step);
+enum error step_acknowledged(struct step *step);
+enum error step_refused(struct step *step);
+enum error step_failed(struct step *step);
+
+#endif
