@@ -151,7 +151,7 @@ static void print_options(const struct option *options)
 		snprintf(left, sizeof left, "%c%c --%s%s%s", options->letter ? '-' : ' ',
 			 options->letter ? options->letter : ' ', options->name, options->argument ? " " : "",
 			 options->argument ? options->argument : "");
-		printf("  %-26s %s\n", left, options->help);
+		printf("  %-28s  %s\n", left, options->help);
 	}
 }
 
