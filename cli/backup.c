@@ -275,7 +275,9 @@ static int run_restore(struct call *call)
 	passphrase_wipe(&passphrase);
 	sodium_memzero(backup, sizeof *backup);
 	free(backup);
-	if (done && !call->json)
+	if (done && call->json)
+		return output_json(call, json_pack("{s:o}", "restored", output_json_text(bytes_of_text(call->operand[1]))));
+	if (done)
 		fprintf(stderr,
 			"Start it with liaisond --dir %s. It opens a new incarnation of its logs and says so "
 			"to the\n"

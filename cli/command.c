@@ -8,6 +8,8 @@
 
 #include <jansson.h>
 
+#include "cli/output.h"
+
 static const struct option common_options[] = {
 	{"post", 0, "DIR", "the post's directory (or LIAISON_POST)"},
 	{"party", 0, "DIR", "the party's directory, with the authority's key (or LIAISON_PARTY)"},
@@ -89,7 +91,7 @@ static void complain(const struct call *call, const char *format, va_list argume
 	char text[1024];
 	vsnprintf(text, sizeof text, format, arguments);
 	if (call->json) {
-		json_t *object = json_pack("{s:s#}", "error", text, (int)strlen(text));
+		json_t *object = json_pack("{s:o}", "error", output_json_text(bytes_of_text(text)));
 		if (object != NULL)
 			json_dumpf(object, stdout, JSON_COMPACT);
 		printf("\n");
@@ -247,6 +249,8 @@ static int take_option(struct call *call, int argc, char **argv, int *at)
 static int parse(struct call *call, int argc, char **argv, int at)
 {
 	bool only_operands = false;
+	for (int i = at; i < argc; i++) /* first, so that a mistake before it is told in JSON as well */
+		call->json |= strcmp(argv[i], "--json") == 0;
 	for (; at < argc; at++) {
 		const char *word = argv[at];
 		if (!only_operands && strcmp(word, "--") == 0) {

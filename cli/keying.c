@@ -150,7 +150,9 @@ static int run_make(struct call *call)
 	bool done = party != NULL && client_open(&client, call) && make(call, &client, party);
 	client_close(&client);
 	party_directory_close(party);
-	if (done && !call->json)
+	if (done && call->json)
+		return output_json(call, json_pack("{s:o}", "keying", output_json_text(bytes_of_text(call->operand[0]))));
+	if (done)
 		fprintf(stderr,
 			"Carry %s to the other side by hand; whoever copies it on the way can read what is "
 			"sent under\n"
@@ -193,6 +195,8 @@ static int run_accept(struct call *call)
 	client_close(&client);
 	party_directory_close(party);
 	done = done && (call_has(call, "keep") || file_erase(call, call->operand[0]));
+	if (done && call->json)
+		return output_json(call, json_pack("{s:b}", "accepted", 1));
 	return done ? 0 : 1;
 }
 

@@ -37,11 +37,12 @@ static int run_create(struct call *call)
 		return call_usage(call, "name the party: --name NAME");
 	if (!party_directory_create(call, call->operand[0], name))
 		return 1;
-	if (!call->json)
-		fprintf(stderr,
-			"Move %s/successor.key to another safe now: it takes over if the authority's key is "
-			"lost.\n",
-			call->operand[0]);
+	if (call->json)
+		return output_json(call, json_pack("{s:s, s:o}", "party", name, "directory",
+						   output_json_text(bytes_of_text(call->operand[0]))));
+	fprintf(stderr,
+		"Move %s/successor.key to another safe now: it takes over if the authority's key is lost.\n",
+		call->operand[0]);
 	return 0;
 }
 
