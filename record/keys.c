@@ -248,7 +248,7 @@ enum error keys_send_prekeys(struct run *run, uint64_t party, uint64_t slot)
 		.precedence = PRECEDENCE_PRIORITY,
 		.cose = cose,
 	};
-	return outbox_statement(run, &statement);
+	return outbox_statement(run, &statement, NULL);
 }
 
 static enum error send_to_all(struct run *run)

@@ -363,7 +363,7 @@ enum error keys_take_prekeys(struct run *run, uint64_t party_number, uint64_t sl
 	if (*reason != ERROR_OK || prekeys->number <= row.number)
 		return ERROR_OK;
 	aad_without_channel(&aad, AAD_PREKEYS, party.id);
-	*reason = run_verify(run, &object, &aad, (const uint8_t(*)[PUBLIC_KEY_SIZE])post.statement_key, 1);
+	*reason = run_verify_one(run, &object, &aad, post.statement_key);
 	if (*reason == ERROR_OK && !prekeys_valid(prekeys))
 		*reason = ERROR_BAD_KEY;
 	if (*reason != ERROR_OK)
@@ -501,7 +501,8 @@ enum error keys_seal_card(struct run *run, struct bytes receiver_card, struct by
 {
 	struct card *receiver = run_take(run, sizeof(*receiver));
 	struct card_party *party = run_take(run, sizeof(*party));
-	struct content *content = run_take(run, sizeof(*content));
+	struct signed_entry *entry = run_take(run, sizeof(*entry));
+	struct buffer work = run_work(run);
 	struct prekeys *prekeys = run_take(run, sizeof(*prekeys));
 	struct buffer padded = run_buffer(run, padding_size(card.size));
 	uint8_t info_bytes[SEAL_INFO_SIZE_MAX];
@@ -511,7 +512,7 @@ enum error keys_seal_card(struct run *run, struct bytes receiver_card, struct by
 
 	*reason = card_decode(receiver_card, receiver);
 	if (*reason == ERROR_OK)
-		*reason = card_verify(receiver, content, party);
+		*reason = card_verify(receiver, entry, &work, party);
 	uint64_t slot = 0;
 	while (slot < POST_SLOTS && !party->posts[slot].has_prekeys)
 		slot++;

@@ -19,7 +19,6 @@ enum error post_entry(struct run *run, uint64_t channel_number, struct content *
 		error = registry_aad(run, &channel, AAD_ENTRY, channel.own_index, aad);
 	if (error != ERROR_OK)
 		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-	content->marks = 0;
 	content->signers_count = 0;
 	memcpy(content->registry, channel.registry, sizeof(content->registry));
 	run_random(run, content->id, sizeof(content->id));

@@ -37,11 +37,12 @@ static void derive_keys(const struct post_file *file, struct own_post *post)
 /* What the file says of the post; its letters must name it, with the statement key of its seed. */
 static enum error read_post(struct run *run, const struct post_file *file, struct own_post *post)
 {
-	struct content *content = run_take(run, sizeof(*content));
+	struct signed_entry *entry = run_take(run, sizeof(*entry));
+	struct buffer work = run_work(run);
 	struct card_party *party = run_take(run, sizeof(*party));
 
 	memset(post, 0, sizeof(*post));
-	enum error error = card_chain_verify(file->letters, file->letters_count, content, party);
+	enum error error = card_chain_verify(file->letters, file->letters_count, entry, &work, party);
 	if (error != ERROR_OK)
 		return error;
 	if (file->slot >= POST_SLOTS || !party->posts[file->slot].known)

@@ -213,9 +213,7 @@ static enum error check_named(struct run *run, const struct receipt *receipt, co
 	*reason = ERROR_NOT_FOUND;
 	receipt_digest_init(&digest);
 	for (size_t i = 0; i < count; i++) {
-		struct copy_key copy_key = {.entry = named[i].key};
 		struct bytes value;
-		copy_key.entry.log = receipt->by;
 		struct row_key copy_row = key_channel(TABLE_COPY, named[i].key.channel);
 		key_u16(&copy_row, named[i].key.incarnation);
 		key_u32(&copy_row, named[i].key.position);

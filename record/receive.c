@@ -137,7 +137,7 @@ static enum error judge_place(const struct arriving *arriving)
 static bool may_yet_pass(enum error reason)
 {
 	return reason == ERROR_REFUSED_CHANNEL || reason == ERROR_REFUSED_SIGNER ||
-	       reason == ERROR_REFUSED_AGREEMENT || reason == ERROR_REFUSED_REFERENCE;
+	       reason == ERROR_REFUSED_AGREMENT || reason == ERROR_REFUSED_REFERENCE;
 }
 
 static enum error file(struct run *run, struct arriving *arriving, enum error reason)
@@ -325,7 +325,7 @@ static enum error receive_cannot_open(struct run *run, const struct received_sta
 	    cannot_open->slot != opened->slot)
 		return drop(run, ERROR_MALFORMED, "statement dropped: cannot open");
 	aad_cannot_open(aad, party.id, run_post(run)->party_id);
-	if (run_verify(run, &statement->object, aad, (const uint8_t(*)[PUBLIC_KEY_SIZE])opened->post.statement_key, 1) !=
+	if (run_verify_one(run, &statement->object, aad, opened->post.statement_key) !=
 	    ERROR_OK)
 		return drop(run, ERROR_BAD_SIGNATURE, "statement dropped: bad signature");
 	for (size_t i = 0; error == ERROR_OK && i < cannot_open->hashes_count; i++)
@@ -362,8 +362,7 @@ static enum error receive_on_channel(struct run *run, struct received_statement 
 		error = registry_aad(run, &found[i].channel, receipt ? AAD_RECEIPT : AAD_HEADS, found[i].index, aad);
 		if (error != ERROR_OK)
 			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-		if (run_verify(run, &statement->object, aad,
-			       (const uint8_t(*)[PUBLIC_KEY_SIZE])opened->post.statement_key, 1) == ERROR_OK)
+		if (run_verify_one(run, &statement->object, aad, opened->post.statement_key) == ERROR_OK)
 			return receipt ? receipt_take(run, statement) : heads_take(run, statement);
 	}
 	if (error != ERROR_OK)

@@ -54,6 +54,9 @@ enum error registry_take_own_card(struct run *run, const struct card *card, enum
  * sibling posts, addresses. Appends it. */
 enum error registry_export_card(struct run *run, struct buffer *card);
 
+/* A chain of card letters, verified once an event: all zeros (no name) where it is not good. The letters outlive the event's runs. */
+const struct card_party *registry_verify_chain(struct run *run, const struct bytes *letters, size_t count);
+
 /* The card of any party as it is held, for LOCAL_PARTIES. */
 enum error registry_collect_card(struct run *run, uint64_t number, struct buffer *card);
 

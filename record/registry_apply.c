@@ -11,15 +11,10 @@
 static enum error apply_opening(struct run *run, const struct registry_entry *entry, struct channel *channel)
 {
 	const struct opening_letter *opening = &entry->content->of.letter.of.opening;
-	struct content *content = run_take(run, sizeof(*content));
 	uint64_t number;
 	enum error reason;
-	void *room;
 
-	bool kept = run_kept(run, sizeof(struct card_party), &room);
-	struct card_party *verified = room;
-	if (!kept)
-		(void)card_chain_verify(opening->card, opening->card_count, content, verified);
+	const struct card_party *verified = registry_verify_chain(run, opening->card, opening->card_count);
 	enum error error =
 		registry_extend_chain(run, opening->card, opening->card_count, verified, &number, &reason);
 	if (error != ERROR_OK)

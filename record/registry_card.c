@@ -1,6 +1,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "envelope/signed.h"
 #include "record/keys.h"
 #include "record/registry.h"
 
@@ -174,6 +175,18 @@ static enum error take_card(struct run *run, const struct card *card, const stru
 	return error;
 }
 
+const struct card_party *registry_verify_chain(struct run *run, const struct bytes *letters, size_t count)
+{
+	struct signed_entry *entry = run_take(run, sizeof(*entry));
+	struct buffer work = run_work(run);
+	void *room;
+
+	bool kept = run_kept(run, sizeof(struct card_party), &room);
+	if (!kept)
+		(void)card_chain_verify(letters, count, entry, &work, room); /* zeros where it fails */
+	return room;
+}
+
 struct verified_card {
 	enum error reason;
 	struct card_party party;
@@ -182,7 +195,8 @@ struct verified_card {
 enum error registry_take_card(struct run *run, struct bytes encoded, uint64_t *number, enum error *reason)
 {
 	struct card *card = run_take(run, sizeof(*card));
-	struct content *content = run_take(run, sizeof(*content));
+	struct signed_entry *entry = run_take(run, sizeof(*entry));
+	struct buffer work = run_work(run);
 	void *room;
 
 	*reason = card_decode(encoded, card);
@@ -191,18 +205,17 @@ enum error registry_take_card(struct run *run, struct bytes encoded, uint64_t *n
 	bool kept = run_kept(run, sizeof(struct verified_card), &room);
 	struct verified_card *verified = room;
 	if (!kept)
-		verified->reason = card_verify(card, content, &verified->party);
+		verified->reason = card_verify(card, entry, &work, &verified->party);
 	*reason = verified->reason;
 	return *reason == ERROR_OK ? take_card(run, card, &verified->party, number, reason) : ERROR_OK;
 }
 
 enum error registry_take_own_card(struct run *run, const struct card *card, enum error *reason)
 {
-	struct content *content = run_take(run, sizeof(*content));
-	struct card_party *verified = run_take(run, sizeof(*verified));
+	const struct card_party *verified = registry_verify_chain(run, card->letters, card->letters_count);
 	uint64_t number;
 
-	*reason = card_chain_verify(card->letters, card->letters_count, content, verified);
+	*reason = verified->founding.name.size > 0 ? ERROR_OK : ERROR_MALFORMED;
 	if (*reason != ERROR_OK)
 		return ERROR_OK;
 	enum error error = take_card(run, card, verified, &number, reason);

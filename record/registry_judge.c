@@ -111,7 +111,7 @@ static void judge_officers(const struct registry_entry *entry, const struct chan
 	for (size_t i = 0; i < signers->count; i++) {
 		const struct officer *officer = &signers->officers[i];
 		if ((officer->agreed & wanted) != wanted)
-			*reason = ERROR_REFUSED_AGREEMENT;
+			*reason = ERROR_REFUSED_AGREMENT;
 		else if (officer->highest_precedence != 0 &&
 			 entry->content->precedence > officer->highest_precedence)
 			*reason = ERROR_REFUSED_SCOPE;
@@ -165,17 +165,12 @@ static enum error judge_opening(struct run *run, const struct registry_entry *en
 {
 	const struct opening_letter *opening = &entry->content->of.letter.of.opening;
 	const struct own_post *post = run_post(run);
-	struct content *room_content = run_take(run, sizeof(*room_content));
 	struct party party;
-	void *room;
 
 	enum error error = registry_party(run, entry->party, &party);
 	if (error != ERROR_OK)
 		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-	bool kept = run_kept(run, sizeof(struct card_party), &room);
-	struct card_party *verified = room;
-	if (!kept)
-		(void)card_chain_verify(opening->card, opening->card_count, room_content, verified);
+	const struct card_party *verified = registry_verify_chain(run, opening->card, opening->card_count);
 	if (memcmp(verified->id, party.id, PARTY_ID_SIZE) != 0)
 		*reason = ERROR_REFUSED_FORM;
 	for (size_t i = 0; *reason == ERROR_OK && i < opening->posts_count; i++)
@@ -337,7 +332,9 @@ static enum error check_form(const struct registry_entry *entry, const struct ch
 	    (content->kind == CONTENT_LETTER &&
 	     (content->of.letter.kind < LETTER_FOUNDING || content->of.letter.kind > LETTER_AGREMENT)))
 		return ERROR_REFUSED_KIND;
-	bool has_terms = entry->channel != 0 && registry_terms(channel, &terms) == ERROR_OK;
+	bool opening = content->kind == CONTENT_LETTER && content->of.letter.kind == LETTER_OPENING;
+	struct bytes encoded = opening ? content->of.letter.of.opening.terms : channel->terms;
+	bool has_terms = terms_decode(encoded, &terms) == ERROR_OK;
 	enum error error = content_check(content, has_terms ? &terms : NULL);
 	if (error != ERROR_OK && error < ERROR_REFUSED_FORM)
 		return ERROR_REFUSED_FORM;

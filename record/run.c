@@ -105,6 +105,11 @@ size_t run_room(const struct run *run)
 	return run->arena.size - run->arena.used;
 }
 
+struct buffer run_work(struct run *run)
+{
+	return buffer_make(run->work, sizeof(run->work));
+}
+
 void run_random(struct run *run, uint8_t *out, size_t size)
 {
 	entropy_take(&run->entropy, out, size);
@@ -169,10 +174,19 @@ enum error run_verify(struct run *run, const struct cose_signed *object, const s
 	uint8_t encoded[AAD_SIZE_MAX];
 	struct buffer aad_buffer = buffer_make(encoded, sizeof(encoded));
 	aad_encode(aad, &aad_buffer);
-	struct buffer work = buffer_make(run->work, sizeof(run->work));
+	struct buffer work = run_work(run);
 	error = cose_signed_verify(object, buffer_bytes(&aad_buffer), keys, count, &work);
 	memcpy(room, &error, sizeof(error));
 	return error;
+}
+
+enum error run_verify_one(struct run *run, const struct cose_signed *object, const struct aad *aad,
+			  const uint8_t key[PUBLIC_KEY_SIZE])
+{
+	uint8_t keys[1][PUBLIC_KEY_SIZE];
+
+	memcpy(keys[0], key, sizeof(keys[0]));
+	return run_verify(run, object, aad, (const uint8_t(*)[PUBLIC_KEY_SIZE])keys, 1);
 }
 
 enum error run_verify_plain(struct run *run, const uint8_t key[PUBLIC_KEY_SIZE], struct bytes message,
@@ -200,7 +214,7 @@ struct bytes run_sign(struct run *run, const struct aad *aad, struct bytes paylo
 	struct ed25519_pair pair;
 	memcpy(pair.key, run->post.statement_key, sizeof(pair.key));
 	memcpy(pair.secret, run->post.statement_secret, sizeof(pair.secret));
-	struct buffer work = buffer_make(run->work, sizeof(run->work));
+	struct buffer work = run_work(run);
 	enum error error = signed_alone(&pair, aad, payload, &work, &out);
 	ed25519_pair_erase(&pair);
 	assert(error == ERROR_OK && out.size == out.size_max);

@@ -48,6 +48,9 @@ size_t run_actions_room(const struct run *run);
 /* Random bytes: the same in each run of the event, at the same place of the handler. */
 void run_random(struct run *run, uint8_t *out, size_t size);
 
+/* Room that is overwritten, for what asks for a work buffer (envelope/signed.h). */
+struct buffer run_work(struct run *run);
+
 /* ---- rows ---- */
 
 /* ERROR_OK, ERROR_NOT_FOUND, ERROR_NEEDS_ROWS, ERROR_FULL, ERROR_MALFORMED. *value is zeros unless ERROR_OK. */
@@ -65,6 +68,9 @@ bool run_kept(struct run *run, size_t size, void **room);
 /* ERROR_OK, or why the object's signatures are not those of these keys over this aad (cose_signed_verify). */
 enum error run_verify(struct run *run, const struct cose_signed *object, const struct aad *aad,
 		      const uint8_t (*keys)[PUBLIC_KEY_SIZE], size_t count);
+/* The same with the one key of a statement's or letter's signer. */
+enum error run_verify_one(struct run *run, const struct cose_signed *object, const struct aad *aad,
+			  const uint8_t key[PUBLIC_KEY_SIZE]);
 /* ERROR_OK or ERROR_BAD_SIGNATURE, for a plain Ed25519 signature. */
 enum error run_verify_plain(struct run *run, const uint8_t key[PUBLIC_KEY_SIZE], struct bytes message,
 			    const uint8_t signature[64]);

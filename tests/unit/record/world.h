@@ -1,0 +1,187 @@
+/*
+ * A small world for the record: parties with authorities and officers, posts with real cores over stores in memory, and
+ * between them a line that loses, doubles and reorders by chance from one seed. For tests and the simulator.
+ *
+ * Whatever goes wrong in the world itself (not on the line) ends the program.
+ */
+#ifndef TESTS_WORLD_H
+#define TESTS_WORLD_H
+
+#include "base/local.h"
+#include "envelope/content.h"
+#include "envelope/derive.h"
+#include "envelope/ed25519.h"
+#include "envelope/keying.h"
+#include "record/record.h"
+#include "record/schema.h"
+#include "store.h"
+
+#define WORLD_PARTIES_MAX  3
+#define WORLD_POSTS_MAX    4
+#define WORLD_PACKETS_MAX  4096
+#define WORLD_OFFICERS_MAX 4
+#define WORLD_NOTICES_MAX  512
+
+struct world_party {
+	char name[32];
+	struct ed25519_pair authority;
+	struct ed25519_pair officers[WORLD_OFFICERS_MAX]; /* number i + 1 */
+	uint8_t id[PARTY_ID_SIZE];
+	uint8_t *letters[8];
+	size_t letters_size[8];
+	size_t letters_count;
+	uint8_t head[IDENTITY_SIZE];
+	/* the chain on the world's channel */
+	uint64_t chain_number;
+	uint8_t chain_head[IDENTITY_SIZE];
+};
+
+struct world_action {
+	struct record_action action;
+	uint8_t *bytes;
+	uint8_t *node;
+};
+
+struct world_post {
+	size_t party;
+	unsigned slot;
+	char name[32];
+	char node[32];
+	uint8_t root_seed[32];
+	void *memory;
+	struct record *record;
+	struct store store;
+	uint8_t *anchor;
+	size_t anchor_size;
+	struct world_action *actions; /* of the batch that is open */
+	size_t actions_count;
+	bool up;
+	uint64_t steady_ms;
+	uint64_t next_delivery;
+	/* what came out, since world_forget */
+	uint8_t reply[LOCAL_FRAME_SIZE_MAX];
+	size_t reply_size;
+	size_t replies;
+	size_t arrived;       /* LOCAL_ARRIVED */
+	size_t alerts;
+	size_t logs;
+	size_t wipes;
+	size_t sends;
+	size_t taken;
+	enum error last_log;
+	enum error last_alert;
+};
+
+/* Sealed bytes under way. */
+struct world_packet {
+	size_t to;
+	size_t from;
+	uint8_t *bytes;
+	size_t size;
+	uint8_t copy[16];
+	uint64_t due_ms;
+	bool used;
+};
+
+struct world {
+	struct entropy random;
+	uint64_t now_ms;   /* true time */
+	int64_t skew_ms[WORLD_POSTS_MAX]; /* what each post's wall clock shows beside it */
+	size_t parties_count;
+	struct world_party parties[WORLD_PARTIES_MAX];
+	size_t posts_count;
+	struct world_post posts[WORLD_POSTS_MAX];
+	struct world_packet packets[WORLD_PACKETS_MAX];
+	size_t packets_sent;
+	unsigned lose_percent;
+	unsigned double_percent;
+	unsigned reorder_percent;
+	bool cut;          /* nothing is carried */
+	bool hold;         /* packets stay where they are until it is false again */
+	/* the channel */
+	struct roster roster;
+	uint8_t terms[TERMS_SIZE_MAX];
+	size_t terms_size;
+	uint8_t nonce[CHANNEL_NONCE_SIZE];
+	uint8_t channel[CHANNEL_ID_SIZE];
+};
+
+struct world *world_make(uint64_t seed);
+void world_free(struct world *world);
+uint64_t world_random(struct world *world, uint64_t below);
+
+/* ---- parties and posts ---- */
+
+size_t world_add_party(struct world *world, const char *name);
+/* Names the post in the party's chain, then provisions and starts it. */
+size_t world_add_post(struct world *world, size_t party, unsigned slot, const char *name);
+
+/* Every post accepts the card of every other party, and the keyings. */
+void world_exchange(struct world *world);
+/* Terms and channel id for all parties; then each authority's opening, a credence for officer 1 and agréments, submitted at each party's first post. */
+void world_name_channel(struct world *world);
+void world_submit_opening(struct world *world, size_t post);
+void world_submit_officers(struct world *world, size_t post);
+void world_submit_agrements(struct world *world, size_t post);
+/* All of it, run until the channel is open. */
+struct world *world_open_line(uint64_t seed);
+
+/* ---- events ---- */
+
+enum error world_event(struct world *world, size_t post, struct record_event *event);
+/* RECORD_COMMIT, RECORD_COURIER_ROOM, the commit, and the actions. */
+void world_commit(struct world *world, size_t post);
+/* The commit, then the process dies before its actions; or it dies before the commit. */
+void world_crash_after_commit(struct world *world, size_t post);
+void world_crash_before_commit(struct world *world, size_t post);
+void world_start(struct world *world, size_t post);
+void world_tick(struct world *world, size_t post);
+
+/* Lets the line deliver and the posts tick for so long; step by step of step_ms. */
+void world_run(struct world *world, uint64_t duration_ms, uint64_t step_ms);
+/* Until nothing is under way and nothing waits, at most so long. */
+void world_settle(struct world *world);
+/* Gives sealed bytes to a post as its courier would, and commits. */
+void world_deliver(struct world *world, size_t post, size_t from, struct bytes sealed);
+
+/* ---- requests ---- */
+
+/* Sends a request frame (without size) and commits; the reply is in post->reply. Returns the reply's error. */
+enum error world_request(struct world *world, size_t post, struct bytes frame);
+/* A reader of the results of the last reply. */
+struct cbor_reader world_results(const struct world_post *post);
+
+struct world_message {
+	unsigned precedence;
+	const char *text;
+	const uint8_t *answers; /* NULL: none */
+	unsigned officer;       /* 0: 1 */
+	const uint8_t *id;      /* NULL: random */
+};
+
+/* Signs and submits; *identity may be NULL. */
+enum error world_send(struct world *world, size_t post, const struct world_message *message,
+		      uint8_t identity[IDENTITY_SIZE]);
+enum error world_acknowledge(struct world *world, size_t post, const uint8_t acknowledged[IDENTITY_SIZE]);
+enum error world_submit(struct world *world, size_t post, struct bytes cose);
+/* Signs content for the channel as an officer (number from 1) or the authority (0). Allocates. */
+struct bytes world_sign(struct world *world, size_t party, unsigned officer, const struct content *content,
+			uint8_t identity[IDENTITY_SIZE]);
+
+/* ---- looking ---- */
+
+/* The entry of this identity at a post; false if it is not held. */
+bool world_entry(const struct world *world, size_t post, const uint8_t identity[IDENTITY_SIZE], struct entry *entry,
+		 struct entry_key *key);
+/* Its state; 0 if it is not held. */
+uint64_t world_state(const struct world *world, size_t post, const uint8_t identity[IDENTITY_SIZE]);
+size_t world_count(const struct world *world, size_t post, enum table table);
+/* The tree of a log as a post holds it; an empty one where it holds none. */
+void world_tree(const struct world *world, size_t post, uint64_t log, uint64_t incarnation, uint64_t *size,
+		struct merkle_hash *root);
+/* True if every post holds every log with the same size and root. */
+bool world_agrees(const struct world *world);
+uint64_t world_log_of(const struct world *world, size_t post);
+bool world_is_open(const struct world *world, size_t post);
+
+#endif
