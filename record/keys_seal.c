@@ -429,6 +429,8 @@ static enum error check_packet(struct run *run, const struct keying_packet *pack
 enum error keys_take_keying(struct run *run, struct bytes bytes, uint64_t *party_number, enum error *reason)
 {
 	struct keying_packet *packet = run_take(run, sizeof(*packet));
+	struct post_number *posts;
+	size_t count;
 	struct party party;
 
 	*reason = keying_packet_decode(bytes, packet);
@@ -444,16 +446,11 @@ enum error keys_take_keying(struct run *run, struct bytes bytes, uint64_t *party
 	run_put(run, &key, &schema_party, &party);
 	write_leaves(run, packet, *party_number);
 	keying_packet_erase(packet);
-	for (uint64_t slot = 0; slot < POST_SLOTS; slot++) {
-		struct row_key post_key = key_party_post(TABLE_PARTY_POST, *party_number, slot);
-		struct bytes value;
-		error = rows_get(run_rows(run), key_view(&post_key), &value);
-		if (error == ERROR_OK && (*party_number != 0 || slot != run_post(run)->slot))
-			error = keys_post_named(run, *party_number, slot);
-		if (error != ERROR_OK && error != ERROR_NOT_FOUND)
-			return error;
-	}
-	return ERROR_OK;
+	error = keys_posts(run, &posts, &count);
+	for (size_t i = 0; error == ERROR_OK && i < count; i++)
+		if (posts[i].party == *party_number)
+			error = keys_post_named(run, posts[i].party, posts[i].slot);
+	return error;
 }
 
 /* ---- cards in base mode ---- */
@@ -487,12 +484,7 @@ enum error keys_open_card(struct run *run, struct bytes sealed, struct bytes *ca
 		*reason = ERROR_CANNOT_OPEN;
 		return ERROR_OK;
 	}
-	/* What follows the item is padding. */
-	struct cbor_reader reader = cbor_reader_make(buffer_bytes(&out));
-	*card = cbor_read_item(&reader);
-	*reason = cbor_reader_error(&reader);
-	if (*reason == ERROR_OK)
-		*reason = padding_check(buffer_bytes(&out), card->size);
+	*reason = card_unpad(buffer_bytes(&out), card);
 	return ERROR_OK;
 }
 
@@ -508,7 +500,6 @@ enum error keys_seal_card(struct run *run, struct bytes receiver_card, struct by
 	uint8_t info_bytes[SEAL_INFO_SIZE_MAX];
 	struct buffer info = buffer_make(info_bytes, sizeof(info_bytes));
 	uint8_t seed[HPKE_SEED_SIZE];
-	struct cose_signed object;
 
 	*reason = card_decode(receiver_card, receiver);
 	if (*reason == ERROR_OK)
@@ -519,9 +510,7 @@ enum error keys_seal_card(struct run *run, struct bytes receiver_card, struct by
 	if (*reason == ERROR_OK && slot == POST_SLOTS)
 		*reason = ERROR_UNKNOWN_KEY;
 	if (*reason == ERROR_OK)
-		*reason = cose_signed_decode(party->posts[slot].prekeys, &object);
-	if (*reason == ERROR_OK)
-		*reason = prekeys_decode(object.payload, prekeys);
+		*reason = prekeys_decode(party->posts[slot].prekeys, prekeys);
 	if (*reason != ERROR_OK)
 		return ERROR_OK;
 	buffer_append(&padded, card);

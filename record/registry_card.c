@@ -169,9 +169,15 @@ static enum error take_card(struct run *run, const struct card *card, const stru
 		registry_extend_chain(run, card->letters, card->letters_count, verified, number, reason);
 	if (error == ERROR_OK && *reason == ERROR_OK)
 		error = take_addresses(run, *number, card);
-	for (uint64_t slot = 0; error == ERROR_OK && *reason == ERROR_OK && slot < POST_SLOTS; slot++)
-		if (verified->posts[slot].has_prekeys)
-			error = keys_take_prekeys(run, *number, slot, verified->posts[slot].prekeys, reason);
+	struct prekeys *prekeys = run_take(run, sizeof(*prekeys));
+	for (size_t i = 0; error == ERROR_OK && *reason == ERROR_OK && i < card->prekeys_count; i++) {
+		struct cose_signed object;
+		*reason = cose_signed_decode(card->prekeys[i], &object);
+		if (*reason == ERROR_OK)
+			*reason = prekeys_decode(object.payload, prekeys);
+		if (*reason == ERROR_OK)
+			error = keys_take_prekeys(run, *number, prekeys->slot, card->prekeys[i], reason);
+	}
 	return error;
 }
 

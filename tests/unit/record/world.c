@@ -246,8 +246,10 @@ enum error world_event(struct world *world, size_t index, struct record_event *e
 	enum error error;
 	while ((error = record_needs(post->record)) == ERROR_NEEDS_ROWS)
 		store_load(&post->store, record_rows(post->record));
-	if (error != ERROR_OK)
+	if (error != ERROR_OK) {
+		fprintf(stderr, "world: event %u at %s: %s\n", event->kind, post->name, error_name(error));
 		return error;
+	}
 	record_step(post->record, &actions, &count);
 	keep_actions(post, actions, count);
 	return ERROR_OK;
@@ -494,7 +496,7 @@ size_t world_add_post(struct world *world, size_t party_index, unsigned slot, co
 	post->party = party_index;
 	post->slot = slot;
 	snprintf(post->name, sizeof(post->name), "%s", name);
-	snprintf(post->node, sizeof(post->node), "dtn://%s.%s/", name, party->name);
+	snprintf(post->node, sizeof(post->node), "dtn://post%zu/", index);
 	entropy_take(&world->random, post->root_seed, sizeof(post->root_seed));
 	post_statement_pair(post->root_seed, &statement);
 	content->of.letter.kind = LETTER_POST;
@@ -566,7 +568,10 @@ static void accept_card(struct world *world, size_t from, size_t to)
 	struct cbor_reader reader = world_results(&world->posts[from]);
 	struct bytes card = cbor_read_bytes(&reader, CARD_SIZE_MAX);
 	CHECK(cbor_reader_error(&reader) == ERROR_OK);
-	CHECK(request_bytes(world, to, LOCAL_CARD_ACCEPT, &card) == ERROR_OK);
+	enum error error = request_bytes(world, to, LOCAL_CARD_ACCEPT, &card);
+	if (error != ERROR_OK)
+		fprintf(stderr, "card: %s\n", error_name(error));
+	CHECK(error == ERROR_OK);
 }
 
 static void accept_keying(struct world *world, size_t index, const struct keying *keying)
@@ -618,13 +623,12 @@ static size_t roster_index(const struct world *world, size_t party)
 
 void world_name_channel(struct world *world)
 {
-	uint8_t ids[WORLD_PARTIES_MAX][PARTY_ID_SIZE];
 	struct buffer terms = buffer_make(world->terms, sizeof(world->terms));
 	struct terms values;
 
 	for (size_t i = 0; i < world->parties_count; i++)
-		memcpy(ids[i], world->parties[i].id, PARTY_ID_SIZE);
-	CHECK(roster_make((const uint8_t(*)[PARTY_ID_SIZE])ids, world->parties_count, &world->roster) == ERROR_OK);
+		memcpy(world->roster.ids[world->roster.count++], world->parties[i].id, PARTY_ID_SIZE);
+	CHECK(roster_sort(&world->roster) == ERROR_OK);
 	terms_default(&values, bytes_of_text("Test line"));
 	terms_encode(&values, &terms);
 	world->terms_size = terms.size;
