@@ -1,0 +1,60 @@
+/*
+ * What the parts of query_*.c share: lists whose length is known only when they are written, and rows that are read for many
+ * things at once. Functions return what run.h says.
+ *
+ * A loop over many things reads on where one of them is missing a row (query_missing), so that all that are missing come in few
+ * rounds; what such a run wrote is thrown away.
+ */
+#ifndef RECORD_QUERY_PARTS_H
+#define RECORD_QUERY_PARTS_H
+
+#include "base/cbor.h"
+#include "record/query_state.h"
+#include "record/run.h"
+
+/* An answer of at most what one frame holds. `list` is room for the items of one list after the other. */
+struct query_answer {
+	struct buffer body;
+	struct buffer list;
+	size_t count; /* items in the list */
+};
+
+struct query_answer query_answer_make(struct run *run);
+/* Ends the list that was written to answer->list: appends its head and items to the body, and empties it. */
+void query_list_end(struct query_answer *answer);
+/* Replies with the body, which holds `count` results; with ERROR_TOO_LARGE where it does not fit into a frame. */
+enum error query_answer_end(struct run *run, struct query_answer *answer, size_t count);
+
+void query_write_fixed(struct buffer *buffer, const uint8_t *data, size_t size);
+enum error query_refuse(struct run *run, enum error error);
+
+/* Notes a missing row and lets the loop go on: true. False: any other error but ERROR_OK, which is to be returned. */
+bool query_missing(enum error error, bool *missing);
+/* As it stands where the row must be there: ERROR_NOT_FOUND is a defect of the store. */
+enum error query_must(enum error error);
+
+/* ---- rows of the registry, many at once ---- */
+
+struct query_channels {
+	size_t count;
+	uint64_t numbers[CHANNELS_MAX];
+	struct channel channels[CHANNELS_MAX];
+};
+enum error query_channels(struct run *run, struct query_channels *channels);
+
+/* The lines of one roster index, ascending by log. */
+struct query_lines {
+	size_t count;
+	uint64_t logs[POST_SLOTS];
+	struct line lines[POST_SLOTS];
+};
+enum error query_lines(struct run *run, uint64_t channel, uint64_t index, struct query_lines *lines);
+
+/* ---- answers in files of their own ---- */
+
+enum error query_channel_answer(struct run *run, uint64_t number);
+enum error query_heads_answer(struct run *run, uint64_t number);
+enum error query_parties_answer(struct run *run);
+enum error query_status_answer(struct run *run);
+
+#endif
