@@ -8,8 +8,8 @@
 #include "envelope/party.h"
 
 enum aad_context {
-	AAD_ENTRY = 1,       /* content of any kind */
-	AAD_RECEIPT = 2,     /* statements */
+	AAD_ENTRY = 1,   /* content of any kind */
+	AAD_RECEIPT = 2, /* statements */
 	AAD_HEADS = 3,
 	AAD_PREKEYS = 4,
 	AAD_CANNOT_OPEN = 5,

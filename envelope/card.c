@@ -95,14 +95,17 @@ enum error card_unpad(struct bytes plaintext, struct bytes *encoded)
 
 /* ---- what it says ---- */
 
-/* Everything but the signature: `entry` has been decoded, and is to be letter `number` of the party's chain. */
-static enum error check_letter(const struct signed_entry *entry, uint64_t number, const struct card_party *party)
+/*
+ * Everything but the signature: `entry` has been decoded, and is to be letter `number` of the party's
+ * chain.
+ */
+static enum error check_letter(const struct signed_entry *entry, uint64_t number,
+			       const struct card_party *party)
 {
 	const struct content *content = &entry->content;
 	const struct letter *letter = &content->of.letter;
 
-	if (content->kind != CONTENT_LETTER ||
-	    letter->kind != (number == 0 ? LETTER_FOUNDING : LETTER_POST))
+	if (content->kind != CONTENT_LETTER || letter->kind != (number == 0 ? LETTER_FOUNDING : LETTER_POST))
 		return ERROR_REFUSED_KIND;
 	if (content->signers[0] != 0)
 		return ERROR_REFUSED_AUTHORITY;
@@ -117,7 +120,7 @@ static enum error add_letter(struct bytes cose, uint64_t number, struct signed_e
 			     struct buffer *work, struct card_party *party)
 {
 	struct letter *letter = &entry->content.of.letter;
-	struct signer_keys keys = { .count = 1 };
+	struct signer_keys keys = {.count = 1};
 	struct aad aad;
 	enum error error = entry_decode(cose, entry);
 

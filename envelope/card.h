@@ -14,12 +14,13 @@ struct card_address {
 };
 
 struct card {
-	size_t letters_count; /* 1 to CARD_LETTERS_MAX */
+	size_t letters_count;                   /* 1 to CARD_LETTERS_MAX */
 	struct bytes letters[CARD_LETTERS_MAX]; /* COSE items, by number in the chain */
-	size_t prekeys_count; /* 1 to POST_SLOTS */
+	size_t prekeys_count;                   /* 1 to POST_SLOTS */
 	struct bytes prekeys[POST_SLOTS];       /* COSE items, ascending by slot */
 	size_t addresses_count;
-	struct card_address addresses[POST_SLOTS]; /* ascending by slot; those of one slot in the order to try */
+	struct card_address
+		addresses[POST_SLOTS]; /* ascending by slot; those of one slot in the order to try */
 };
 
 /* Appends the card. */

@@ -16,10 +16,10 @@ enum {
 	OPTIONS_COUNT = OPTION_ANSWERS,
 };
 
-#define REASON_ACCEPTED 0
+#define REASON_ACCEPTED   0
 #define REASON_NUMBER_MIN ERROR_REFUSED_FORM
 
-static const char *const kind_names[] = { "MESSAGE", "ACKNOWLEDGMENT", "LETTER", "VERDICT", "INCARNATION" };
+static const char *const kind_names[] = {"MESSAGE", "ACKNOWLEDGMENT", "LETTER", "VERDICT", "INCARNATION"};
 
 static bool kind_is_known(uint64_t kind)
 {

@@ -30,7 +30,7 @@ struct message {
 	size_t references_count;
 	uint8_t references[REFERENCES_MAX][IDENTITY_SIZE]; /* in the author's order, none twice */
 	bool has_ack_by;
-	uint64_t ack_by;      /* Unix time by which the author asks for an acknowledgment */
+	uint64_t ack_by; /* Unix time by which the author asks for an acknowledgment */
 	bool has_answers;
 	uint8_t answers[IDENTITY_SIZE];
 };
@@ -51,7 +51,7 @@ struct verdict_range {
 
 struct verdict {
 	uint64_t time;
-	size_t ranges_count; /* 1 to RANGES_MAX */
+	size_t ranges_count;                     /* 1 to RANGES_MAX */
 	struct verdict_range ranges[RANGES_MAX]; /* ascending by log, incarnation, first; not overlapping */
 };
 

@@ -34,10 +34,10 @@ struct founding_letter {
 };
 
 struct post_letter {
-	uint64_t slot;                          /* below POST_SLOTS */
-	uint64_t kind;                          /* enum post_kind */
-	struct bytes name;                      /* one line, 1 to NAME_SIZE_MAX bytes */
-	struct bytes node;                      /* its courier's node id: 1 to EID_SIZE_MAX of the characters ! to ~ */
+	uint64_t slot;     /* below POST_SLOTS */
+	uint64_t kind;     /* enum post_kind */
+	struct bytes name; /* one line, 1 to NAME_SIZE_MAX bytes */
+	struct bytes node; /* its courier's node id: 1 to EID_SIZE_MAX of the characters ! to ~ */
 	uint8_t statement_key[PUBLIC_KEY_SIZE]; /* Ed25519 */
 	uint8_t courier_pin[32];                /* SHA-256 of its courier's SubjectPublicKeyInfo */
 };
@@ -50,12 +50,13 @@ struct opening_post {
 
 struct opening_letter {
 	struct roster parties;
-	struct bytes terms;                      /* encoded: terms_decode reads it */
+	struct bytes terms; /* encoded: terms_decode reads it */
 	uint8_t nonce[CHANNEL_NONCE_SIZE];
-	size_t card_count;                       /* at least 1 */
-	struct bytes card[CARD_LETTERS_MAX];     /* COSE letters of the author's card chain; card.h verifies them */
-	size_t posts_count;                      /* at least 1 */
-	struct opening_post posts[POST_SLOTS];   /* ascending by slot */
+	size_t card_count; /* at least 1 */
+	struct bytes
+		card[CARD_LETTERS_MAX]; /* COSE letters of the author's card chain; card.h verifies them */
+	size_t posts_count;             /* at least 1 */
+	struct opening_post posts[POST_SLOTS]; /* ascending by slot */
 };
 
 struct credence_letter {
@@ -67,25 +68,25 @@ struct credence_letter {
 };
 
 struct agrement_letter {
-	uint64_t party;                 /* roster index of the other party, whose officers are accepted */
-	size_t officers_count;          /* at least 1 */
+	uint64_t party;                  /* roster index of the other party, whose officers are accepted */
+	size_t officers_count;           /* at least 1 */
 	uint64_t officers[OFFICERS_MAX]; /* ascending */
 };
 
 struct letter {
-	uint64_t kind;             /* enum letter_kind */
+	uint64_t kind; /* enum letter_kind */
 	uint64_t time;
-	uint64_t number;           /* in its chain, from 0 */
-	bool has_previous;         /* exactly where number > 0 */
+	uint64_t number;   /* in its chain, from 0 */
+	bool has_previous; /* exactly where number > 0 */
 	uint8_t previous[IDENTITY_SIZE];
-	bool has_entitled_by;      /* exactly where the signer is not the authority */
+	bool has_entitled_by; /* exactly where the signer is not the authority */
 	uint8_t entitled_by[IDENTITY_SIZE];
 	bool has_answers;
 	uint8_t answers[IDENTITY_SIZE];
-	struct bytes reason;       /* plain text, at most REASON_SIZE_MAX bytes; size 0: none */
-	struct bytes condition;    /* as reason: what would lift it */
+	struct bytes reason;    /* plain text, at most REASON_SIZE_MAX bytes; size 0: none */
+	struct bytes condition; /* as reason: what would lift it */
 	bool has_review;
-	uint64_t review;           /* date, Unix time */
+	uint64_t review; /* date, Unix time */
 	union {
 		struct founding_letter founding;
 		struct post_letter post;
@@ -111,7 +112,7 @@ void letter_write(const struct letter *letter, struct buffer *buffer);
  * Checks what a well-formed letter says, as its author and its receiver must. `signer` is the first number
  * of the content's signers (0: the authority); on_channel, whether it is signed for a channel.
  *     ERROR_REFUSED_KIND       a letter_kind that is not known here
- *     ERROR_REFUSED_FORM       a card letter on a channel or the reverse; a name, node or reason not of its size
+ *     ERROR_REFUSED_FORM       a card letter on a channel or the reverse; a text not of its size
  *     ERROR_REFUSED_TEXT       a text holds characters that may not be shown
  *     ERROR_REFUSED_AUTHORITY  entitled_by is there for the authority, or not there for another
  *     ERROR_BAD_KEY            a key is not a valid point of full order: to others, ERROR_REFUSED_FORM

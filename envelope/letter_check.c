@@ -5,9 +5,9 @@
 #include "envelope/fields.h"
 #include "envelope/terms.h"
 
-static const char *const kind_names[] = { "FOUNDING", "POST", "OPENING", "CREDENCE", "AGRÉMENT" };
-static const char *const post_kind_names[] = { "mission",	     "embassy", "liaison mission",
-					       "information bureau", "capital", "headquarters" };
+static const char *const kind_names[] = {"FOUNDING", "POST", "OPENING", "CREDENCE", "AGRÉMENT"};
+static const char *const post_kind_names[] = {
+	"mission", "embassy", "liaison mission", "information bureau", "capital", "headquarters"};
 
 bool letter_kind_is_known(uint64_t kind)
 {
@@ -116,7 +116,10 @@ static bool place_fits(const struct letter *letter, bool on_channel)
 
 	if (on_channel == is_card_letter)
 		return false;
-	/* A founding begins its chain and nothing else does. On a channel the authority's chain begins with the opening. */
+	/*
+	 * A founding begins its chain and nothing else does. On a channel the authority's chain begins with
+	 * the opening.
+	 */
 	if (letter->kind == LETTER_FOUNDING || letter->kind == LETTER_OPENING)
 		return letter->number == 0;
 	return letter->number > 0 || letter->has_entitled_by;

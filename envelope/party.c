@@ -6,7 +6,7 @@
 
 const char *precedence_name(uint64_t precedence)
 {
-	static const char *const names[] = { "ROUTINE", "PRIORITY", "IMMEDIATE", "FLASH" };
+	static const char *const names[] = {"ROUTINE", "PRIORITY", "IMMEDIATE", "FLASH"};
 
 	if (precedence < PRECEDENCE_ROUTINE || precedence > PRECEDENCE_FLASH)
 		return "?";

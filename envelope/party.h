@@ -12,13 +12,13 @@
 #include "base/error.h"
 #include "base/limits.h"
 
-#define PARTY_ID_SIZE 32
-#define CHANNEL_ID_SIZE 32
-#define CHANNEL_TAG_SIZE 2
+#define PARTY_ID_SIZE      32
+#define CHANNEL_ID_SIZE    32
+#define CHANNEL_TAG_SIZE   2
 #define CHANNEL_NONCE_SIZE 16
-#define IDENTITY_SIZE 32   /* of an entry or letter */
-#define PUBLIC_KEY_SIZE 32 /* Ed25519 or X25519 */
-#define REGISTRY_SIZE 8
+#define IDENTITY_SIZE      32 /* of an entry or letter */
+#define PUBLIC_KEY_SIZE    32 /* Ed25519 or X25519 */
+#define REGISTRY_SIZE      8
 
 /* Seconds: the end of the year 9999. No time in any format is later. */
 #define TIME_MAX UINT64_C(253402300799)

@@ -2,12 +2,12 @@
 
 #include "base/text.h"
 
-#define DAY_S 86400
+#define DAY_S    86400
 #define YEAR_MIN 1970
 #define YEAR_MAX 9999
 
-static const char month_names[12][4] = { "JAN", "FEB", "MAR", "APR", "MAY", "JUN",
-					 "JUL", "AUG", "SEP", "OCT", "NOV", "DEC" };
+static const char month_names[12][4] = {"JAN", "FEB", "MAR", "APR", "MAY", "JUN",
+					"JUL", "AUG", "SEP", "OCT", "NOV", "DEC"};
 
 /* ---- the calendar ---- */
 
@@ -18,7 +18,7 @@ static bool is_leap(unsigned year)
 
 static unsigned month_days(unsigned year, unsigned month)
 {
-	static const unsigned char days[12] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	static const unsigned char days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 
 	return month == 2 && is_leap(year) ? 29 : days[month - 1];
 }

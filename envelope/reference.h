@@ -9,9 +9,9 @@
 
 /* A day of the proleptic Gregorian calendar and a time in it. */
 struct civil_time {
-	unsigned year;   /* 1970 to 9999 */
-	unsigned month;  /* 1 to 12 */
-	unsigned day;    /* 1 to 31 */
+	unsigned year;  /* 1970 to 9999 */
+	unsigned month; /* 1 to 12 */
+	unsigned day;   /* 1 to 31 */
 	unsigned hour;
 	unsigned minute;
 	unsigned second;
@@ -49,7 +49,7 @@ struct reference {
 	uint64_t incarnation;   /* 1 where none is given */
 	uint64_t position;
 	bool has_year;
-	unsigned year;          /* two digits */
+	unsigned year; /* two digits */
 };
 
 /*

@@ -12,7 +12,10 @@ static uint8_t to_capital(uint8_t byte)
 	return byte >= 'a' && byte <= 'z' ? (uint8_t)(byte - 'a' + 'A') : byte;
 }
 
-/* Takes the run of digits at the end of *text as a number of at most `max`; false if there is no such number. */
+/*
+ * Takes the run of digits at the end of *text as a number of at most `max`; false if there is no such
+ * number.
+ */
 static bool take_number_at_end(struct bytes *text, uint64_t max, uint64_t *number, size_t *digits)
 {
 	uint64_t place = 1;
@@ -57,8 +60,8 @@ static void take_incarnation(struct bytes *name, uint64_t *incarnation)
 	size_t digits;
 
 	*incarnation = 1;
-	if (take_number_at_end(&rest, INCARNATIONS_MAX, incarnation, &digits) && take_byte_at_end(&rest, '.') &&
-	    *incarnation >= 2 && rest.size > 0)
+	if (take_number_at_end(&rest, INCARNATIONS_MAX, incarnation, &digits) &&
+	    take_byte_at_end(&rest, '.') && *incarnation >= 2 && rest.size > 0)
 		*name = rest;
 	else
 		*incarnation = 1;
@@ -147,7 +150,7 @@ static void skip_space(struct bytes *text)
 
 enum error date_time_group_parse(struct bytes text, uint64_t *time)
 {
-	struct civil_time civil = { 0 };
+	struct civil_time civil = {0};
 	struct bytes rest = trim(text);
 	bool whole;
 

@@ -276,7 +276,8 @@ static void body_of_incarnation(struct render_line *line, const struct incarnati
 	render_sentence(line, "This post could not show that its store goes on where its log had ended.");
 	render_sentence_number(line, "It begins a new incarnation of its log, after incarnation ",
 			       incarnation->previous, ".");
-	render_sentence_number(line, "The last head that it holds has this many entries: ", incarnation->size, "");
+	render_sentence_number(line, "The last head that it holds has this many entries: ", incarnation->size,
+			       "");
 	render_sentence_hex(line, "The root of that head: ", incarnation->root.bytes);
 }
 
@@ -311,7 +312,10 @@ enum error render_payload(struct bytes payload, const struct render_names *names
 
 	if (error != ERROR_OK)
 		return error;
-	/* Names are chosen by those who bear them: what changes the registry is shown by its hashes as well. */
+	/*
+	 * Names are chosen by those who bear them: what changes the registry is shown by its hashes as
+	 * well.
+	 */
 	line.with_digits = content->kind == CONTENT_LETTER;
 	heading(&line, names, content);
 	body(&line, names, content);

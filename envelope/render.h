@@ -40,7 +40,8 @@ struct render_officer {
 	uint64_t number;
 	struct bytes name;
 	struct bytes title;
-	const uint8_t *key; /* PUBLIC_KEY_SIZE bytes; NULL if it is not known: shown where officers are accepted */
+	const uint8_t
+		*key; /* PUBLIC_KEY_SIZE bytes; NULL if it is not known: shown where officers are accepted */
 };
 
 struct render_post {
@@ -56,19 +57,20 @@ struct render_identity {
 struct render_names {
 	struct bytes channel_title;
 	struct bytes from_party;
-	struct bytes from_post; /* empty while the post is not known */
-	struct bytes reference; /* of this entry; empty while it is a draft, whose last line is DRAFT */
+	struct bytes from_post;      /* empty while the post is not known */
+	struct bytes reference;      /* of this entry; empty while it is a draft, whose last line is DRAFT */
 	const struct roster *roster; /* NULL where there is no channel */
 	const struct bytes *parties; /* names by roster index, roster->count of them; NULL if none is known */
 	size_t sender_index;         /* in the roster */
 	size_t officers_count;
-	const struct render_officer *officers;       /* of the sending party */
+	const struct render_officer *officers; /* of the sending party */
 	size_t other_officers_count;
-	const struct render_officer *other_officers; /* for an agrément: of the party whose officers are accepted */
+	const struct render_officer
+		*other_officers; /* for an agrément: of the party whose officers are accepted */
 	size_t posts_count;
 	const struct render_post *posts;
 	size_t identities_count;
-	const struct render_identity *identities;    /* of entries that this one names */
+	const struct render_identity *identities; /* of entries that this one names */
 };
 
 /* Enough for any payload of CONTENT_SIZE_MAX bytes. */

@@ -34,7 +34,7 @@ static void render_duration(struct render_line *line, uint64_t seconds)
 	static const struct {
 		uint64_t seconds;
 		const char *words;
-	} units[] = { { 86400, " d" }, { 3600, " h" }, { 60, " min" }, { 1, " s" } };
+	} units[] = {{86400, " d"}, {3600, " h"}, {60, " min"}, {1, " s"}};
 	size_t i = 0;
 
 	while (seconds % units[i].seconds != 0)
@@ -73,7 +73,8 @@ static void render_terms(struct render_line *line, struct bytes encoded)
 	render_sentence_foreign(line, "The title of the channel is: ", terms.title);
 	render_sentence_number(line, "Suite of algorithms: ", terms.suite, "");
 	render_sentence_number(line, "A text has at most ", terms.text_size_max, " bytes.");
-	render_sentence_number(line, "At IMMEDIATE and FLASH it has at most ", terms.urgent_words_max, " words.");
+	render_sentence_number(line, "At IMMEDIATE and FLASH it has at most ", terms.urgent_words_max,
+			       " words.");
 	render_sentence_duration(line, "Heads are exchanged every ", terms.heads_interval_s);
 	render_sentence_duration(line, "A copy may be under way for ", terms.delay_window_s);
 	for (size_t i = 0; i < PRECEDENCE_COUNT; i++)
@@ -161,8 +162,8 @@ static void render_credence(struct render_line *line, const struct credence_lett
 	render_sentence_hex(line, "The officer signs with the key: ", credence->key);
 	render_numbered(line);
 	render_words(line, "The officer may use precedences up to ");
-	render_words(line, precedence_name(credence->highest_precedence != 0 ? credence->highest_precedence :
-									       PRECEDENCE_FLASH));
+	render_words(line, precedence_name(credence->highest_precedence != 0 ? credence->highest_precedence
+									     : PRECEDENCE_FLASH));
 	render_words(line, ".");
 	render_end(line);
 }

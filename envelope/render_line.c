@@ -5,12 +5,12 @@
 #include "base/text.h"
 
 #define MARGIN_HEADING "    "
-#define MARGIN_QUOTED "    | "
+#define MARGIN_QUOTED  "    | "
 #define WIDE_LEAD_BYTE 0xe1 /* of U+1000; from U+1100 on there are characters that take two columns */
 
 struct render_line render_line_make(struct buffer *buffer)
 {
-	return (struct render_line){ .buffer = buffer, .margin = MARGIN_HEADING, .number = 1 };
+	return (struct render_line){.buffer = buffer, .margin = MARGIN_HEADING, .number = 1};
 }
 
 static void append(struct render_line *line, const char *text)
@@ -163,8 +163,8 @@ void render_numbered(struct render_line *line)
 }
 
 /*
- * Takes the next line off the front of a text; true if there is one more. A text of n line feeds has n + 1 lines, so
- * that one which ends in a line feed looks different from one that does not.
+ * Takes the next line off the front of a text; true if there is one more. A text of n line feeds has n + 1
+ * lines, so that one which ends in a line feed looks different from one that does not.
  */
 static bool take_line(struct bytes *text, struct bytes *taken)
 {

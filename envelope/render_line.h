@@ -15,11 +15,11 @@
 
 struct render_line {
 	struct buffer *buffer;
-	const char *margin;   /* what a continued line starts with: ASCII, short */
-	size_t column;        /* of the next character, from 0 */
+	const char *margin; /* what a continued line starts with: ASCII, short */
+	size_t column;      /* of the next character, from 0 */
 	bool in_word;
-	uint64_t number;      /* of the next numbered line, from 1 */
-	bool with_digits;     /* parties and entries are shown with their first 16 hex digits, even if they have a name */
+	uint64_t number; /* of the next numbered line, from 1 */
+	bool with_digits;    /* parties and entries are shown with hex digits even if they have a name */
 };
 
 struct render_line render_line_make(struct buffer *buffer);

@@ -26,7 +26,8 @@ enum error signed_bytes(size_t signer_count, const struct aad *aad, struct bytes
 }
 
 enum error signed_signature(const struct ed25519_pair *pair, size_t signer_count, const struct aad *aad,
-			    struct bytes payload, struct buffer *work, uint8_t signature[ED25519_SIGNATURE_SIZE])
+			    struct bytes payload, struct buffer *work,
+			    uint8_t signature[ED25519_SIGNATURE_SIZE])
 {
 	uint8_t memory[AAD_SIZE_MAX];
 
@@ -36,7 +37,7 @@ enum error signed_signature(const struct ed25519_pair *pair, size_t signer_count
 enum error signed_alone(const struct ed25519_pair *pair, const struct aad *aad, struct bytes payload,
 			struct buffer *work, struct buffer *out)
 {
-	struct cose_signed object = { .payload = payload, .signer_count = 1 };
+	struct cose_signed object = {.payload = payload, .signer_count = 1};
 	enum error error = signed_signature(pair, 1, aad, payload, work, object.signatures[0]);
 
 	return error == ERROR_OK ? cose_signed_encode(&object, out) : error;
@@ -45,7 +46,7 @@ enum error signed_alone(const struct ed25519_pair *pair, const struct aad *aad, 
 enum error signed_by_two(struct bytes payload, const uint8_t first[ED25519_SIGNATURE_SIZE],
 			 const uint8_t second[ED25519_SIGNATURE_SIZE], struct buffer *out)
 {
-	struct cose_signed object = { .payload = payload, .signer_count = 2 };
+	struct cose_signed object = {.payload = payload, .signer_count = 2};
 
 	memcpy(object.signatures[0], first, ED25519_SIGNATURE_SIZE);
 	memcpy(object.signatures[1], second, ED25519_SIGNATURE_SIZE);
@@ -66,8 +67,8 @@ enum error entry_decode(struct bytes cose, struct signed_entry *entry)
 	return error;
 }
 
-enum error entry_verify(const struct signed_entry *entry, const struct aad *aad, const struct signer_keys *keys,
-			struct buffer *work)
+enum error entry_verify(const struct signed_entry *entry, const struct aad *aad,
+			const struct signer_keys *keys, struct buffer *work)
 {
 	uint8_t memory[AAD_SIZE_MAX];
 
@@ -88,8 +89,8 @@ enum error statement_open(struct bytes cose, const struct aad *aad, const uint8_
 	if (object.signer_count != 1)
 		return ERROR_MALFORMED;
 	memcpy(keys[0], key, ED25519_KEY_SIZE);
-	error = cose_signed_verify(&object, encoded_aad(aad, memory), (const uint8_t(*)[ED25519_KEY_SIZE])keys, 1,
-				   work);
+	error = cose_signed_verify(&object, encoded_aad(aad, memory),
+				   (const uint8_t(*)[ED25519_KEY_SIZE])keys, 1, work);
 	if (error == ERROR_OK)
 		*payload = object.payload;
 	return error;

@@ -67,8 +67,8 @@ struct signer_keys {
  * Verifies every signature under this aad. ERROR_BAD_SIGNATURE (also where there are fewer or more keys than
  * signatures), ERROR_BAD_KEY (twice the same key), ERROR_TOO_LARGE (work).
  */
-enum error entry_verify(const struct signed_entry *entry, const struct aad *aad, const struct signer_keys *keys,
-			struct buffer *work);
+enum error entry_verify(const struct signed_entry *entry, const struct aad *aad,
+			const struct signer_keys *keys, struct buffer *work);
 
 /*
  * Reads a COSE_Sign1 (ERROR_MALFORMED if there are two signatures) and verifies its one signature under

@@ -125,7 +125,8 @@ void receipt_digest_init(struct receipt_digest *digest)
 	crypto_hash_sha256_init(&digest->state);
 }
 
-void receipt_digest_add(struct receipt_digest *digest, uint64_t position, const uint8_t identity[IDENTITY_SIZE])
+void receipt_digest_add(struct receipt_digest *digest, uint64_t position,
+			const uint8_t identity[IDENTITY_SIZE])
 {
 	uint8_t memory[1 + 9 + 2 + IDENTITY_SIZE];
 	struct buffer buffer = buffer_make(memory, sizeof(memory));

@@ -103,12 +103,12 @@ void heads_encode(const struct heads_statement *heads, struct buffer *buffer);
 /* ---- prekeys ---- */
 
 struct prekeys {
-	uint64_t slot;        /* of the post that publishes them */
-	uint64_t number;      /* of this statement, from 1 */
+	uint64_t slot;   /* of the post that publishes them */
+	uint64_t number; /* of this statement, from 1 */
 	uint64_t first_epoch;
-	uint64_t start;       /* Unix time at which first_epoch begins */
-	uint64_t length_s;    /* of each epoch: EPOCH_LENGTH_S_MIN to EPOCH_LENGTH_S_MAX */
-	size_t keys_count;    /* 1 to EPOCHS_AHEAD_MAX */
+	uint64_t start;    /* Unix time at which first_epoch begins */
+	uint64_t length_s; /* of each epoch: EPOCH_LENGTH_S_MIN to EPOCH_LENGTH_S_MAX */
+	size_t keys_count; /* 1 to EPOCHS_AHEAD_MAX */
 	uint8_t keys[EPOCHS_AHEAD_MAX][PUBLIC_KEY_SIZE]; /* X25519: first_epoch + i */
 	uint8_t last_resort[PUBLIC_KEY_SIZE];
 };
@@ -131,8 +131,8 @@ const uint8_t *prekeys_key(const struct prekeys *prekeys, uint64_t epoch);
 /* ---- cannot open ---- */
 
 struct cannot_open {
-	uint64_t slot; /* of the post that could not open them */
-	size_t hashes_count; /* 1 to RANGES_MAX */
+	uint64_t slot;                  /* of the post that could not open them */
+	size_t hashes_count;            /* 1 to RANGES_MAX */
 	uint8_t hashes[RANGES_MAX][32]; /* SHA-256 of the sealed bytes of each copy */
 };
 

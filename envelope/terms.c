@@ -31,7 +31,7 @@ void terms_default(struct terms *terms, struct bytes title)
 		.urgent_words_max = URGENT_WORDS_MAX,
 		.heads_interval_s = 60,
 		.delay_window_s = 14 * 86400,
-		.handling_s = { 6 * 3600, 3 * 3600, 30 * 60, 10 * 60 },
+		.handling_s = {6 * 3600, 3 * 3600, 30 * 60, 10 * 60},
 	};
 }
 

@@ -6,26 +6,26 @@
 
 #include "envelope/party.h"
 
-#define TERMS_SUITE 1
+#define TERMS_SUITE    1
 #define TERMS_SIZE_MAX 160 /* bytes of encoded terms: a title and six numbers */
 
-#define TERMS_TEXT_SIZE_MIN 160
-#define TERMS_URGENT_WORDS_MIN 20
-#define TERMS_URGENT_WORDS_MAX 1000
+#define TERMS_TEXT_SIZE_MIN        160
+#define TERMS_URGENT_WORDS_MIN     20
+#define TERMS_URGENT_WORDS_MAX     1000
 #define TERMS_HEADS_INTERVAL_S_MIN 10
 #define TERMS_HEADS_INTERVAL_S_MAX 86400
-#define TERMS_DELAY_WINDOW_S_MIN 3600
-#define TERMS_DELAY_WINDOW_S_MAX 31536000
-#define TERMS_HANDLING_S_MIN 60
-#define TERMS_HANDLING_S_MAX 604800
+#define TERMS_DELAY_WINDOW_S_MIN   3600
+#define TERMS_DELAY_WINDOW_S_MAX   31536000
+#define TERMS_HANDLING_S_MIN       60
+#define TERMS_HANDLING_S_MAX       604800
 
 struct terms {
-	uint64_t suite;                       /* TERMS_SUITE */
-	struct bytes title;                   /* one line, 1 to NAME_SIZE_MAX bytes; borrowed */
-	uint64_t text_size_max;               /* bytes of a text: TERMS_TEXT_SIZE_MIN to TEXT_SIZE_MAX */
-	uint64_t urgent_words_max;            /* words at IMMEDIATE and FLASH */
-	uint64_t heads_interval_s;            /* between statements of heads */
-	uint64_t delay_window_s;              /* how long a copy may be under way and still be opened */
+	uint64_t suite;                        /* TERMS_SUITE */
+	struct bytes title;                    /* one line, 1 to NAME_SIZE_MAX bytes; borrowed */
+	uint64_t text_size_max;                /* bytes of a text: TERMS_TEXT_SIZE_MIN to TEXT_SIZE_MAX */
+	uint64_t urgent_words_max;             /* words at IMMEDIATE and FLASH */
+	uint64_t heads_interval_s;             /* between statements of heads */
+	uint64_t delay_window_s;               /* how long a copy may be under way and still be opened */
 	uint64_t handling_s[PRECEDENCE_COUNT]; /* until a receipt is overdue: ROUTINE to FLASH */
 };
 

@@ -3,9 +3,9 @@
 
 usage: check_examples.py PROGRAM PROTOCOL.md error.h [--write]
 
-PROGRAM (built from show_examples.c) prints what envelope/ makes. Each of its examples must stand in the page as it
-is, be deterministic CBOR to python3-cbor2, and follow from the fixed keys and the rules of the page as they are
-written again here. With --write the page's examples are brought up to date first. Prints TAP.
+PROGRAM (built from show_examples.c) prints what envelope/ makes. Each of its examples must stand in the page
+as it is, be deterministic CBOR to python3-cbor2, and follow from the fixed keys and the rules of the page as
+they are written again here. With --write the page's examples are brought up to date first. Prints TAP.
 """
 
 import base64
@@ -24,6 +24,7 @@ TIME = 1795320300
 NOT_CBOR = {"alliance party id", "federation party id", "channel id", "registry version",
             "identity of the message", "leaf hash", "wire entry, padded"}
 HEX_COLUMNS = 96
+PROTECTED = bytes.fromhex("a10127")  # {1: -8}
 
 
 def sha256(*parts):
@@ -81,7 +82,7 @@ class Examples:
     def is_signed(self, name, aad, payload, key):
         protected, unprotected, held, signature = cbor2.loads(self[name])
         structure = encode(["Signature1", protected, aad, held])
-        return (protected, unprotected, held) == (bytes.fromhex("a10127"), {}, payload) and \
+        return (protected, unprotected, held) == (PROTECTED, {}, payload) and \
             signed_by(key, signature, structure)
 
     def parties_and_channel(self):
@@ -97,19 +98,20 @@ class Examples:
         payload = encode([1, 4, 1, registry, b"\x36" * 16, [TIME, text, {1: "Exercise", 3: TIME + 1800}]])
         yield self["message content"] == payload
         yield self["identity of the message"] == sha256(encode([self.entry_aad(), payload]))
-        yield self["bytes signed"] == encode(["Signature1", bytes.fromhex("a10127"), self.entry_aad(), payload])
+        yield self["bytes signed"] == encode(["Signature1", PROTECTED, self.entry_aad(), payload])
         yield self.is_signed("message, signed", self.entry_aad(), payload, 0x0c)
 
     def message_of_two(self):
         identity = self["identity of the message"]
         options = {2: [identity, b"\x42" * 32], 4: b"\x42" * 32}
-        payload = encode([1, 1, [1, 2], self["registry version"], b"\x37" * 16, [TIME + 60, "Both of us.", options]])
+        body = [TIME + 60, "Both of us.", options]
+        payload = encode([1, 1, [1, 2], self["registry version"], b"\x37" * 16, body])
         yield self["message content of two"] == payload
         protected, unprotected, held, signers = cbor2.loads(self["message, signed by two"])
         yield (protected, unprotected, held, len(signers)) == (b"", {}, payload, 2)
         for (header, empty, signature), key in zip(signers, (0x0c, 0x0d)):
-            structure = encode(["Signature", b"", bytes.fromhex("a10127"), self.entry_aad(), payload])
-            yield (header, empty) == (bytes.fromhex("a10127"), {}) and signed_by(key, signature, structure)
+            structure = encode(["Signature", b"", PROTECTED, self.entry_aad(), payload])
+            yield (header, empty) == (PROTECTED, {}) and signed_by(key, signature, structure)
 
     def other_contents(self):
         zeros = bytes(8)
@@ -192,13 +194,14 @@ class Examples:
     def prekeys_and_card(self):
         prekeys = encode([0, 1, 20, TIME - 300, 604800, [prekey(0x11), prekey(0x12)], prekey(0x13)])
         yield self["prekeys"] == prekeys
-        yield self.is_signed("prekeys, signed", self.aad("liaison prekeys", b"", FEDERATION, []), prekeys, 0x06)
+        aad = self.aad("liaison prekeys", b"", FEDERATION, [])
+        yield self.is_signed("prekeys, signed", aad, prekeys, 0x06)
         letters = [cbor2.loads(self[name]) for name in ("founding letter", "post letter")]
         yield self["card"] == encode(["liaison card", 1, letters, [cbor2.loads(self["prekeys, signed"])],
                                       [[0, "embassy.federation.example:4556"]]])
         yield self["cannot open"] == encode([0, [b"\x47" * 32]])
-        yield self.is_signed("cannot open, signed", self.aad("liaison cannot open", b"", FEDERATION, [ALLIANCE]),
-                             self["cannot open"], 0x06)
+        aad = self.aad("liaison cannot open", b"", FEDERATION, [ALLIANCE])
+        yield self.is_signed("cannot open, signed", aad, self["cannot open"], 0x06)
 
     def deterministic(self):
         for name, value in self.all.items():
@@ -220,7 +223,8 @@ def block(name, value):
 def write_page(path, examples):
     with open(path, encoding="utf-8") as page:
         text = page.read()
-    text = BLOCK.sub(lambda match: block(match[1], examples[match[1]]) if match[1] in examples.all else match[0], text)
+    text = BLOCK.sub(lambda match: block(match[1], examples.all[match[1]]) if match[1] in examples.all
+                     else match[0], text)
     with open(path, "w", encoding="utf-8") as page:
         page.write(text)
 
@@ -249,8 +253,9 @@ def main():
     examples = Examples(output.splitlines())
     if sys.argv[4:] == ["--write"]:
         write_page(page, examples)
-    checks = [examples.parties_and_channel, examples.message, examples.message_of_two, examples.other_contents,
-              examples.card_letters, examples.channel_letters, examples.leaf_and_wire, examples.receipt,
+    checks = [examples.parties_and_channel, examples.message, examples.message_of_two,
+              examples.other_contents, examples.card_letters, examples.channel_letters,
+              examples.leaf_and_wire, examples.receipt,
               examples.heads, examples.prekeys_and_card, examples.deterministic,
               lambda: page_holds(page, examples), lambda: reasons_agree(page, header)]
     names = [check.__name__ for check in checks[:-2]] + ["page_holds", "reasons_agree"]

@@ -1,6 +1,6 @@
 /* What every decoder of this wing must do with hostile bytes. */
-#ifndef TEST_UNIT_ENVELOPE_CODEC_H
-#define TEST_UNIT_ENVELOPE_CODEC_H
+#ifndef TESTS_UNIT_ENVELOPE_CODEC_H
+#define TESTS_UNIT_ENVELOPE_CODEC_H
 
 #include "base/bytes.h"
 

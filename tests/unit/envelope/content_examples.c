@@ -7,10 +7,10 @@
 #include "envelope/checkpoint.h"
 #include "envelope/x25519.h"
 
-#define NONCE_BYTE 0x21
+#define NONCE_BYTE   0x21
 #define EMBASSY_SLOT 0
-#define NODE "dtn://embassy.federation/"
-#define ADDRESS "embassy.federation.example:4556"
+#define NODE         "dtn://embassy.federation/"
+#define ADDRESS      "embassy.federation.example:4556"
 
 void example_pair(enum example_key key, struct ed25519_pair *pair)
 {
@@ -53,7 +53,7 @@ static struct bytes name_since(struct examples *examples, const char *name, size
 	struct bytes bytes = bytes_make(examples->all.data + start, examples->all.size - start);
 
 	assert(buffer_error(&examples->all) == ERROR_OK && examples->count < EXAMPLES_MAX);
-	examples->list[examples->count++] = (struct example){ name, bytes };
+	examples->list[examples->count++] = (struct example){name, bytes};
 	return bytes;
 }
 
@@ -267,8 +267,8 @@ static void set_registry(struct examples *examples, uint8_t registry[REGISTRY_SI
 
 static void make_leaf_and_wire(struct examples *examples, struct bytes cose)
 {
-	struct wire wire = { .kind = WIRE_ENTRY, .has_tag = true, .incarnation = 1, .cose = cose };
-	struct leaf leaf = { .position = EXAMPLE_POSITION };
+	struct wire wire = {.kind = WIRE_ENTRY, .has_tag = true, .incarnation = 1, .cose = cose};
+	struct leaf leaf = {.position = EXAMPLE_POSITION};
 	uint8_t memory[1024];
 	struct buffer buffer = buffer_make(memory, sizeof(memory));
 	struct cose_signed object;
@@ -280,7 +280,7 @@ static void make_leaf_and_wire(struct examples *examples, struct bytes cose)
 	signatures_hash(&object, leaf.signatures_hash);
 	leaf.heads.count = 1;
 	leaf.heads.heads[0] =
-		(struct head_seen){ .log = log_number(examples->alliance, 0), .incarnation = 1, .size = 7 };
+		(struct head_seen){.log = log_number(examples->alliance, 0), .incarnation = 1, .size = 7};
 	leaf_encode(&leaf, &examples->all);
 	name_since(examples, "leaf", start);
 	leaf_hash(&leaf, &hash);
@@ -341,9 +341,11 @@ static void make_message_of_two(struct examples *examples)
 	memset(message->answers, 0x42, IDENTITY_SIZE);
 	payload = add_content(examples, "message content of two");
 	example_pair(KEY_FEDERATION_OFFICER, &pair);
-	assert(signed_signature(&pair, 2, &examples->aad, payload, &examples->work, signatures[0]) == ERROR_OK);
+	assert(signed_signature(&pair, 2, &examples->aad, payload, &examples->work, signatures[0]) ==
+	       ERROR_OK);
 	example_pair(KEY_FEDERATION_OFFICER_2, &pair);
-	assert(signed_signature(&pair, 2, &examples->aad, payload, &examples->work, signatures[1]) == ERROR_OK);
+	assert(signed_signature(&pair, 2, &examples->aad, payload, &examples->work, signatures[1]) ==
+	       ERROR_OK);
 	start = examples->all.size;
 	assert(signed_by_two(payload, signatures[0], signatures[1], &examples->all) == ERROR_OK);
 	name_since(examples, "message, signed by two", start);
@@ -364,13 +366,13 @@ static void make_other_content(struct examples *examples)
 	content = begin_content(examples, CONTENT_VERDICT, 0x39);
 	content->of.verdict.time = EXAMPLE_TIME + 5;
 	content->of.verdict.ranges_count = 3;
-	content->of.verdict.ranges[0] = (struct verdict_range){ 0, 1, 0, 3, 0 };
-	content->of.verdict.ranges[1] = (struct verdict_range){ 0, 1, 3, 1, ERROR_REFUSED_CHAIN };
-	content->of.verdict.ranges[2] = (struct verdict_range){ 64, 2, 0, 1, 0 };
+	content->of.verdict.ranges[0] = (struct verdict_range){0, 1, 0, 3, 0};
+	content->of.verdict.ranges[1] = (struct verdict_range){0, 1, 3, 1, ERROR_REFUSED_CHAIN};
+	content->of.verdict.ranges[2] = (struct verdict_range){64, 2, 0, 1, 0};
 	add_content(examples, "verdict content");
 
 	content = begin_content(examples, CONTENT_INCARNATION, 0x3a);
-	content->of.incarnation = (struct incarnation){ .time = EXAMPLE_TIME, .previous = 1, .size = 40 };
+	content->of.incarnation = (struct incarnation){.time = EXAMPLE_TIME, .previous = 1, .size = 40};
 	memset(content->of.incarnation.root.bytes, 0x43, MERKLE_HASH_SIZE);
 	add_content(examples, "incarnation content");
 }
@@ -384,9 +386,9 @@ static void make_receipt(struct examples *examples)
 		.log = log_number(examples->federation, EMBASSY_SLOT),
 		.incarnation = 1,
 		.held_count = 1,
-		.held = { { EXAMPLE_POSITION, 1 } },
+		.held = {{EXAMPLE_POSITION, 1}},
 		.refused_count = 1,
-		.refused = { { EXAMPLE_POSITION + 1, 1, ERROR_REFUSED_LENGTH } },
+		.refused = {{EXAMPLE_POSITION + 1, 1, ERROR_REFUSED_LENGTH}},
 		.time = EXAMPLE_TIME + 2,
 	};
 	size_t start = examples->all.size;
@@ -410,11 +412,11 @@ static void make_receipt(struct examples *examples)
 /* The embassy's log has two entries: the message, and one whose leaf hash is 32 equal bytes. */
 static void make_heads(struct examples *examples)
 {
-	struct heads_statement heads = { .by = log_number(examples->federation, EMBASSY_SLOT),
-					 .time = EXAMPLE_TIME + 60,
-					 .heads_count = 2,
-					 .has_proof = true,
-					 .old_size = 1 };
+	struct heads_statement heads = {.by = log_number(examples->federation, EMBASSY_SLOT),
+					.time = EXAMPLE_TIME + 60,
+					.heads_count = 2,
+					.has_proof = true,
+					.old_size = 1};
 	char origins[2][CHECKPOINT_ORIGIN_SIZE + 1];
 	struct checkpoint checkpoints[2];
 	struct ed25519_pair pair;
@@ -426,18 +428,18 @@ static void make_heads(struct examples *examples)
 	memset(other.bytes, 0x45, sizeof(other.bytes));
 	heads.proof.count = 1;
 	heads.proof.hashes[0] = other;
-	heads.heads[0] = (struct head){ .log = heads.by, .incarnation = 1, .size = 2 };
+	heads.heads[0] = (struct head){.log = heads.by, .incarnation = 1, .size = 2};
 	memcpy(heads.heads[0].root.bytes, examples_get(examples, "leaf hash").data, MERKLE_HASH_SIZE);
 	merkle_node_hash(&heads.heads[0].root, &other, &heads.heads[0].root);
-	heads.heads[1] = (struct head){ .log = log_number(examples->alliance, 0), .incarnation = 1, .size = 7 };
+	heads.heads[1] = (struct head){.log = log_number(examples->alliance, 0), .incarnation = 1, .size = 7};
 	memset(heads.heads[1].root.bytes, 0x46, MERKLE_HASH_SIZE);
 	checkpoint_origin(examples->channel, examples->roster.ids[examples->federation], EMBASSY_SLOT, 1,
 			  origins[0]);
 	checkpoint_origin(examples->channel, examples->roster.ids[examples->alliance], 0, 1, origins[1]);
 	for (size_t i = 0; i < 2; i++)
-		checkpoints[i] = (struct checkpoint){ .origin = bytes_of_text(origins[i]),
-						      .size = heads.heads[i].size,
-						      .root = heads.heads[i].root };
+		checkpoints[i] = (struct checkpoint){.origin = bytes_of_text(origins[i]),
+						     .size = heads.heads[i].size,
+						     .root = heads.heads[i].root};
 	example_pair(KEY_EMBASSY_LOG, &pair);
 	assert(checkpoint_sign(&checkpoints[0], &pair, heads.heads[0].signature) == ERROR_OK);
 	example_pair(KEY_HEADQUARTERS_LOG, &pair);
@@ -455,12 +457,12 @@ static void make_heads(struct examples *examples)
 
 static void make_prekeys(struct examples *examples)
 {
-	struct prekeys prekeys = { .slot = EMBASSY_SLOT,
-				   .number = 1,
-				   .first_epoch = 20,
-				   .start = EXAMPLE_TIME - 300,
-				   .length_s = 604800,
-				   .keys_count = 2 };
+	struct prekeys prekeys = {.slot = EMBASSY_SLOT,
+				  .number = 1,
+				  .first_epoch = 20,
+				  .start = EXAMPLE_TIME - 300,
+				  .length_s = 604800,
+				  .keys_count = 2};
 	size_t start = examples->all.size;
 	struct bytes payload;
 	struct aad aad;
@@ -476,7 +478,7 @@ static void make_prekeys(struct examples *examples)
 
 static void make_cannot_open(struct examples *examples)
 {
-	struct cannot_open cannot_open = { .slot = EMBASSY_SLOT, .hashes_count = 1 };
+	struct cannot_open cannot_open = {.slot = EMBASSY_SLOT, .hashes_count = 1};
 	size_t start = examples->all.size;
 	struct bytes payload;
 	struct aad aad;
@@ -500,14 +502,14 @@ static void make_card(struct examples *examples)
 	card.prekeys_count = 1;
 	card.prekeys[0] = examples_get(examples, "prekeys, signed");
 	card.addresses_count = 1;
-	card.addresses[0] = (struct card_address){ EMBASSY_SLOT, bytes_of_text(ADDRESS) };
+	card.addresses[0] = (struct card_address){EMBASSY_SLOT, bytes_of_text(ADDRESS)};
 	card_encode(&card, &examples->all);
 	name_since(examples, "card", start);
 }
 
 static void make_infos(struct examples *examples)
 {
-	struct seal_end sender = { .slot = EMBASSY_SLOT }, receiver = { .slot = 0 };
+	struct seal_end sender = {.slot = EMBASSY_SLOT}, receiver = {.slot = 0};
 	size_t start = examples->all.size;
 
 	memcpy(sender.party, examples->roster.ids[examples->federation], PARTY_ID_SIZE);

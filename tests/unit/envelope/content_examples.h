@@ -1,9 +1,10 @@
 /*
  * The worked examples of doc/PROTOCOL.md: one of each format, made from fixed keys. Every private key is 32
- * equal bytes (the seed of an Ed25519 key, the secret of an X25519 key); so are ids and nonces that would be random.
+ * equal bytes (the seed of an Ed25519 key, the secret of an X25519 key); so are ids and nonces that would
+ * be random.
  */
-#ifndef TEST_UNIT_ENVELOPE_CONTENT_EXAMPLES_H
-#define TEST_UNIT_ENVELOPE_CONTENT_EXAMPLES_H
+#ifndef TESTS_UNIT_ENVELOPE_CONTENT_EXAMPLES_H
+#define TESTS_UNIT_ENVELOPE_CONTENT_EXAMPLES_H
 
 #include "envelope/aad.h"
 #include "envelope/card.h"
@@ -12,8 +13,8 @@
 #include "envelope/wire.h"
 
 /* 22 November 2026, 04:05 UTC: the date-time group 220405Z NOV 26. */
-#define EXAMPLE_TIME UINT64_C(1795320300)
-#define EXAMPLE_TEXT "Exercise ends at 0600Z.\nPlease confirm that your side has been told."
+#define EXAMPLE_TIME     UINT64_C(1795320300)
+#define EXAMPLE_TEXT     "Exercise ends at 0600Z.\nPlease confirm that your side has been told."
 #define EXAMPLE_POSITION 0
 
 enum example_key {
@@ -37,21 +38,21 @@ struct example {
 	struct bytes bytes;
 };
 
-#define EXAMPLES_MAX 48
+#define EXAMPLES_MAX         48
 #define EXAMPLES_MEMORY_SIZE (64 * 1024)
 
 struct examples {
-	struct roster roster;    /* alliance and federation, in their order */
-	size_t alliance;         /* roster indices */
+	struct roster roster; /* alliance and federation, in their order */
+	size_t alliance;      /* roster indices */
 	size_t federation;
 	uint8_t channel[CHANNEL_ID_SIZE];
-	struct aad aad;          /* of entries by the federation */
+	struct aad aad; /* of entries by the federation */
 	struct terms terms;
-	struct content content;  /* room */
+	struct content content; /* room */
 	uint8_t work_memory[SIGNED_WORK_SIZE];
 	struct buffer work;
 	uint8_t memory[EXAMPLES_MEMORY_SIZE];
-	struct buffer all;       /* over memory: the bytes of all examples */
+	struct buffer all; /* over memory: the bytes of all examples */
 	size_t count;
 	struct example list[EXAMPLES_MAX];
 };

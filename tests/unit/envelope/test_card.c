@@ -80,8 +80,8 @@ static void addresses_are_printable_and_in_order(void **state)
 {
 	load();
 	card.addresses_count = 2;
-	card.addresses[0] = (struct card_address){ 1, bytes_of_text("first:4556") };
-	card.addresses[1] = (struct card_address){ 1, bytes_of_text("second:4556") };
+	card.addresses[0] = (struct card_address){1, bytes_of_text("first:4556")};
+	card.addresses[1] = (struct card_address){1, bytes_of_text("second:4556")};
 	assert_int_equal(encode_and_decode(), ERROR_OK);
 	assert_true(bytes_equal(card.addresses[1].address, bytes_of_text("second:4556")));
 	card.addresses[1].slot = 0;
@@ -242,14 +242,15 @@ static void prekeys_come_from_posts_of_the_chain(void **state)
 	prekeys_encode(&prekeys, &payload);
 	example_pair(KEY_EMBASSY_STATEMENTS, &pair);
 	aad_without_channel(&aad, AAD_PREKEYS, examples.roster.ids[examples.federation]);
-	assert_int_equal(signed_alone(&pair, &aad, buffer_bytes(&payload), &examples.work, &signed_letter), ERROR_OK);
+	assert_int_equal(signed_alone(&pair, &aad, buffer_bytes(&payload), &examples.work, &signed_letter),
+			 ERROR_OK);
 	card.prekeys[0] = buffer_bytes(&signed_letter);
 	assert_int_equal(verify(), ERROR_NOT_FOUND);
 	load();
 	aad.context = AAD_HEADS;
-	assert_int_equal(signed_alone(&pair, &aad, examples_get(&examples, "prekeys"), &examples.work,
-				      &signed_letter),
-			 ERROR_OK);
+	assert_int_equal(
+		signed_alone(&pair, &aad, examples_get(&examples, "prekeys"), &examples.work, &signed_letter),
+		ERROR_OK);
 	card.prekeys[0] = buffer_bytes(&signed_letter);
 	assert_int_equal(verify(), ERROR_BAD_SIGNATURE);
 	assert_int_equal(party.number, 0);

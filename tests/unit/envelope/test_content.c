@@ -116,7 +116,8 @@ static void signers_are_those_that_the_kind_may_have(void **state)
 {
 	assert_int_equal(decode_with_signers("message content", 2, 1, 2), ERROR_OK);
 	assert_int_equal(decode_with_signers("message content", 1, OFFICER_NUMBER_MAX, 0), ERROR_OK);
-	assert_int_equal(decode_with_signers("message content", 1, OFFICER_NUMBER_MAX + 1, 0), ERROR_OUT_OF_RANGE);
+	assert_int_equal(decode_with_signers("message content", 1, OFFICER_NUMBER_MAX + 1, 0),
+			 ERROR_OUT_OF_RANGE);
 	assert_int_equal(decode_with_signers("message content", 2, 2, 1), ERROR_MALFORMED);
 	assert_int_equal(decode_with_signers("message content", 2, 2, 2), ERROR_MALFORMED);
 	assert_int_equal(decode_with_signers("message content", 2, 0, 1), ERROR_OUT_OF_RANGE);
@@ -133,11 +134,11 @@ static void signers_are_those_that_the_kind_may_have(void **state)
 static void options_are_left_out_rather_than_empty(void **state)
 {
 	/* [1, 1, 1, registry, id, [0, "x", {}]], and with {1: ""}, {2: []}, {5: 0}, {3: 0, 1: "s"} */
-	static const char *const options[] = { "\xa0", "\xa1\x01\x60", "\xa1\x02\x80", "\xa1\x05\x00",
-					       "\xa2\x03\x00\x01\x61\x73" };
-	static const size_t sizes[] = { 1, 3, 3, 3, 6 };
-	static const enum error errors[] = { ERROR_MALFORMED, ERROR_MALFORMED, ERROR_MALFORMED, ERROR_MALFORMED,
-					     ERROR_NOT_CANONICAL };
+	static const char *const options[] = {"\xa0", "\xa1\x01\x60", "\xa1\x02\x80", "\xa1\x05\x00",
+					      "\xa2\x03\x00\x01\x61\x73"};
+	static const size_t sizes[] = {1, 3, 3, 3, 6};
+	static const enum error errors[] = {ERROR_MALFORMED, ERROR_MALFORMED, ERROR_MALFORMED,
+					    ERROR_MALFORMED, ERROR_NOT_CANONICAL};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct buffer buffer = buffer_make(memory, sizeof(memory));
@@ -200,32 +201,36 @@ static enum error decode_with_second_range(struct verdict_range range)
 static void ranges_of_a_verdict_ascend_and_do_not_overlap(void **state)
 {
 	/* The first is log 0, incarnation 1, positions 0 to 2. */
-	assert_int_equal(decode_with_second_range((struct verdict_range){ 0, 1, 3, 1, 64 }), ERROR_OK);
-	assert_int_equal(decode_with_second_range((struct verdict_range){ 0, 1, 2, 1, 64 }), ERROR_MALFORMED);
-	assert_int_equal(decode_with_second_range((struct verdict_range){ 0, 2, 0, 1, 64 }), ERROR_OK);
-	assert_int_equal(decode_with_second_range((struct verdict_range){ LOG_MAX, 1, 0, 1, 64 }), ERROR_OK);
-	assert_int_equal(decode_with_second_range((struct verdict_range){ LOG_MAX + 1, 1, 0, 1, 64 }),
+	assert_int_equal(decode_with_second_range((struct verdict_range){0, 1, 3, 1, 64}), ERROR_OK);
+	assert_int_equal(decode_with_second_range((struct verdict_range){0, 1, 2, 1, 64}), ERROR_MALFORMED);
+	assert_int_equal(decode_with_second_range((struct verdict_range){0, 2, 0, 1, 64}), ERROR_OK);
+	assert_int_equal(decode_with_second_range((struct verdict_range){LOG_MAX, 1, 0, 1, 64}), ERROR_OK);
+	assert_int_equal(decode_with_second_range((struct verdict_range){LOG_MAX + 1, 1, 0, 1, 64}),
 			 ERROR_OUT_OF_RANGE);
-	assert_int_equal(decode_with_second_range((struct verdict_range){ 1, 0, 0, 1, 64 }), ERROR_OUT_OF_RANGE);
-	assert_int_equal(decode_with_second_range((struct verdict_range){ 1, INCARNATIONS_MAX + 1, 0, 1, 64 }),
+	assert_int_equal(decode_with_second_range((struct verdict_range){1, 0, 0, 1, 64}),
 			 ERROR_OUT_OF_RANGE);
-	assert_int_equal(decode_with_second_range((struct verdict_range){ 1, 1, 0, 0, 64 }), ERROR_OUT_OF_RANGE);
-	assert_int_equal(decode_with_second_range((struct verdict_range){ 1, 1, POSITION_MAX, 1, 64 }), ERROR_OK);
-	assert_int_equal(decode_with_second_range((struct verdict_range){ 1, 1, POSITION_MAX, 2, 64 }),
+	assert_int_equal(decode_with_second_range((struct verdict_range){1, INCARNATIONS_MAX + 1, 0, 1, 64}),
 			 ERROR_OUT_OF_RANGE);
-	assert_int_equal(decode_with_second_range((struct verdict_range){ 1, 1, 0, POSITION_MAX + 1, 64 }),
+	assert_int_equal(decode_with_second_range((struct verdict_range){1, 1, 0, 0, 64}),
+			 ERROR_OUT_OF_RANGE);
+	assert_int_equal(decode_with_second_range((struct verdict_range){1, 1, POSITION_MAX, 1, 64}),
 			 ERROR_OK);
-	assert_int_equal(decode_with_second_range((struct verdict_range){ 1, 1, 1, UINT64_MAX, 64 }),
+	assert_int_equal(decode_with_second_range((struct verdict_range){1, 1, POSITION_MAX, 2, 64}),
+			 ERROR_OUT_OF_RANGE);
+	assert_int_equal(decode_with_second_range((struct verdict_range){1, 1, 0, POSITION_MAX + 1, 64}),
+			 ERROR_OK);
+	assert_int_equal(decode_with_second_range((struct verdict_range){1, 1, 1, UINT64_MAX, 64}),
 			 ERROR_OUT_OF_RANGE);
 }
 
 static void reasons_are_accepted_or_from_64_on(void **state)
 {
-	assert_int_equal(decode_with_second_range((struct verdict_range){ 1, 1, 0, 1, 0 }), ERROR_OK);
-	assert_int_equal(decode_with_second_range((struct verdict_range){ 1, 1, 0, 1, 63 }), ERROR_OUT_OF_RANGE);
-	assert_int_equal(decode_with_second_range((struct verdict_range){ 1, 1, 0, 1, REASON_NUMBER_MAX }),
+	assert_int_equal(decode_with_second_range((struct verdict_range){1, 1, 0, 1, 0}), ERROR_OK);
+	assert_int_equal(decode_with_second_range((struct verdict_range){1, 1, 0, 1, 63}),
+			 ERROR_OUT_OF_RANGE);
+	assert_int_equal(decode_with_second_range((struct verdict_range){1, 1, 0, 1, REASON_NUMBER_MAX}),
 			 ERROR_OK);
-	assert_int_equal(decode_with_second_range((struct verdict_range){ 1, 1, 0, 1, REASON_NUMBER_MAX + 1 }),
+	assert_int_equal(decode_with_second_range((struct verdict_range){1, 1, 0, 1, REASON_NUMBER_MAX + 1}),
 			 ERROR_OUT_OF_RANGE);
 }
 
@@ -236,7 +241,7 @@ static void a_verdict_names_1_to_64_ranges(void **state)
 	load("verdict content");
 	verdict->ranges_count = RANGES_MAX;
 	for (size_t i = 0; i < RANGES_MAX; i++)
-		verdict->ranges[i] = (struct verdict_range){ i, 1, 0, 1, 0 };
+		verdict->ranges[i] = (struct verdict_range){i, 1, 0, 1, 0};
 	assert_int_equal(encode_and_decode(), ERROR_OK);
 	assert_int_equal(verdict->ranges_count, RANGES_MAX);
 	verdict->ranges_count = 0;
@@ -260,7 +265,8 @@ static void an_incarnation_is_within_its_bounds(void **state)
 static void content_of_an_unknown_kind_is_read_as_far_as_it_goes(void **state)
 {
 	/* [9, 4, [2, 5], registry, id, {"later": true}] */
-	static const char later[] = "\x86\x09\x04\x82\x02\x05\x48zzzzzzzz\x50iiiiiiiiiiiiiiii\xa1\x65later\xf5";
+	static const char later[] =
+		"\x86\x09\x04\x82\x02\x05\x48zzzzzzzz\x50iiiiiiiiiiiiiiii\xa1\x65later\xf5";
 
 	assert_int_equal(content_decode(bytes_make(later, sizeof(later) - 1), &content), ERROR_REFUSED_KIND);
 	assert_int_equal(content.kind, 9);
@@ -283,7 +289,8 @@ static void a_text_may_be_as_long_as_the_terms_say(void **state)
 	assert_int_equal(message_text_check(bytes_make(text, 1000), PRECEDENCE_ROUTINE, &terms), ERROR_OK);
 	assert_int_equal(message_text_check(bytes_make(text, 1001), PRECEDENCE_ROUTINE, &terms),
 			 ERROR_REFUSED_LENGTH);
-	assert_int_equal(message_text_check(bytes_make(text, 0), PRECEDENCE_ROUTINE, &terms), ERROR_REFUSED_FORM);
+	assert_int_equal(message_text_check(bytes_make(text, 0), PRECEDENCE_ROUTINE, &terms),
+			 ERROR_REFUSED_FORM);
 }
 
 /* Fills `text` with so many words of one letter; the size. */
@@ -332,12 +339,20 @@ static enum error check_text(const char *words)
 static void texts_that_deceive_the_eye_are_refused(void **state)
 {
 	assert_int_equal(check_text("Привет. Да, 你好, שלום\n\tok"), ERROR_OK);
-	assert_int_equal(check_text("a\xe2\x80\xae" "b"), ERROR_REFUSED_TEXT);  /* right-to-left override */
-	assert_int_equal(check_text("a\x1b[2Jb"), ERROR_REFUSED_TEXT);         /* terminal control */
-	assert_int_equal(check_text("a\rb"), ERROR_REFUSED_TEXT);              /* overwrites the line */
-	assert_int_equal(check_text("a\xe2\x80\x8b" "b"), ERROR_REFUSED_TEXT);  /* zero width space */
-	assert_int_equal(check_text("a\xc2\x9b" "b"), ERROR_REFUSED_TEXT);      /* C1 control */
-	assert_int_equal(check_text("a\xe2\x80\xa8" "b"), ERROR_REFUSED_TEXT);  /* line separator */
+	assert_int_equal(check_text("a\xe2\x80\xae"
+				    "b"),
+			 ERROR_REFUSED_TEXT);                          /* right-to-left override */
+	assert_int_equal(check_text("a\x1b[2Jb"), ERROR_REFUSED_TEXT); /* terminal control */
+	assert_int_equal(check_text("a\rb"), ERROR_REFUSED_TEXT);      /* overwrites the line */
+	assert_int_equal(check_text("a\xe2\x80\x8b"
+				    "b"),
+			 ERROR_REFUSED_TEXT); /* zero width space */
+	assert_int_equal(check_text("a\xc2\x9b"
+				    "b"),
+			 ERROR_REFUSED_TEXT); /* C1 control */
+	assert_int_equal(check_text("a\xe2\x80\xa8"
+				    "b"),
+			 ERROR_REFUSED_TEXT); /* line separator */
 	load("message content");
 	content.of.message.subject = bytes_of_text("one\ntwo");
 	assert_int_equal(content_check(&content, &examples.terms), ERROR_REFUSED_TEXT);
@@ -350,9 +365,10 @@ static void texts_that_deceive_the_eye_are_refused(void **state)
 
 static void all_examples_say_what_may_be_said(void **state)
 {
-	static const char *const names[] = { "message content",	   "message content of two", "acknowledgment content",
-					     "verdict content",	   "incarnation content",    "opening content",
-					     "credence content",   "agrement content" };
+	static const char *const names[] = {"message content",        "message content of two",
+					    "acknowledgment content", "verdict content",
+					    "incarnation content",    "opening content",
+					    "credence content",       "agrement content"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		load(names[i]);

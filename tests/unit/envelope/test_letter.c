@@ -15,7 +15,7 @@ static struct letter *const letter = &content.of.letter;
 static uint8_t memory[CONTENT_SIZE_MAX];
 
 /* The neutral element: its order is 1. */
-static const uint8_t small_order_key[PUBLIC_KEY_SIZE] = { 0x01 };
+static const uint8_t small_order_key[PUBLIC_KEY_SIZE] = {0x01};
 
 static int make_examples(void **state)
 {
@@ -205,7 +205,8 @@ static void a_letter_of_an_unknown_kind_keeps_its_place_in_the_chain(void **stat
 	struct buffer buffer = buffer_make(memory, sizeof(memory));
 
 	buffer_append(&buffer, bytes_make("\x86\x03\x01\x00\x48zzzzzzzz\x50iiiiiiiiiiiiiiii", 30));
-	buffer_append(&buffer, bytes_make("\x87\x18\x4d\x09\x01\x58\x20pppppppppppppppppppppppppppppppp\xf6", 40));
+	buffer_append(&buffer,
+		      bytes_make("\x87\x18\x4d\x09\x01\x58\x20pppppppppppppppppppppppppppppppp\xf6", 40));
 	buffer_append(&buffer, bytes_make("\x82\x63new\x01\xa1\x02\x61r", 10));
 	assert_int_equal(content_decode(buffer_bytes(&buffer), &content), ERROR_REFUSED_KIND);
 	assert_int_equal(letter->kind, 77);
@@ -278,7 +279,8 @@ static void names_are_one_plain_line(void **state)
 	letter->of.founding.name = bytes_of_text("A\nFROM: B");
 	assert_int_equal(check_card_letter(), ERROR_REFUSED_TEXT);
 	load("post content");
-	letter->of.post.name = bytes_of_text("a\xe2\x80\xae" "b");
+	letter->of.post.name = bytes_of_text("a\xe2\x80\xae"
+					     "b");
 	assert_int_equal(check_card_letter(), ERROR_REFUSED_TEXT);
 	load("post content");
 	letter->of.post.node = bytes_of_text("dtn://a b/");

@@ -79,7 +79,7 @@ static void a_later_time_is_shown_as_the_last(void **state)
 static enum error from_civil(unsigned year, unsigned month, unsigned day, unsigned hour, unsigned minute,
 			     unsigned second)
 {
-	const struct civil_time civil = { year, month, day, hour, minute, second };
+	const struct civil_time civil = {year, month, day, hour, minute, second};
 	uint64_t time;
 
 	return time_from_civil(&civil, &time);
@@ -150,7 +150,8 @@ static void a_reference_names_post_number_and_year(void **state)
 	assert_string_equal(reference("Liaison mission", 1, 9998, 0), "LIAISON MISSION 9999/70");
 	assert_string_equal(reference("Embassy", 1, 9999, 0), "EMBASSY 10000/70");
 	assert_string_equal(reference("Посольство", 1, 0, 0), "Посольство 0001/70");
-	assert_string_equal(reference("Embassy", INCARNATIONS_MAX, POSITION_MAX, 0), "EMBASSY.65535 4294967296/70");
+	assert_string_equal(reference("Embassy", INCARNATIONS_MAX, POSITION_MAX, 0),
+			    "EMBASSY.65535 4294967296/70");
 }
 
 static void the_year_of_a_reference_is_that_of_utc(void **state)
@@ -161,7 +162,10 @@ static void the_year_of_a_reference_is_that_of_utc(void **state)
 
 static void a_name_that_would_deceive_is_made_visible(void **state)
 {
-	assert_string_equal(reference("a\xe2\x80\xae" "b", 1, 0, 0), "A<U+202E>B 0001/70");
+	assert_string_equal(reference("a\xe2\x80\xae"
+				      "b",
+				      1, 0, 0),
+			    "A<U+202E>B 0001/70");
 }
 
 static void the_longest_reference_fits_its_bound(void **state)

@@ -37,10 +37,10 @@ static int make_names(void **state)
 {
 	parties[examples.alliance] = bytes_of_text("Alliance");
 	parties[examples.federation] = bytes_of_text("Federation");
-	officers[0] = (struct render_officer){ .number = 1, .name = bytes_of_text("A. Petrov") };
-	other_officers[0] = (struct render_officer){ 1, bytes_of_text("B. Smith"), bytes_of_text("Duty officer"),
-						     other_pair.key };
-	posts[0] = (struct render_post){ 0, bytes_of_text("Headquarters") };
+	officers[0] = (struct render_officer){.number = 1, .name = bytes_of_text("A. Petrov")};
+	other_officers[0] = (struct render_officer){1, bytes_of_text("B. Smith"),
+						    bytes_of_text("Duty officer"), other_pair.key};
+	posts[0] = (struct render_post){0, bytes_of_text("Headquarters")};
 	memset(identities[0].identity, 0x42, IDENTITY_SIZE);
 	identities[0].reference = bytes_of_text("HEADQUARTERS 0007/26");
 	names = (struct render_names){
@@ -112,26 +112,25 @@ static void a_message_has_heading_numbered_lines_and_reference(void **state)
 
 static void a_draft_says_so_and_names_what_it_refers_to(void **state)
 {
-	assert_string_equal(render_example("message content of two"),
-			    "PRECEDENCE: ROUTINE\n"
-			    "CHANNEL: The emergency line\n"
-			    "FROM: Federation\n"
-			    "POST: Embassy\n"
-			    "SIGNER: OFFICER 1, A. Petrov\n"
-			    "SIGNER: OFFICER 2\n"
-			    "TO: Alliance\n"
-			    "DTG: 220406Z NOV 26\n"
-			    "REFERENCES: 3dee4c9b91582926\n"
-			    "REFERENCES: HEADQUARTERS 0007/26\n"
-			    "ANSWERS: HEADQUARTERS 0007/26\n"
-			    "\n"
-			    " 1. Both of us.\n"
-			    "DRAFT\n");
+	assert_string_equal(render_example("message content of two"), "PRECEDENCE: ROUTINE\n"
+								      "CHANNEL: The emergency line\n"
+								      "FROM: Federation\n"
+								      "POST: Embassy\n"
+								      "SIGNER: OFFICER 1, A. Petrov\n"
+								      "SIGNER: OFFICER 2\n"
+								      "TO: Alliance\n"
+								      "DTG: 220406Z NOV 26\n"
+								      "REFERENCES: 3dee4c9b91582926\n"
+								      "REFERENCES: HEADQUARTERS 0007/26\n"
+								      "ANSWERS: HEADQUARTERS 0007/26\n"
+								      "\n"
+								      " 1. Both of us.\n"
+								      "DRAFT\n");
 }
 
 static void without_names_numbers_and_digits_stand_alone(void **state)
 {
-	names = (struct render_names){ .roster = &examples.roster, .sender_index = examples.federation };
+	names = (struct render_names){.roster = &examples.roster, .sender_index = examples.federation};
 	assert_string_equal(render_example("acknowledgment content"),
 			    "PRECEDENCE: ROUTINE\n"
 			    "KIND: ACKNOWLEDGMENT\n"
@@ -176,7 +175,7 @@ static void a_reason_that_is_not_known_keeps_its_number(void **state)
 
 static void card_letters_name_party_and_keys(void **state)
 {
-	names = (struct render_names){ .from_party = bytes_of_text("Federation") };
+	names = (struct render_names){.from_party = bytes_of_text("Federation")};
 	assert_string_equal(render_example("founding content"),
 			    "PRECEDENCE: ROUTINE\n"
 			    "KIND: LETTER\n"
@@ -268,17 +267,18 @@ static void credence_and_agrement_name_officers_and_their_keys(void **state)
 			       " 3. The officer signs with the key: 0b513ad9b4924015\n"
 			       " 4. The officer may use precedences up to FLASH.\n"
 			       "DRAFT\n"));
-	assert_non_null(strstr(render_example("agrement content"),
-			       "FOLLOWS: 5ac198018c08cb39\n"
-			       "REVIEW: 220405Z NOV 27\n"
-			       "\n"
-			       " 1. We accept officers of the party: 34750f98bd59fcfc Alliance\n"
-			       " 2. We accept their officer 1 with the key 66be7e332c7a4533: B. Smith, Duty \n"
-			       "    officer\n"
-			       " 3. We accept their officer 300, of whom nothing is known here.\n"
-			       "REASON:\n"
-			       "    | As agreed on 20 November.\n"
-			       "DRAFT\n"));
+	assert_non_null(
+		strstr(render_example("agrement content"),
+		       "FOLLOWS: 5ac198018c08cb39\n"
+		       "REVIEW: 220405Z NOV 27\n"
+		       "\n"
+		       " 1. We accept officers of the party: 34750f98bd59fcfc Alliance\n"
+		       " 2. We accept their officer 1 with the key 66be7e332c7a4533: B. Smith, Duty \n"
+		       "    officer\n"
+		       " 3. We accept their officer 300, of whom nothing is known here.\n"
+		       "REASON:\n"
+		       "    | As agreed on 20 November.\n"
+		       "DRAFT\n"));
 }
 
 static void every_field_of_a_letter_is_shown(void **state)
@@ -315,8 +315,12 @@ static void what_moves_the_cursor_is_shown_as_its_code(void **state)
 {
 	assert_non_null(strstr(render_text("a\rFROM: Alliance"), " 1. a<U+000D>FROM: Alliance\n"));
 	assert_non_null(strstr(render_text("a\x1b[2Jb"), " 1. a<U+001B>[2Jb\n"));
-	assert_non_null(strstr(render_text("a\xe2\x80\xae" "b"), " 1. a<U+202E>b\n"));
-	assert_non_null(strstr(render_text("a\xe2\x80\xa8" "b"), " 1. a<U+2028>b\n"));
+	assert_non_null(strstr(render_text("a\xe2\x80\xae"
+					   "b"),
+			       " 1. a<U+202E>b\n"));
+	assert_non_null(strstr(render_text("a\xe2\x80\xa8"
+					   "b"),
+			       " 1. a<U+2028>b\n"));
 	assert_non_null(strstr(render_text("a\tb"), " 1. a        b\n"));
 }
 
@@ -366,13 +370,12 @@ static void a_reason_cannot_pretend_to_be_a_decision(void **state)
 {
 	load("agrement content");
 	content.of.letter.reason = bytes_of_text("None.\n 4. We accept their officer 5.\nCONDITION:\n");
-	assert_non_null(strstr(render_content(),
-			       "REASON:\n"
-			       "    | None.\n"
-			       "    |  4. We accept their officer 5.\n"
-			       "    | CONDITION:\n"
-			       "    | \n"
-			       "DRAFT\n"));
+	assert_non_null(strstr(render_content(), "REASON:\n"
+						 "    | None.\n"
+						 "    |  4. We accept their officer 5.\n"
+						 "    | CONDITION:\n"
+						 "    | \n"
+						 "DRAFT\n"));
 }
 
 /* Takes the text back out of a rendering whose heading ends with an empty line; its size. */
@@ -428,8 +431,17 @@ static void check_widths(const char *rendered)
 
 static void the_text_can_be_read_back_exactly(void **state)
 {
-	static const char *const pieces[] = { "a", "bc", " ", "  ", "\n", "FROM: x", "1. ", "ж", "語", "é",
-					      "supercalifragilisticexpialidocious" };
+	static const char *const pieces[] = {"a",
+					     "bc",
+					     " ",
+					     "  ",
+					     "\n",
+					     "FROM: x",
+					     "1. ",
+					     "ж",
+					     "語",
+					     "é",
+					     "supercalifragilisticexpialidocious"};
 	static char text[4096], again[4096];
 	uint32_t random = 1;
 

@@ -22,7 +22,7 @@ static int make_examples(void **state)
 
 static struct signer_keys keys_of(enum example_key first, int second)
 {
-	struct signer_keys keys = { .count = second != 0 ? 2 : 1 };
+	struct signer_keys keys = {.count = second != 0 ? 2 : 1};
 	struct ed25519_pair pair;
 
 	example_pair(first, &pair);
@@ -111,7 +111,8 @@ static void every_byte_of_the_payload_is_signed(void **state)
 static void two_officers_sign_in_their_order(void **state)
 {
 	load("message, signed by two");
-	assert_int_equal(verify(&examples.aad, keys_of(KEY_FEDERATION_OFFICER, KEY_FEDERATION_OFFICER_2)), ERROR_OK);
+	assert_int_equal(verify(&examples.aad, keys_of(KEY_FEDERATION_OFFICER, KEY_FEDERATION_OFFICER_2)),
+			 ERROR_OK);
 	assert_int_equal(verify(&examples.aad, keys_of(KEY_FEDERATION_OFFICER_2, KEY_FEDERATION_OFFICER)),
 			 ERROR_BAD_SIGNATURE);
 	assert_int_equal(verify(&examples.aad, keys_of(KEY_FEDERATION_OFFICER, 0)), ERROR_BAD_SIGNATURE);
@@ -121,13 +122,14 @@ static void two_officers_sign_in_their_order(void **state)
 
 static void as_many_sign_as_the_content_says(void **state)
 {
-	uint8_t room[1024], signature[ED25519_SIGNATURE_SIZE] = { 0 };
+	uint8_t room[1024], signature[ED25519_SIGNATURE_SIZE] = {0};
 	struct buffer out = buffer_make(room, sizeof(room));
 	struct ed25519_pair pair;
 
 	example_pair(KEY_FEDERATION_OFFICER, &pair);
-	assert_int_equal(signed_by_two(examples_get(&examples, "message content"), signature, signature, &out),
-			 ERROR_OK);
+	assert_int_equal(
+		signed_by_two(examples_get(&examples, "message content"), signature, signature, &out),
+		ERROR_OK);
 	assert_int_equal(entry_decode(buffer_bytes(&out), &entry), ERROR_MALFORMED);
 	out.size = 0;
 	assert_int_equal(signed_alone(&pair, &examples.aad, examples_get(&examples, "message content of two"),
@@ -145,8 +147,8 @@ static void an_unknown_kind_can_still_be_verified(void **state)
 	struct ed25519_pair pair;
 
 	example_pair(KEY_FEDERATION_OFFICER, &pair);
-	assert_int_equal(signed_alone(&pair, &examples.aad, bytes_make(later, sizeof(later) - 1), &examples.work,
-				      &out),
+	assert_int_equal(signed_alone(&pair, &examples.aad, bytes_make(later, sizeof(later) - 1),
+				      &examples.work, &out),
 			 ERROR_OK);
 	assert_int_equal(entry_decode(buffer_bytes(&out), &entry), ERROR_REFUSED_KIND);
 	assert_int_equal(entry.content.signers[0], 7);
@@ -214,10 +216,12 @@ static void a_statement_opens_with_its_key_and_aad_only(void **state)
 	aad_on_channel(&aad, AAD_RECEIPT, examples.channel, &examples.roster, examples.alliance);
 	assert_int_equal(statement_open(cose, &aad, keys.keys[0], &examples.work, &payload), ERROR_OK);
 	assert_true(bytes_equal(payload, examples_get(&examples, "receipt")));
-	assert_int_equal(statement_open(cose, &aad, keys.keys[1], &examples.work, &payload), ERROR_BAD_SIGNATURE);
+	assert_int_equal(statement_open(cose, &aad, keys.keys[1], &examples.work, &payload),
+			 ERROR_BAD_SIGNATURE);
 	assert_int_equal(payload.size, 0);
 	aad.context = AAD_HEADS;
-	assert_int_equal(statement_open(cose, &aad, keys.keys[0], &examples.work, &payload), ERROR_BAD_SIGNATURE);
+	assert_int_equal(statement_open(cose, &aad, keys.keys[0], &examples.work, &payload),
+			 ERROR_BAD_SIGNATURE);
 	assert_int_equal(statement_open(examples_get(&examples, "message, signed by two"), &aad, keys.keys[0],
 					&examples.work, &payload),
 			 ERROR_MALFORMED);

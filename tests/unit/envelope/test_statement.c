@@ -52,7 +52,8 @@ static void receipts_survive_hostile_bytes(void **state)
 	codec_check(examples_get(&examples, "receipt"), round_trip_receipt);
 }
 
-static enum error decode_with_ranges(struct held_range held, struct held_range held_2, struct refused_range refused)
+static enum error decode_with_ranges(struct held_range held, struct held_range held_2,
+				     struct refused_range refused)
 {
 	load_receipt();
 	receipt.held_count = 2;
@@ -65,23 +66,23 @@ static enum error decode_with_ranges(struct held_range held, struct held_range h
 
 static void no_position_of_a_receipt_is_named_twice(void **state)
 {
-	assert_int_equal(decode_with_ranges((struct held_range){ 0, 2 }, (struct held_range){ 4, 2 },
-					    (struct refused_range){ 2, 2, 64 }),
+	assert_int_equal(decode_with_ranges((struct held_range){0, 2}, (struct held_range){4, 2},
+					    (struct refused_range){2, 2, 64}),
 			 ERROR_OK);
-	assert_int_equal(decode_with_ranges((struct held_range){ 0, 2 }, (struct held_range){ 1, 2 },
-					    (struct refused_range){ 9, 1, 64 }),
+	assert_int_equal(decode_with_ranges((struct held_range){0, 2}, (struct held_range){1, 2},
+					    (struct refused_range){9, 1, 64}),
 			 ERROR_MALFORMED);
-	assert_int_equal(decode_with_ranges((struct held_range){ 4, 1 }, (struct held_range){ 0, 1 },
-					    (struct refused_range){ 9, 1, 64 }),
+	assert_int_equal(decode_with_ranges((struct held_range){4, 1}, (struct held_range){0, 1},
+					    (struct refused_range){9, 1, 64}),
 			 ERROR_MALFORMED);
-	assert_int_equal(decode_with_ranges((struct held_range){ 0, 2 }, (struct held_range){ 4, 2 },
-					    (struct refused_range){ 3, 2, 64 }),
+	assert_int_equal(decode_with_ranges((struct held_range){0, 2}, (struct held_range){4, 2},
+					    (struct refused_range){3, 2, 64}),
 			 ERROR_MALFORMED);
-	assert_int_equal(decode_with_ranges((struct held_range){ 0, 2 }, (struct held_range){ 4, 2 },
-					    (struct refused_range){ 1, 1, 64 }),
+	assert_int_equal(decode_with_ranges((struct held_range){0, 2}, (struct held_range){4, 2},
+					    (struct refused_range){1, 1, 64}),
 			 ERROR_MALFORMED);
-	assert_int_equal(decode_with_ranges((struct held_range){ 0, 2 }, (struct held_range){ 4, 2 },
-					    (struct refused_range){ 0, POSITION_MAX, 64 }),
+	assert_int_equal(decode_with_ranges((struct held_range){0, 2}, (struct held_range){4, 2},
+					    (struct refused_range){0, POSITION_MAX, 64}),
 			 ERROR_MALFORMED);
 }
 
@@ -90,10 +91,10 @@ static void refused_ranges_ascend_and_have_reasons(void **state)
 	load_receipt();
 	receipt.held_count = 0;
 	receipt.refused_count = 2;
-	receipt.refused[0] = (struct refused_range){ 0, 2, 64 };
-	receipt.refused[1] = (struct refused_range){ 2, 1, REASON_NUMBER_MAX };
+	receipt.refused[0] = (struct refused_range){0, 2, 64};
+	receipt.refused[1] = (struct refused_range){2, 1, REASON_NUMBER_MAX};
 	assert_int_equal(encode_and_decode_receipt(), ERROR_OK);
-	receipt.refused[1] = (struct refused_range){ 1, 1, 64 };
+	receipt.refused[1] = (struct refused_range){1, 1, 64};
 	assert_int_equal(encode_and_decode_receipt(), ERROR_MALFORMED);
 	load_receipt();
 	receipt.refused[0].reason = 63;
@@ -110,16 +111,16 @@ static void positions_of_a_receipt_are_bounded(void **state)
 {
 	load_receipt();
 	receipt.refused_count = 0;
-	receipt.held[0] = (struct held_range){ 0, POSITION_MAX + 1 };
+	receipt.held[0] = (struct held_range){0, POSITION_MAX + 1};
 	assert_int_equal(encode_and_decode_receipt(), ERROR_OK);
 	assert_int_equal(receipt_positions(&receipt), POSITION_MAX + 1);
-	receipt.held[0] = (struct held_range){ 1, POSITION_MAX + 1 };
+	receipt.held[0] = (struct held_range){1, POSITION_MAX + 1};
 	assert_int_equal(encode_and_decode_receipt(), ERROR_OUT_OF_RANGE);
 	load_receipt();
-	receipt.held[0] = (struct held_range){ 0, 0 };
+	receipt.held[0] = (struct held_range){0, 0};
 	assert_int_equal(encode_and_decode_receipt(), ERROR_OUT_OF_RANGE);
 	load_receipt();
-	receipt.held[0] = (struct held_range){ POSITION_MAX, UINT64_MAX };
+	receipt.held[0] = (struct held_range){POSITION_MAX, UINT64_MAX};
 	assert_int_equal(encode_and_decode_receipt(), ERROR_OUT_OF_RANGE);
 	load_receipt();
 	receipt.by = LOG_MAX + 1;
@@ -140,10 +141,10 @@ static void fill_ranges(size_t held_count, size_t refused_count)
 	load_receipt();
 	receipt.held_count = held_count;
 	for (size_t i = 0; i < held_count; i++)
-		receipt.held[i] = (struct held_range){ first++, 1 };
+		receipt.held[i] = (struct held_range){first++, 1};
 	receipt.refused_count = refused_count;
 	for (size_t i = 0; i < refused_count; i++)
-		receipt.refused[i] = (struct refused_range){ first++, 1, REASON_NUMBER_MAX };
+		receipt.refused[i] = (struct refused_range){first++, 1, REASON_NUMBER_MAX};
 }
 
 static void a_receipt_names_1_to_64_ranges(void **state)
@@ -423,7 +424,8 @@ static void cannot_open_names_1_to_64_copies(void **state)
 	/* [0, []] */
 	assert_int_equal(cannot_open_decode(bytes_make("\x82\x00\x80", 3), &cannot_open), ERROR_MALFORMED);
 	/* [64, ...] */
-	assert_int_equal(cannot_open_decode(bytes_make("\x82\x18\x40\x80", 4), &cannot_open), ERROR_OUT_OF_RANGE);
+	assert_int_equal(cannot_open_decode(bytes_make("\x82\x18\x40\x80", 4), &cannot_open),
+			 ERROR_OUT_OF_RANGE);
 }
 
 int main(void)

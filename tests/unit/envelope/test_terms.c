@@ -122,7 +122,7 @@ static void the_largest_terms_fit_their_bound(void **state)
 
 static void a_roster_is_sorted_and_names_nobody_twice(void **state)
 {
-	struct roster roster = { .count = 3 };
+	struct roster roster = {.count = 3};
 	size_t index = 99;
 
 	memset(roster.ids[0], 3, PARTY_ID_SIZE);
@@ -235,7 +235,7 @@ static void the_identity_covers_every_field_of_the_aad(void **state)
 
 static void the_recipients_are_all_but_the_sender(void **state)
 {
-	struct roster roster = { .count = PARTIES_MAX };
+	struct roster roster = {.count = PARTIES_MAX};
 	uint8_t memory[AAD_SIZE_MAX];
 	struct buffer buffer = buffer_make(memory, sizeof(memory));
 	struct aad aad;
@@ -263,11 +263,11 @@ static void what_has_no_channel_has_an_empty_one(void **state)
 	memset(recipient, 0xbb, sizeof(recipient));
 	aad_without_channel(&aad, AAD_PREKEYS, sender);
 	aad_encode(&aad, &buffer);
-	assert_true(bytes_equal(
-		buffer_bytes(&buffer),
-		hex_decode("84 6f 6c696169736f6e207072656b657973 40 5820"
-			   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 80",
-			   expected, sizeof(expected))));
+	assert_true(
+		bytes_equal(buffer_bytes(&buffer),
+			    hex_decode("84 6f 6c696169736f6e207072656b657973 40 5820"
+				       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 80",
+				       expected, sizeof(expected))));
 	buffer.size = 0;
 	aad_cannot_open(&aad, sender, recipient);
 	aad_encode(&aad, &buffer);

@@ -55,16 +55,16 @@ static void heads_seen_ascend_and_are_few(void **state)
 	assert_int_equal(encode_and_decode_leaf(), ERROR_MALFORMED);
 	leaf.heads.count = HEADS_SEEN_MAX;
 	for (size_t i = 0; i < HEADS_SEEN_MAX; i++)
-		leaf.heads.heads[i] = (struct head_seen){ LOG_MAX - HEADS_SEEN_MAX + 1 + i, INCARNATIONS_MAX,
-							  POSITION_MAX + 1 };
+		leaf.heads.heads[i] = (struct head_seen){LOG_MAX - HEADS_SEEN_MAX + 1 + i, INCARNATIONS_MAX,
+							 POSITION_MAX + 1};
 	leaf.position = POSITION_MAX;
 	assert_int_equal(encode_and_decode_leaf(), ERROR_OK);
 	leaf.heads.heads[0].size = 0;
 	assert_int_equal(encode_and_decode_leaf(), ERROR_OUT_OF_RANGE);
 	leaf.heads.count = 1;
-	leaf.heads.heads[0] = (struct head_seen){ 0, 0, 1 };
+	leaf.heads.heads[0] = (struct head_seen){0, 0, 1};
 	assert_int_equal(encode_and_decode_leaf(), ERROR_OUT_OF_RANGE);
-	leaf.heads.heads[0] = (struct head_seen){ LOG_MAX + 1, 1, 1 };
+	leaf.heads.heads[0] = (struct head_seen){LOG_MAX + 1, 1, 1};
 	assert_int_equal(encode_and_decode_leaf(), ERROR_OUT_OF_RANGE);
 	leaf.heads.count = 0;
 	assert_int_equal(encode_and_decode_leaf(), ERROR_OK);
@@ -102,7 +102,7 @@ static struct bytes encode_statement(enum statement_kind statement, bool has_tag
 {
 	struct buffer buffer = buffer_make(memory, sizeof(memory));
 
-	wire = (struct wire){ .kind = WIRE_STATEMENT, .statement = statement, .has_tag = has_tag };
+	wire = (struct wire){.kind = WIRE_STATEMENT, .statement = statement, .has_tag = has_tag};
 	wire.cose = examples_get(&examples, name);
 	assert_int_equal(wire_encode(&wire, &buffer), ERROR_OK);
 	return buffer_bytes(&buffer);
@@ -120,23 +120,28 @@ static void statements_survive_hostile_bytes(void **state)
 
 static void statements_of_logs_have_a_tag_and_others_none(void **state)
 {
-	assert_int_equal(wire_decode(encode_statement(STATEMENT_RECEIPT, true, "receipt, signed"), &wire), ERROR_OK);
-	assert_int_equal(wire_decode(encode_statement(STATEMENT_HEADS, true, "heads, signed"), &wire), ERROR_OK);
+	assert_int_equal(wire_decode(encode_statement(STATEMENT_RECEIPT, true, "receipt, signed"), &wire),
+			 ERROR_OK);
+	assert_int_equal(wire_decode(encode_statement(STATEMENT_HEADS, true, "heads, signed"), &wire),
+			 ERROR_OK);
 	assert_true(bytes_equal(wire.cose, examples_get(&examples, "heads, signed")));
 	assert_int_equal(wire_decode(encode_statement(STATEMENT_PREKEYS, false, "prekeys, signed"), &wire),
 			 ERROR_OK);
-	assert_int_equal(wire_decode(encode_statement(STATEMENT_CANNOT_OPEN, false, "cannot open, signed"), &wire),
-			 ERROR_OK);
+	assert_int_equal(
+		wire_decode(encode_statement(STATEMENT_CANNOT_OPEN, false, "cannot open, signed"), &wire),
+		ERROR_OK);
 	assert_int_equal(wire_decode(encode_statement(STATEMENT_RECEIPT, false, "receipt, signed"), &wire),
 			 ERROR_MALFORMED);
 	assert_int_equal(wire_decode(encode_statement(STATEMENT_HEADS, false, "heads, signed"), &wire),
 			 ERROR_MALFORMED);
 	assert_int_equal(wire_decode(encode_statement(STATEMENT_PREKEYS, true, "prekeys, signed"), &wire),
 			 ERROR_MALFORMED);
-	assert_int_equal(wire_decode(encode_statement(STATEMENT_CANNOT_OPEN, true, "cannot open, signed"), &wire),
-			 ERROR_MALFORMED);
-	assert_int_equal(wire_decode(encode_statement((enum statement_kind)5, true, "receipt, signed"), &wire),
-			 ERROR_UNSUPPORTED);
+	assert_int_equal(
+		wire_decode(encode_statement(STATEMENT_CANNOT_OPEN, true, "cannot open, signed"), &wire),
+		ERROR_MALFORMED);
+	assert_int_equal(
+		wire_decode(encode_statement((enum statement_kind)5, true, "receipt, signed"), &wire),
+		ERROR_UNSUPPORTED);
 }
 
 static void padding_carries_nothing(void **state)
@@ -166,7 +171,7 @@ static void the_largest_entry_fits(void **state)
 	/* All that an entry can hold at most: two signatures on CONTENT_SIZE_MAX bytes, and every head. */
 	assert_true(cose_signed_size(2, CONTENT_SIZE_MAX) + overhead <= ENTRY_SIZE_MAX);
 	memset(cose, 0, sizeof(cose));
-	wire = (struct wire){ .kind = WIRE_ENTRY, .has_tag = true, .incarnation = 1 };
+	wire = (struct wire){.kind = WIRE_ENTRY, .has_tag = true, .incarnation = 1};
 	wire.cose = bytes_make(cose, sizeof(cose));
 	buffer.size_max = 100;
 	assert_int_equal(wire_encode(&wire, &buffer), ERROR_TOO_LARGE);
@@ -194,11 +199,11 @@ static size_t entry_size(void)
 	content.of.message.text = bytes_make(text, sizeof(text));
 	content_encode(&content, &payload);
 	example_pair(KEY_FEDERATION_OFFICER, &pair);
-	assert_int_equal(
-		signed_alone(&pair, &examples.aad, buffer_bytes(&payload), &examples.work, &cose), ERROR_OK);
-	wire = (struct wire){ .kind = WIRE_ENTRY, .has_tag = true, .incarnation = 1, .position = 1000 };
+	assert_int_equal(signed_alone(&pair, &examples.aad, buffer_bytes(&payload), &examples.work, &cose),
+			 ERROR_OK);
+	wire = (struct wire){.kind = WIRE_ENTRY, .has_tag = true, .incarnation = 1, .position = 1000};
 	wire.heads.count = 1;
-	wire.heads.heads[0] = (struct head_seen){ 64, 1, 1000 };
+	wire.heads.heads[0] = (struct head_seen){64, 1, 1000};
 	wire.cose = buffer_bytes(&cose);
 	assert_int_equal(wire_encode(&wire, &buffer), ERROR_OK);
 	return buffer.size;
@@ -210,15 +215,15 @@ static size_t receipt_size(void)
 	uint8_t room[1024];
 	struct buffer payload = buffer_make(room, 512), cose = buffer_make(room + 512, 512);
 	struct buffer buffer = buffer_make(memory, sizeof(memory));
-	struct receipt receipt = { .by = 64, .incarnation = 1, .held_count = 1, .time = EXAMPLE_TIME };
+	struct receipt receipt = {.by = 64, .incarnation = 1, .held_count = 1, .time = EXAMPLE_TIME};
 	struct ed25519_pair pair;
 
-	receipt.held[0] = (struct held_range){ 1000, 1 };
+	receipt.held[0] = (struct held_range){1000, 1};
 	receipt_encode(&receipt, &payload);
 	example_pair(KEY_HEADQUARTERS_STATEMENTS, &pair);
-	assert_int_equal(
-		signed_alone(&pair, &examples.aad, buffer_bytes(&payload), &examples.work, &cose), ERROR_OK);
-	wire = (struct wire){ .kind = WIRE_STATEMENT, .has_tag = true, .statement = STATEMENT_RECEIPT };
+	assert_int_equal(signed_alone(&pair, &examples.aad, buffer_bytes(&payload), &examples.work, &cose),
+			 ERROR_OK);
+	wire = (struct wire){.kind = WIRE_STATEMENT, .has_tag = true, .statement = STATEMENT_RECEIPT};
 	wire.cose = buffer_bytes(&cose);
 	assert_int_equal(wire_encode(&wire, &buffer), ERROR_OK);
 	return buffer.size;
@@ -226,7 +231,10 @@ static size_t receipt_size(void)
 
 static void a_short_message_and_its_receipt_are_small(void **state)
 {
-	/* Issue "The line": sealed, a text of 160 bytes takes at most 360 bytes and its receipt at most 220. */
+	/*
+	 * Issue "The line": sealed, a text of 160 bytes takes at most 360 bytes and its receipt at most
+	 * 220.
+	 */
 	assert_true(entry_size() <= 288);
 	assert_true(cose_sealed_size(entry_size(), COSE_PSK_ID_SIZE) <= 360);
 	assert_true(receipt_size() <= 144);
@@ -250,8 +258,9 @@ static struct bytes encode_info(struct buffer *buffer, const struct seal_end *se
 static void the_info_tells_direction_and_epoch(void **state)
 {
 	uint8_t room[2][SEAL_INFO_SIZE_MAX];
-	struct buffer one = buffer_make(room[0], sizeof(room[0])), two = buffer_make(room[1], sizeof(room[1]));
-	struct seal_end a = { .slot = 1 }, b = { .slot = 63 };
+	struct buffer one = buffer_make(room[0], sizeof(room[0])),
+		      two = buffer_make(room[1], sizeof(room[1]));
+	struct seal_end a = {.slot = 1}, b = {.slot = 63};
 	struct bytes info;
 
 	memset(a.party, 0xaa, sizeof(a.party));
@@ -262,7 +271,7 @@ static void the_info_tells_direction_and_epoch(void **state)
 	assert_false(bytes_equal(encode_info(&one, &a, &b, true, 0), encode_info(&two, &a, &b, false, 0)));
 	a.statement_key[0] ^= 1;
 	assert_false(bytes_equal(encode_info(&one, &a, &b, true, 0),
-				 encode_info(&two, &a, &(struct seal_end){ .slot = 63 }, true, 0)));
+				 encode_info(&two, &a, &(struct seal_end){.slot = 63}, true, 0)));
 }
 
 static void the_info_of_a_card_names_its_receiver(void **state)
