@@ -85,6 +85,18 @@ static void a_message_has_its_fields(void **state)
 	assert_false(message->has_answers);
 }
 
+static void every_kind_has_its_time(void **state)
+{
+	load("acknowledgment content");
+	assert_int_equal(content_time(&content), EXAMPLE_TIME + 120);
+	load("credence content");
+	assert_int_equal(content_time(&content), EXAMPLE_TIME - 86400);
+	load("verdict content");
+	assert_int_equal(content_time(&content), EXAMPLE_TIME + 5);
+	load("incarnation content");
+	assert_int_equal(content_time(&content), EXAMPLE_TIME);
+}
+
 static void numbers_outside_their_range_are_refused(void **state)
 {
 	load("message content");
@@ -404,6 +416,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_survives_hostile_bytes),
 		cmocka_unit_test(a_message_has_its_fields),
+		cmocka_unit_test(every_kind_has_its_time),
 		cmocka_unit_test(numbers_outside_their_range_are_refused),
 		cmocka_unit_test(signers_are_those_that_the_kind_may_have),
 		cmocka_unit_test(options_are_left_out_rather_than_empty),

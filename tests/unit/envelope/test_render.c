@@ -281,6 +281,19 @@ static void credence_and_agrement_name_officers_and_their_keys(void **state)
 		       "DRAFT\n"));
 }
 
+static void what_nobody_has_named_is_said_to_be_unknown(void **state)
+{
+	load("agrement content");
+	content.of.letter.of.agrement.party = 5;
+	assert_non_null(strstr(render_content(), " the party: party 5, who is not on this channel\n"));
+	names = (struct render_names){.roster = NULL};
+	assert_non_null(strstr(render_example("post content"), "\nFROM: the party that signs\n"));
+	assert_non_null(strstr(render_example("verdict content"), " of log 0\n"));
+	/* An opening that the caller has no roster for yet. */
+	assert_non_null(
+		strstr(render_example("opening content"), " 3. Party 1 on it is: 6a3803d5f059902a\n"));
+}
+
 static void every_field_of_a_letter_is_shown(void **state)
 {
 	struct letter *letter = &content.of.letter;
@@ -533,6 +546,7 @@ int main(void)
 		cmocka_unit_test_setup(an_opening_shows_all_that_is_agreed_to, make_names),
 		cmocka_unit_test_setup(an_opening_that_cannot_be_read_says_so, make_names),
 		cmocka_unit_test_setup(credence_and_agrement_name_officers_and_their_keys, make_names),
+		cmocka_unit_test_setup(what_nobody_has_named_is_said_to_be_unknown, make_names),
 		cmocka_unit_test_setup(every_field_of_a_letter_is_shown, make_names),
 		cmocka_unit_test_setup(what_moves_the_cursor_is_shown_as_its_code, make_names),
 		cmocka_unit_test_setup(a_text_cannot_pretend_to_be_a_heading, make_names),
