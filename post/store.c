@@ -75,7 +75,7 @@ static enum error pragma_get(struct store *store, const char *text, int64_t *val
 }
 
 /* The exclusive lock mode must be set before the first read in WAL mode: then no shared memory file is made. */
-static enum error configure(struct store *store)
+static enum error configure(struct store *store, enum store_purpose purpose)
 {
 	char text[512];
 	int size = snprintf(text, sizeof text,
@@ -86,10 +86,11 @@ static enum error configure(struct store *store)
 		"PRAGMA secure_delete = ON;"
 		"PRAGMA mmap_size = 0;"
 		"PRAGMA cache_size = -%d;"
-		"PRAGMA journal_mode = WAL;"
-		"PRAGMA synchronous = FULL;"
+		"PRAGMA journal_mode = %s;"
+		"PRAGMA synchronous = %s;"
 		"PRAGMA wal_autocheckpoint = %d;",
-		STORE_CACHE_KIB, STORE_CHECKPOINT_PAGES);
+		STORE_CACHE_KIB, purpose == STORE_LIVE ? "WAL" : "OFF", purpose == STORE_LIVE ? "FULL" : "OFF",
+		STORE_CHECKPOINT_PAGES);
 
 	assert(size > 0 && (size_t)size < sizeof text);
 	return execute(store, text);
@@ -142,7 +143,7 @@ static enum error prepare_statements(struct store *store)
 	return ERROR_OK;
 }
 
-enum error store_open(struct store *store, const char *path)
+enum error store_open(struct store *store, const char *path, enum store_purpose purpose)
 {
 	enum error error;
 
@@ -152,7 +153,7 @@ enum error store_open(struct store *store, const char *path)
 	if (error == ERROR_OK)
 		error = error_of(sqlite3_db_config(store->database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL));
 	if (error == ERROR_OK)
-		error = configure(store);
+		error = configure(store, purpose);
 	if (error == ERROR_OK)
 		error = check_format(store);
 	if (error == ERROR_OK)
@@ -303,13 +304,18 @@ enum error store_next(struct store *store, struct bytes after, bool *found, stru
 	return error_of(result);
 }
 
+void store_next_end(struct store *store)
+{
+	sqlite3_reset(store->statements[STORE_SELECT_ASCENDING]);
+}
+
 enum error store_is_empty(struct store *store, bool *empty)
 {
 	struct row row;
 	bool found;
 	enum error error = store_next(store, bytes_make(NULL, 0), &found, &row);
 
-	sqlite3_reset(store->statements[STORE_SELECT_ASCENDING]);
+	store_next_end(store);
 	*empty = error == ERROR_OK && !found;
 	return error;
 }

@@ -52,12 +52,17 @@ struct store {
  */
 enum error store_prepare_process(void);
 
+/* What a database is for. */
+enum store_purpose {
+	STORE_LIVE,  /* the record */
+	STORE_IMAGE, /* a copy under way, thrown away if it is not finished: nothing is synced */
+};
+
 /*
  * Opens or makes the database. ERROR_MALFORMED: the file is not ours; ERROR_BAD_VERSION: made by a later version;
- * ERROR_BUSY, ERROR_FULL, ERROR_IO, ERROR_NO_MEMORY. On error the store is closed; the message stays readable until
- * store_close. The path is copied.
+ * ERROR_BUSY, ERROR_FULL, ERROR_IO, ERROR_NO_MEMORY. On error too, store_close follows. The path is copied.
  */
-enum error store_open(struct store *store, const char *path);
+enum error store_open(struct store *store, const char *path, enum store_purpose purpose);
 
 /* Rolls back what is not committed. Safe to call twice. */
 void store_close(struct store *store);
@@ -80,9 +85,10 @@ enum error store_apply(struct store *store, const struct rows_change *change);
 
 /*
  * The first row whose key is above `after` (empty: the first of all): *found false at the end. Key and value stay
- * valid until the next call on the store.
+ * valid until the next call on the store. store_next_end follows the last of a series of calls, before a commit.
  */
 enum error store_next(struct store *store, struct bytes after, bool *found, struct row *row);
+void store_next_end(struct store *store);
 
 /* The daemon's own small values, by name. *found false if there is none; at most value->size_max bytes. */
 enum error store_shell_get(struct store *store, const char *name, struct buffer *value, bool *found);

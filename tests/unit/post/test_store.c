@@ -17,7 +17,7 @@ static void open_ok(struct store *store, const struct scratch *scratch)
 {
 	char path[SCRATCH_PATH_SIZE];
 
-	assert_int_equal(store_open(store, scratch_path(scratch, "store.db", path)), ERROR_OK);
+	assert_int_equal(store_open(store, scratch_path(scratch, "store.db", path), STORE_LIVE), ERROR_OK);
 }
 
 static void put(struct store *store, const char *key, const char *value)
@@ -173,7 +173,7 @@ static void there_is_one_user_and_no_shared_memory_file(void **state)
 	open_ok(&store, *state);
 	assert_int_equal(access(scratch_path(*state, "store.db-wal", path), F_OK), 0);
 	assert_int_equal(access(scratch_path(*state, "store.db-shm", path), F_OK), -1);
-	assert_int_equal(store_open(&second, scratch_path(*state, "store.db", path)), ERROR_BUSY);
+	assert_int_equal(store_open(&second, scratch_path(*state, "store.db", path), STORE_LIVE), ERROR_BUSY);
 	store_close(&second);
 	store_close(&store);
 }
@@ -228,7 +228,7 @@ static void execute(const char *path, const char *text)
 static enum error open_result(const char *path)
 {
 	struct store store;
-	enum error error = store_open(&store, path);
+	enum error error = store_open(&store, path, STORE_LIVE);
 
 	store_close(&store);
 	return error;
