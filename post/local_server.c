@@ -169,6 +169,20 @@ void local_server_tick(struct local_server *server, uint64_t steady_ms)
 
 /* ---- requests and replies ---- */
 
+bool local_server_is_ready(const struct local_server *server)
+{
+	for (unsigned i = 0; i < LOCAL_CLIENTS_MAX; i++) {
+		const struct local_client *client = &server->clients[i];
+		struct bytes frame;
+		size_t size;
+
+		if (client->fd >= 0 && !client->busy &&
+		    local_frame_next(stream_bytes(&client->in), &frame, &size) != ERROR_TRUNCATED)
+			return true;
+	}
+	return false;
+}
+
 struct local_client *local_server_next(struct local_server *server, uint64_t steady_ms, struct bytes *frame)
 {
 	for (unsigned i = 0; i < LOCAL_CLIENTS_MAX; i++) {

@@ -56,6 +56,9 @@ void local_server_turn(struct local_server *server, const struct pollfd *polls, 
 /* Drops whoever has stalled. Call once a second. */
 void local_server_tick(struct local_server *server, uint64_t steady_ms);
 
+/* True if local_server_next would give a frame without waiting: a client may send several requests at once. */
+bool local_server_is_ready(const struct local_server *server);
+
 /*
  * The next whole frame of a client without a request under way, each client in its turn; NULL if there is none. The frame (without
  * its size) is valid until local_server_took, which marks the client busy, or local_server_drop.

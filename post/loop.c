@@ -365,9 +365,20 @@ static void advance_backup(struct loop *loop)
 
 /* ---- waiting ---- */
 
-static int timeout_ms(const struct loop *loop)
+/* A backup waits for nothing but its client to read. */
+static bool backup_can_advance(struct loop *loop)
 {
-	if (loop->more || loop->backup.state == BACKUP_COPYING)
+	const struct local_client *client;
+
+	if (loop->backup.state != BACKUP_STREAMING)
+		return loop->backup.state == BACKUP_COPYING;
+	client = local_server_find(&loop->local, loop->backup_client);
+	return client == NULL || stream_bytes(&client->out).size == 0;
+}
+
+static int timeout_ms(struct loop *loop)
+{
+	if (loop->more || backup_can_advance(loop) || local_server_is_ready(&loop->local))
 		return 0;
 	return loop->tick_ms <= loop->steady_ms ? 0 : (int)(loop->tick_ms - loop->steady_ms);
 }

@@ -1,0 +1,141 @@
+"""A disk that fills up: usage: post_disk.py LIAISOND (with the fake record)
+
+Runs itself again in a mount namespace of its own, where it may mount a small file system."""
+
+import os
+import subprocess
+import sys
+import time
+
+import cbor2
+
+from post_shell import (
+    BACKUP, ERROR_FULL, FLASH, HELLO, IMMEDIATE, LINK_SEND, LINK_TAKEN, PRIORITY, ROUTINE, SUBMIT, Client, Courier, Daemon,
+    Skip, run_tests)
+
+PROGRAM = sys.argv[1]
+MIB = 1024 * 1024
+MESSAGE, LETTER = 1, 3
+
+
+class SmallDisk:
+    """A file system of 64 MiB, and a file that takes up room on it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __enter__(self):
+        os.mkdir(self.folder)
+        result = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", self.folder], capture_output=True)
+        if result.returncode != 0:
+            os.rmdir(self.folder)
+            raise Skip("no file system can be mounted here")
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["umount", self.folder], check=True)
+        os.rmdir(self.folder)
+
+    def free(self):
+        status = os.statvfs(self.folder)
+        return status.f_bavail * status.f_frsize
+
+    def leave(self, size):
+        """Makes `size` bytes free, to a page."""
+        name = self.folder + "/filler"
+        with open(name, "ab") as file:
+            pass
+        taken = os.path.getsize(name) + self.free() - size
+        with open(name, "r+b") as file:
+            file.truncate(0)
+            os.posix_fallocate(file.fileno(), 0, max(taken, 1))
+
+
+def entry(kind, precedence):
+    body = {MESSAGE: [1, "text"], LETTER: [4, 1, 1, bytes(32), bytes(32), [1, "N", "T", bytes(32), {}]]}[kind]
+    payload = cbor2.dumps([kind, precedence, 0, [1], bytes(8), bytes(16), body])
+    return cbor2.dumps([bytes.fromhex("a10127"), {}, payload, bytes(64)])
+
+
+def takes(client, kind, precedence):
+    """Whether the shell passes the submission on (the fake record then refuses its form, with a reply that is well)."""
+    error = client.ask(SUBMIT, bytes(32), entry(kind, precedence))[1]
+    assert error in (0, ERROR_FULL), error
+    return error == 0
+
+
+def as_the_disk_fills_the_bulk_is_refused_first_and_receipts_last():
+    with SmallDisk("/tmp/liaison-small-disk-%d" % os.getpid()) as disk, Daemon(PROGRAM, parent=disk.folder) as daemon:
+        daemon.start()
+        assert os.path.getsize(daemon.path("reserve")) == 8 * MIB
+        with Client(daemon) as client, Courier(daemon) as courier:
+            def kinds():
+                return [takes(client, MESSAGE, p) for p in (ROUTINE, PRIORITY, IMMEDIATE, FLASH)] + [takes(client, LETTER, ROUTINE)]
+
+            def delivered(number, precedence, size):
+                courier.deliver(number, bytes(size), precedence)
+                return courier.next_within(0.5) == [LINK_TAKEN, number]
+
+            assert kinds() == [True] * 5 and delivered(1, ROUTINE, 2000)
+            disk.leave(28 * MIB)
+            daemon.wait_for_log("ROUTINE messages and backups are refused")
+            assert kinds() == [False, True, True, True, True] and delivered(2, ROUTINE, 2000)
+            assert client.ask(BACKUP)[1] == ERROR_FULL
+            disk.leave(20 * MIB)
+            daemon.wait_for_log("only IMMEDIATE and FLASH messages and letters")
+            assert kinds() == [False, False, True, True, True]
+            assert not delivered(3, ROUTINE, 2000) and delivered(4, PRIORITY, 2000) and delivered(5, ROUTINE, 300)
+            disk.leave(10 * MIB)
+            daemon.wait_for_log("only receipts and letters are taken")
+            assert not os.path.exists(daemon.path("reserve")) and disk.free() > 17 * MIB
+            time.sleep(1.2)  # the room that the reserve gave back does not make it take more again
+            assert kinds() == [False, False, False, False, True]
+            assert not delivered(6, FLASH, 2000) and delivered(7, ROUTINE, 300)
+            assert client.ask(HELLO)[1] == 0
+            disk.leave(50 * MIB)
+            daemon.wait_for_log("there is room on the disk again")
+            assert kinds() == [True] * 5
+            assert courier.is_closed()  # so that it brings again what was not taken
+        with Courier(daemon) as courier:
+            courier.deliver(3, bytes(2000), ROUTINE)
+            assert courier.next() == [LINK_TAKEN, 3]
+        assert os.path.getsize(daemon.path("reserve")) == 8 * MIB
+
+
+def a_disk_that_is_full_to_the_last_byte_stops_it_and_loses_nothing():
+    with SmallDisk("/tmp/liaison-small-disk-%d" % os.getpid()) as disk, Daemon(PROGRAM, parent=disk.folder) as daemon:
+        daemon.start("--unsafe-no-sandbox")
+        with Client(daemon) as client:
+            for _ in range(10):
+                assert client.submit(ROUTINE, 1000)[1] == 0
+        disk.leave(12 * MIB)
+        daemon.wait_for_log("only receipts and letters are taken")
+        disk.leave(0)
+        replied = 0
+        try:
+            with Courier(daemon) as courier:
+                while True:
+                    courier.deliver(replied + 1, bytes(1000))
+                    while courier.next()[0] == LINK_SEND:
+                        pass
+                    replied += 1
+        except (EOFError, OSError):
+            pass
+        assert daemon.process.wait(timeout=10) == 1
+        assert "the disk is full" in daemon.log() and "Free some room, then start again" in daemon.log(), daemon.log()
+        disk.leave(50 * MIB)
+        daemon.start()
+        with Client(daemon) as client:
+            assert client.submit(ROUTINE, 10)[2] == (11).to_bytes(8, "big")
+
+
+if __name__ == "__main__":
+    if "LIAISON_OWN_MOUNTS" not in os.environ:
+        os.environ["LIAISON_OWN_MOUNTS"] = "yes"
+        for namespace in (["-m"], ["-rm"]):
+            if subprocess.run(["unshare", *namespace, "true"], capture_output=True).returncode == 0:
+                os.execvp("unshare", ["unshare", *namespace, sys.executable, *sys.argv])
+    run_tests(
+        as_the_disk_fills_the_bulk_is_refused_first_and_receipts_last,
+        a_disk_that_is_full_to_the_last_byte_stops_it_and_loses_nothing,
+    )
