@@ -109,6 +109,8 @@ enum error commit_handle(struct run *run)
 	uint64_t channels[2 * CHANNELS_MAX];
 	size_t count = 0;
 
+	if (run_post(run) == NULL)
+		return ERROR_OK;
 	enum error error = clock_keep(run);
 	if (error == ERROR_OK)
 		error = log_advance(run);
@@ -132,5 +134,9 @@ enum error commit_handle(struct run *run)
 		if (error != ERROR_OK)
 			return error;
 	}
-	return count == 0 ? ERROR_OK : give_anchor(run);
+	/* The very first one says that there is an anchor: later ones can then be missed. */
+	if (count == 0 && run_state(run)->anchored != 0)
+		return ERROR_OK;
+	run_state(run)->anchored = 1;
+	return give_anchor(run);
 }

@@ -1,18 +1,221 @@
 #include "record/heads.h"
 
-enum error heads_take(struct run *run, const struct received_statement *statement)
+#include <assert.h>
+#include <string.h>
+
+#include "envelope/statement.h"
+#include "record/keys.h"
+#include "record/log.h"
+#include "record/outbox.h"
+#include "record/registry.h"
+
+#define LOOK_INTERVAL_MS 5000 /* shorter than any interval of terms */
+#define SENT_MAX         16   /* statements made in one event */
+
+/* The lines of one channel, in order; the own one among them. */
+struct lines {
+	uint64_t number;
+	struct channel channel;
+	struct terms terms;
+	uint64_t own_log;
+	const struct line *own;
+	size_t count;
+	uint64_t *logs;
+	struct line *lines;
+};
+
+static bool has_keys(const struct line *line)
 {
-	(void)run; (void)statement;
+	static const uint8_t zeros[PUBLIC_KEY_SIZE];
+	return memcmp(line->log_key, zeros, sizeof(zeros)) != 0;
+}
+
+static enum error read_lines(struct run *run, struct lines *lines, size_t count_max)
+{
+	struct row_key prefix = key_channel(TABLE_LINE, lines->number);
+	struct row row;
+
+	lines->own = NULL;
+	lines->count = 0;
+	lines->own_log = log_own_number(run, &lines->channel);
+	enum error error = registry_terms(&lines->channel, &lines->terms);
+	if (error == ERROR_OK)
+		error = rows_first(run_rows(run), key_view(&prefix), &row);
+	while (error == ERROR_OK && lines->count < count_max) {
+		struct key_reader reader = key_reader_make(row.key);
+		struct line *line = &lines->lines[lines->count];
+		(void)key_read_u16(&reader);
+		lines->logs[lines->count] = key_read_u16(&reader);
+		if (key_read_end(&reader) != ERROR_OK || schema_read(&schema_line, row.value, line) != ERROR_OK)
+			return ERROR_MALFORMED;
+		if (lines->logs[lines->count] == lines->own_log)
+			lines->own = line;
+		lines->count++;
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+/* ---- making statements ---- */
+
+static void write_head(struct head *head, uint64_t log, const struct line *line)
+{
+	head->log = log;
+	head->incarnation = line->head_incarnation;
+	head->size = line->head_size;
+	memcpy(head->root.bytes, line->head_root, sizeof(head->root.bytes));
+	memcpy(head->signature, line->head_signature, sizeof(head->signature));
+	head->has_cosignature = line->cosigned_at != 0;
+	head->cosigned_at = line->cosigned_at;
+	memcpy(head->cosignature, line->cosignature, sizeof(head->cosignature));
+}
+
+/* What changed since: a sum does, since sizes and incarnations only grow. */
+static uint64_t sum_of(const struct lines *lines)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < lines->count; i++)
+		sum += (lines->lines[i].head_incarnation << 34) + lines->lines[i].head_size;
+	return sum;
+}
+
+static enum error make_statement(struct run *run, const struct lines *lines, const struct line *receiver,
+				 struct bytes *cose)
+{
+	struct heads_statement *heads = run_take(run, sizeof(*heads));
+	struct aad *aad = run_take(run, sizeof(*aad));
+	const struct line *own = lines->own;
+
+	memset(heads, 0, sizeof(*heads));
+	heads->by = lines->own_log;
+	heads->time = run_time_s(run);
+	heads->heads_count = 1;
+	write_head(&heads->heads[0], lines->own_log, own);
+	heads->heads[0].has_cosignature = false;
+	for (size_t i = 0; i < lines->count && heads->heads_count < HEADS_STATED_MAX; i++)
+		if (&lines->lines[i] != own && lines->lines[i].cosigned_at != 0)
+			write_head(&heads->heads[heads->heads_count++], lines->logs[i], &lines->lines[i]);
+	bool same = receiver->theirs_incarnation == own->head_incarnation;
+	if (same && receiver->theirs_size > 0 && receiver->theirs_size <= own->head_size) {
+		heads->has_proof = true;
+		heads->old_size = receiver->theirs_size;
+		enum error error = log_consistency(run, lines->number, lines->own_log, own->head_incarnation,
+						   heads->old_size, own->head_size, &heads->proof);
+		if (error != ERROR_OK)
+			return error;
+	}
+	struct buffer payload = run_buffer(run, HEADS_SIZE_MAX);
+	heads_encode(heads, &payload);
+	assert(buffer_error(&payload) == ERROR_OK);
+	enum error error = registry_aad(run, &lines->channel, AAD_HEADS, lines->channel.own_index, aad);
+	if (error == ERROR_OK)
+		*cose = run_sign(run, aad, buffer_bytes(&payload));
+	return error;
+}
+
+static bool is_due(struct run *run, const struct lines *lines, const struct line *line)
+{
+	uint64_t interval_ms = lines->terms.heads_interval_s * 1000;
+	uint64_t since_ms = run_slow_ms(run) - line->heads_sent_ms;
+
+	if (line->heads_sent_ms == 0)
+		return true;
+	if (since_ms >= interval_ms * HEADS_IDLE_INTERVALS)
+		return true;
+	return since_ms >= interval_ms && line->heads_sent_sum != sum_of(lines);
+}
+
+static enum error send_heads(struct run *run, const struct lines *lines, size_t index)
+{
+	struct line *line = &lines->lines[index];
+	struct row_key key = key_line(lines->number, lines->logs[index]);
+	struct outbox_statement statement = {
+		.kind = STATEMENT_HEADS,
+		.channel = lines->number,
+		.party = registry_party_of(&lines->channel, log_roster_index(lines->logs[index])),
+		.slot = log_slot(lines->logs[index]),
+		.precedence = PRECEDENCE_ROUTINE,
+	};
+	bool waits;
+
+	enum error error = outbox_statement_waits(run, line->heads_serial, &waits);
+	if (error != ERROR_OK || waits)
+		return error;
+	error = make_statement(run, lines, line, &statement.cose);
+	if (error == ERROR_OK)
+		error = outbox_statement(run, &statement, &line->heads_serial);
+	if (error != ERROR_OK)
+		return error;
+	line->heads_sent_ms = run_slow_ms(run) + 1;
+	line->heads_sent_sum = sum_of(lines);
+	run_put(run, &key, &schema_line, line);
 	return ERROR_OK;
 }
+
+static enum error tick_channel(struct run *run, struct lines *lines, size_t *sent)
+{
+	enum error error = read_lines(run, lines, KEYS_POSTS_MAX);
+
+	if (error != ERROR_OK || lines->own == NULL || lines->own->head_size == 0)
+		return error;
+	for (size_t i = 0; error == ERROR_OK && i < lines->count && *sent < SENT_MAX; i++) {
+		const struct line *line = &lines->lines[i];
+		if (line == lines->own || !has_keys(line) || !is_due(run, lines, line))
+			continue;
+		error = send_heads(run, lines, i);
+		(*sent)++;
+	}
+	return error;
+}
+
 enum error heads_tick(struct run *run)
 {
-	(void)run;
+	struct row_key prefix = key_make(TABLE_CHANNEL);
+	struct state *state = run_state(run);
+	struct lines *lines = run_take(run, sizeof(*lines));
+	struct row row;
+	size_t sent = 0;
+
+	if (state->heads_ms != 0 && run_slow_ms(run) - state->heads_ms < LOOK_INTERVAL_MS)
+		return ERROR_OK;
+	lines->logs = run_take(run, KEYS_POSTS_MAX * sizeof(*lines->logs));
+	lines->lines = run_take(run, KEYS_POSTS_MAX * sizeof(*lines->lines));
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	while (error == ERROR_OK && sent < SENT_MAX) {
+		struct key_reader reader = key_reader_make(row.key);
+		lines->number = key_read_u16(&reader);
+		if (key_read_end(&reader) != ERROR_OK ||
+		    schema_read(&schema_channel, row.value, &lines->channel) != ERROR_OK)
+			return ERROR_MALFORMED;
+		error = tick_channel(run, lines, &sent);
+		if (error == ERROR_OK)
+			error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+		return error;
+	if (sent < SENT_MAX)
+		state->heads_ms = run_slow_ms(run) + 1;
 	return ERROR_OK;
 }
+
+/* ---- for STATUS ---- */
+
 enum error heads_agree(struct run *run, uint64_t channel_number, const struct channel *channel, bool *agree)
 {
-	(void)run; (void)channel_number; (void)channel;
+	struct row_key prefix = key_channel(TABLE_LINE, channel_number);
+	struct row row;
+
+	(void)channel;
 	*agree = true;
-	return ERROR_OK;
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	while (error == ERROR_OK) {
+		struct line line;
+		if (schema_read(&schema_line, row.value, &line) != ERROR_OK)
+			return ERROR_MALFORMED;
+		if (line.disagrees != 0 || line.forked != 0)
+			*agree = false;
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }

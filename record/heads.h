@@ -14,8 +14,8 @@ enum error heads_take(struct run *run, const struct received_statement *statemen
 enum error heads_tick(struct run *run);
 
 /*
- * True in *agree if for every other post on the channel: the own head is the one that it cosigned last, and the head of its log
- * that is held here is the root of what is held here. For STATUS.
+ * True in *agree unless, of some other post on the channel, the newest head seen is not that of what is held here, a fork is
+ * proved, or what it cosigned of the own log is not the own log's. For STATUS.
  */
 enum error heads_agree(struct run *run, uint64_t channel_number, const struct channel *channel, bool *agree);
 

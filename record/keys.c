@@ -269,11 +269,49 @@ static enum error send_to_all(struct run *run)
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
 
+/* True in *any if some keying leaf is held: without one nobody can seal to an epoch. */
+static enum error any_leaf(struct run *run, bool *any)
+{
+	struct row_key prefix = key_make(TABLE_LEAF_IN);
+	struct row row;
+
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	*any = error == ERROR_OK;
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+/*
+ * After a restore: the epochs of the image, or those published since, may be anyone's; new ones begin beyond.
+ * A backup holds no leaves: until the next keying this post is written to by last resort.
+ */
+static enum error leave_epochs(struct run *run, bool *leave)
+{
+	struct state *state = run_state(run);
+	bool any;
+
+	*leave = false;
+	if (state->restored == 0)
+		return ERROR_OK;
+	enum error error = any_leaf(run, &any);
+	if (error != ERROR_OK)
+		return error;
+	*leave = !any;
+	if (any) {
+		state->epoch_next += EPOCHS_AHEAD_MAX;
+		state->epoch_origin = state->epoch_next;
+	}
+	return ERROR_OK;
+}
+
 enum error keys_make(struct run *run, bool anew)
 {
 	struct state *state = run_state(run);
 	uint64_t current;
+	bool leave;
 
+	enum error error = leave_epochs(run, &leave);
+	if (error != ERROR_OK || leave)
+		return error;
 	bool known = epoch_by_clock(run, &current);
 	if (!anew && known && state->epoch_next - current >= KEYS_AHEAD_MIN)
 		return ERROR_OK;
@@ -288,7 +326,7 @@ enum error keys_make(struct run *run, bool anew)
 	}
 	while (state->epoch_next < current + KEYS_AHEAD)
 		make_epoch(run, state->epoch_next++);
-	enum error error = cover_posts(run);
+	error = cover_posts(run);
 	if (error != ERROR_OK)
 		return error;
 	error = publish(run, current);

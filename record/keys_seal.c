@@ -450,6 +450,8 @@ enum error keys_take_keying(struct run *run, struct bytes bytes, uint64_t *party
 	for (size_t i = 0; error == ERROR_OK && i < count; i++)
 		if (posts[i].party == *party_number)
 			error = keys_post_named(run, posts[i].party, posts[i].slot);
+	if (error == ERROR_OK && run_state(run)->restored != 0)
+		error = keys_make(run, true);
 	return error;
 }
 

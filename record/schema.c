@@ -181,7 +181,7 @@ SCHEMA(own_post, F(own_post, party_id), U(own_post, slot), U(own_post, kind), V(
        F(own_post, last_resort_key));
 SCHEMA(state, U(state, arrivals), U(state, numbers), U(state, parties), U(state, channels), U(state, session),
        U(state, prekeys_number), U(state, epoch_first), U(state, epoch_next), U(state, epoch_marked),
-       U(state, epoch_start), U(state, epoch_origin), U(state, swept_ms), U(state, restored));
+       U(state, epoch_start), U(state, epoch_origin), U(state, swept_ms), U(state, restored), U(state, anchored), U(state, requeue), U(state, heads_ms));
 SCHEMA(slow_clock, U(slow_clock, slow_ms), U(slow_clock, steady_ms), U(slow_clock, wall_ms));
 SCHEMA(anchor_line, U(anchor_line, incarnation), U(anchor_line, size), F(anchor_line, root));
 SCHEMA(party, F(party, id), V(party, name), F(party, authority_key), F(party, successor), U(party, letters),
@@ -195,8 +195,8 @@ SCHEMA(channel, F(channel, id), V(channel, terms), F(channel, nonce), U(channel,
 SCHEMA(line, F(line, log_key), F(line, cosigner_key), U(line, incarnation), U(line, head_incarnation),
        U(line, head_size), F(line, head_root), F(line, head_signature), U(line, cosigned_at),
        F(line, cosignature), U(line, theirs_incarnation), U(line, theirs_size), F(line, theirs_root),
-       U(line, theirs_at), F(line, theirs_cosignature), U(line, heads_sent_ms), U(line, heads_sent_count),
-       U(line, forked));
+       U(line, theirs_at), F(line, theirs_cosignature), U(line, heads_sent_ms), U(line, heads_sent_sum),
+       U(line, heads_serial), U(line, disagrees), U(line, forked));
 SCHEMA(chain, U(chain, letters), U(chain, officers), F(chain, head));
 SCHEMA(officer, T(officer, credence), V(officer, name), V(officer, title), F(officer, key),
        U(officer, highest_precedence), U(officer, agreed), F(officer, letter));

@@ -78,6 +78,7 @@ enum table {
 	TABLE_WAITING = 0x53,   /* rank u8 (4 - precedence), number u64 -> struct copy_key: to be handed over */
 	TABLE_HANDED = 0x54,    /* session u64, rank u8, number u64 -> struct copy_key: handed over, not reported queued */
 	TABLE_DUE = 0x55,       /* slow ms u64, number u64 -> struct copy_key: to be resent then */
+	TABLE_REQUEUE = 0x57,   /* -> the key in TABLE_COPY up to which that is done */
 	TABLE_PENDING = 0x56,   /* channel u16 -> struct pending: own entries without receipt, for STATUS */
 };
 
@@ -120,6 +121,9 @@ struct state {
 	uint64_t epoch_origin;
 	uint64_t swept_ms;     /* slow clock: when the sending leaves were last looked at */
 	uint64_t restored;     /* 1 after a new incarnation, until new prekeys have been published */
+	uint64_t anchored;     /* 1 once an anchor has been given */
+	uint64_t requeue;      /* 1 while copies are made to wait again after a restore (TABLE_REQUEUE) */
+	uint64_t heads_ms;     /* slow clock: when heads were last looked at */
 };
 
 /* The rate-limited clock: `slow_ms` only grows, with the steady clock. wall_ms is what the shell's clock said then. */
@@ -198,7 +202,9 @@ struct line {
 	uint64_t theirs_at;
 	uint8_t theirs_cosignature[64];
 	uint64_t heads_sent_ms;    /* slow clock: the last statement of heads to this post */
-	uint64_t heads_sent_count; /* what it said in sum: sizes of all heads, to see whether something changed */
+	uint64_t heads_sent_sum;   /* sizes of all heads that it named, to see whether something changed */
+	uint64_t heads_serial;     /* of that statement in the outbox */
+	uint64_t disagrees;        /* 1: the newest head seen of this log is not that of what is held of it */
 	uint64_t forked;           /* number of proofs held that this log forked */
 };
 

@@ -2,6 +2,7 @@
 
 #include "record/clock.h"
 #include "record/heads.h"
+#include "record/incarnation.h"
 #include "record/keys.h"
 #include "record/log.h"
 #include "record/outbox.h"
@@ -15,6 +16,8 @@ enum error tick_handle(struct run *run)
 		error = keys_make(run, false);
 	if (error == ERROR_OK)
 		error = log_advance(run);
+	if (error == ERROR_OK)
+		error = incarnation_requeue(run);
 	if (error == ERROR_OK)
 		error = heads_tick(run);
 	if (error == ERROR_OK)
