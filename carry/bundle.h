@@ -24,12 +24,10 @@
 #include "base/limits.h"
 #include "carry/eid.h"
 
-#define BUNDLE_EPOCH_UNIX_MS 946684800000ULL /* DTN time 0 */
-#define BUNDLE_HOP_LIMIT     32 /* of our own bundles: the longest route that makes sense, twice over */
-#define BUNDLE_OVERHEAD_SIZE_MAX                                                                             \
-	512 /* all but the payload of a bundle that we create, with the longest endpoint ids */
-#define BUNDLE_GROWTH_SIZE_MAX                                                                               \
-	192 /* bytes that forwarding adds at most: a Previous Node block, a longer age and count */
+#define BUNDLE_EPOCH_UNIX_MS     946684800000ULL /* DTN time 0 */
+#define BUNDLE_HOP_LIMIT         32              /* of our own bundles: longer routes make no sense */
+#define BUNDLE_OVERHEAD_SIZE_MAX 512 /* our own bundle without its payload, with the longest endpoint ids */
+#define BUNDLE_GROWTH_SIZE_MAX   192 /* bytes that forwarding adds at most */
 
 /* Bundle processing control flags (section 4.2.3). */
 #define BUNDLE_IS_FRAGMENT           0x000001u

@@ -10,23 +10,25 @@
  *
  * What is promised, and by which row:
  *
- *   copy in the queue      SEND is answered QUEUED once the copy's rows are on disk. The same id again
- * changes nothing                          and is answered with the present state, until CANCEL or the end of
- * its lifetime.   served by precedence   For one route, nothing of a lower precedence starts while something
- * of a higher one waits: rows                          that wait are read in the order (precedence, FLASH
- * first; arrival). A copy that the neighbour                          refused waits out its retry time first,
- * and is not in the way of others meanwhile.   at most in flight      WINDOW_SIZE_MAX bytes of one precedence
- * and those above it, by link_window_open (base/link.h): a                          higher precedence does
- * not wait for acknowledgments of lower ones.   carried                Only a neighbour's whole
- * acknowledgment (or "completed") takes a copy out of the queue. A                          transfer is not a
- * row: it is of a session, and a session does not outlive the process. So                          after a
- * crash everything that was in transfer waits again, in its old place.   received               A bundle is
- * acknowledged to the neighbour (STORED) once its delivery row, or its row as a                         
- * forwarded copy, is on disk; a second time at most it is acknowledged and not stored.   delivered           
- *   A delivery is kept until the post says TAKEN, whatever its lifetime; after a new HELLO                   
- *       every delivery that was not taken is given again, in the order of precedence.   room                 
- *  Two pools, own copies and what comes from neighbours, so that neither can fill the other's. A             
- *             class may fill a pool to QUEUE_SHARE of its size: ROUTINE is refused first, FLASH last.
+ * - Queued. SEND is answered QUEUED once the copy's rows are on disk. The same id again changes nothing and
+ * is
+ *   answered with the present state, until CANCEL or the end of its lifetime.
+ * - By precedence. For one route nothing of a lower precedence starts while something of a higher one waits:
+ *   rows that wait are read in the order (precedence, FLASH first; arrival). A copy that the neighbour
+ * refused
+ *   waits out its retry time first, and is in nobody's way meanwhile.
+ * - In flight at most WINDOW_SIZE_MAX bytes of one precedence and those above it, by link_window_open
+ *   (base/link.h): a higher precedence does not wait for acknowledgments of lower ones.
+ * - Carried. Only a neighbour's whole acknowledgment (or "completed") takes a copy out of the queue. A
+ * transfer
+ *   is not a row: it is of a session, and a session does not outlive the process. So after a crash everything
+ *   that was in transfer waits again, in its old place.
+ * - Received. A bundle is acknowledged to the neighbour (STORED) once its row as a delivery, a fragment or a
+ *   forwarded copy is on disk. A second time within its lifetime it is acknowledged and not stored.
+ * - Delivered. A delivery is kept until the post says TAKEN, whatever its lifetime; after a new HELLO every
+ *   delivery that was not taken is given again, in the order of precedence.
+ * - Room. Two pools, own copies and what comes from neighbours, so that neither can fill the other's. A class
+ *   may fill a pool to its QUEUE_SHARE: ROUTINE is refused first, FLASH last.
  *
  * A copy or a forwarded bundle is given up when its lifetime runs out, by the queue's clock: milliseconds
  * that only run forward, with the steady clock while the process lives; of the time between processes at most

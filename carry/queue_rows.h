@@ -1,17 +1,17 @@
 /*
  * The queue's rows: keys, values, and the sums kept beside them. For carry/queue*.c only.
  *
- *   T                              the totals: struct totals
- *   C id                           a copy: struct copy. id: 1 and the post's 16 bytes, or 2 and a bundle's
- * identity   Q route inverse number  -> id  a copy that waits for its route
- *   B number                       its bundle as created or received
- *   N route                        what waits for a route: [count, size] by precedence - 1
- *   W kind time id                 a time: a copy to retry, a copy to expire, a carried id, an identity or a
- * unit to forget   S identity  -> time            a bundle that was seen
- *   U identity                     a unit of which fragments are held: struct unit
- *   F identity offset size         a fragment's payload
- *   D inverse number               a delivery: [source text, size]
- *   P number                       its payload
+ *   T                            the totals: struct totals
+ *   C id                         a copy: struct copy. id: 1 and the post's 16 bytes, or 2 and an identity
+ *   Q route inverse number -> id a copy that waits for its route
+ *   B number                     its bundle as created or received
+ *   N route                      what waits for a route: [count, size] by precedence - 1
+ *   W kind time id               a time at which something falls due: enum timer_kind
+ *   S identity                   a bundle that was seen
+ *   U identity                   a unit of which fragments are held: struct unit
+ *   F identity offset size       a fragment's payload
+ *   D inverse number             a delivery: [source text, size]
+ *   P number                     its payload
  *
  * Numbers and times are 8 bytes, inverse is one byte: FLASH 0, ROUTINE 3. A route is its name after one byte
  * of length. Values are arrays in deterministic CBOR, but for B, F and P, which are the bytes themselves.
@@ -58,11 +58,11 @@ struct key {
 };
 
 enum timer_kind {
-	TIMER_RETRY = 1,
-	TIMER_EXPIRE = 2,
-	TIMER_CARRIED = 3,
-	TIMER_SEEN = 4,
-	TIMER_UNIT = 5,
+	TIMER_RETRY = 1,   /* id: a copy to try again */
+	TIMER_EXPIRE = 2,  /* id: a copy whose lifetime ends */
+	TIMER_CARRIED = 3, /* id: a carried copy, to be forgotten */
+	TIMER_SEEN = 4,    /* id: an identity to be forgotten */
+	TIMER_UNIT = 5,    /* id: the identity of a unit to be forgotten */
 	TIMER_KINDS = 5,
 };
 

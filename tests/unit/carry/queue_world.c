@@ -186,7 +186,8 @@ void world_step(struct world *world, struct queue_event *event)
 	event->wall_ms = world->wall_ms;
 	event->steady_ms = world->steady_ms;
 	event->disk_room = world->disk_room;
-	event->entropy = world_random(world, UINT32_MAX);
+	world->entropy = world_random(world, UINT32_MAX);
+	event->entropy = world->entropy;
 	do {
 		load_all(world);
 		rows_begin(&world->rows);
@@ -304,15 +305,17 @@ bool world_receive(struct world *world, size_t route, struct bytes bundle)
 enum error world_next_delivery(struct world *world)
 {
 	enum error error;
+	struct link_received next;
 	size_t rounds = 0;
 	do {
 		load_all(world);
 		rows_begin(&world->rows);
-		error = queue_next_delivery(&world->queue, &world->rows, &world->delivery);
+		error = queue_next_delivery(&world->queue, &world->rows, &next);
 		assert_true(++rounds < 200);
 	} while (error == ERROR_NEEDS_ROWS);
 	if (error == ERROR_OK) {
 		struct link_received *delivery = &world->delivery;
+		*delivery = next;
 		queue_delivery_given(&world->queue, delivery);
 		memcpy(world->delivery_memory, delivery->sealed.data, delivery->sealed.size);
 		delivery->sealed.data = world->delivery_memory;
@@ -459,6 +462,23 @@ static void audit_row(struct audit *audit, const struct world_row *row)
 	default: /* counted with what it belongs to */
 		break;
 	}
+}
+
+void world_claim(struct world *world, int64_t seen_count, int64_t carried_count)
+{
+	struct key key;
+	struct totals totals;
+	struct rows_change change;
+	size_t at = 0;
+	with_row(world, key_totals(&key));
+	assert_int_equal(totals_get(&world->rows, &totals), ERROR_OK);
+	totals.shown.seen_count += (uint64_t)seen_count;
+	totals.shown.carried_count += (uint64_t)carried_count;
+	totals_put(&world->rows, &totals);
+	assert_int_equal(rows_keep(&world->rows), ERROR_OK);
+	while (rows_next_write(&world->rows, &at, &change))
+		store_write(world, &change);
+	rows_reset(&world->rows);
 }
 
 void world_audit(struct world *world)

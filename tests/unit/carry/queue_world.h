@@ -32,12 +32,13 @@ struct world {
 	uint64_t steady_ms;
 	uint64_t disk_room;
 	uint64_t random;
+	uint64_t entropy;             /* that the last event had */
 	struct queue_actions actions; /* of the last event; views into `kept` */
 	uint8_t kept[QUEUE_ACTIONS_MAX][ROW_KEY_SIZE_MAX];
 	struct queue_transfer transfer; /* the last that world_next began */
 	uint8_t bundle_memory[BUNDLE_SIZE_MAX];
 	struct bytes bundle;
-	struct link_received delivery; /* of the last world_next_delivery; `sealed` in delivery_memory */
+	struct link_received delivery; /* the last one given */
 	uint8_t delivery_memory[SEALED_SIZE_MAX];
 	uint8_t source_memory[EID_SIZE_MAX];
 	bool crash_before_commit; /* the next event runs, and is lost */
@@ -77,6 +78,9 @@ bool world_receive(struct world *world, size_t route, struct bytes bundle);
 /* The next delivery is given to the post. */
 enum error world_next_delivery(struct world *world);
 void world_taken(struct world *world, uint64_t delivery);
+
+/* Claims that so many more identities and carried ids are held than are: to come to their bounds. */
+void world_claim(struct world *world, int64_t seen_count, int64_t carried_count);
 
 /* Checks every row of the store against every other: sums, places, times, nothing left over. */
 void world_audit(struct world *world);

@@ -397,6 +397,33 @@ static void a_copy_larger_than_the_neighbour_takes_goes_in_fragments(void **stat
 	progress(LINK_CARRIED);
 }
 
+static void an_acknowledged_fragment_begins_the_waiting_times_anew(void **state)
+{
+	send(9, 4, 3000);
+	for (size_t tries = 0; tries < 3; tries++) {
+		assert_int_equal(world_next(&world, WORLD_ROUTE_B, 1500), ERROR_OK);
+		world_settle(&world, QUEUE_REFUSED, world.transfer.number, TCPCL_REFUSE_NO_RESOURCES);
+		world_pass(&world, 10000);
+		world_tick(&world);
+	}
+	assert_int_equal(world_next(&world, WORLD_ROUTE_B, 1500), ERROR_OK);
+	world_settle(&world, QUEUE_ACKNOWLEDGED, world.transfer.number, 0);
+	assert_int_equal(world_next(&world, WORLD_ROUTE_B, 1500), ERROR_OK);
+	world_settle(&world, QUEUE_REFUSED, world.transfer.number, TCPCL_REFUSE_NO_RESOURCES);
+	world_pass(&world, 1000);
+	world_tick(&world);
+	assert_int_equal(world_next(&world, WORLD_ROUTE_B, 1500), ERROR_OK);
+}
+
+static void what_cannot_be_cut_down_is_named_and_given_up(void **state)
+{
+	send(9, 4, 3000);
+	assert_int_equal(world_next(&world, WORLD_ROUTE_B, 60), ERROR_TOO_LARGE);
+	world_settle(&world, QUEUE_REFUSED, world.transfer.number, TCPCL_REFUSE_NOT_ACCEPTABLE);
+	progress(LINK_FAILED);
+	assert_int_equal(world_next(&world, WORLD_ROUTE_B, 60), ERROR_NOT_FOUND);
+}
+
 /* ---- room ---- */
 
 static void the_lowest_precedence_is_refused_first(void **state)
@@ -478,6 +505,8 @@ int main(void)
 		test(downtime_counts_at_most_a_day),
 		test(many_lifetimes_end_in_bounded_steps),
 		test(a_copy_larger_than_the_neighbour_takes_goes_in_fragments),
+		test(an_acknowledged_fragment_begins_the_waiting_times_anew),
+		test(what_cannot_be_cut_down_is_named_and_given_up),
 		test(the_lowest_precedence_is_refused_first),
 		test(a_full_disk_is_a_full_pool),
 		test(settings_are_checked),
