@@ -85,7 +85,7 @@ void store_load(const struct store *store, struct rows *rows)
 		load_one(store, rows, i);
 }
 
-static void put(struct store *store, struct bytes key, struct bytes value)
+void store_put(struct store *store, struct bytes key, struct bytes value)
 {
 	size_t at = lower_bound(store, key);
 
@@ -120,7 +120,7 @@ void store_commit(struct store *store, const struct rows *rows)
 
 	while (rows_next_write(rows, &next, &change)) {
 		if (!change.deleted) {
-			put(store, change.key, change.value);
+			store_put(store, change.key, change.value);
 			continue;
 		}
 		size_t at = lower_bound(store, change.key);

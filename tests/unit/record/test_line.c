@@ -84,7 +84,7 @@ static void a_cut_line_is_made_good(void **state)
 /* The same work again and again, with a crash at one commit after another, before it or after it. */
 static void a_crash_at_any_commit_loses_nothing(void **state)
 {
-	for (unsigned at = 0; at < 40; at++) {
+	for (unsigned at = 0; at < 24; at++) {
 		struct world *world = world_open_line(100 + at);
 		struct world_message message = {.precedence = PRECEDENCE_FLASH, .text = "crash"};
 		uint8_t identity[IDENTITY_SIZE];

@@ -259,9 +259,10 @@ static void end_batch(struct world *world, size_t index)
 {
 	struct record_event commit = {.kind = RECORD_COMMIT};
 	struct record_event room = {.kind = RECORD_COURIER_ROOM};
+	const struct world_post *post = &world->posts[index];
 
 	CHECK(world_event(world, index, &commit) == ERROR_OK);
-	room.of.room.copies_max = 64;
+	room.of.room.copies_max = post->mute ? 0 : 64;
 	CHECK(world_event(world, index, &room) == ERROR_OK);
 }
 
@@ -612,6 +613,18 @@ void world_exchange(struct world *world)
 	}
 }
 
+void world_new_keying(struct world *world, uint32_t number, size_t post_a, size_t post_b)
+{
+	struct keying keying;
+	uint8_t root[KEYING_KEY_SIZE];
+
+	entropy_take(&world->random, root, sizeof(root));
+	keying_make(number, world->parties[world->posts[post_a].party].id,
+		    world->parties[world->posts[post_b].party].id, root, &keying);
+	accept_keying(world, post_a, &keying);
+	accept_keying(world, post_b, &keying);
+}
+
 /* ---- the channel ---- */
 
 static size_t roster_index(const struct world *world, size_t party)
@@ -828,7 +841,7 @@ enum error world_acknowledge(struct world *world, size_t post, const uint8_t ack
 
 /* ---- looking ---- */
 
-static bool look(const struct world *world, size_t post, const struct row_key *key, const struct schema *schema,
+bool world_row(const struct world *world, size_t post, const struct row_key *key, const struct schema *schema,
 		 void *value)
 {
 	struct row row;
@@ -840,15 +853,26 @@ static bool look(const struct world *world, size_t post, const struct row_key *k
 	return true;
 }
 
+void world_put_row(struct world *world, size_t post, const struct row_key *key, const struct schema *schema,
+		   const void *value)
+{
+	struct buffer buffer = allocate(ROW_VALUE_SIZE_MAX);
+
+	schema_write(schema, value, &buffer);
+	CHECK(buffer_error(&buffer) == ERROR_OK);
+	store_put(&world->posts[post].store, key_view(key), buffer_bytes(&buffer));
+	free(buffer.data);
+}
+
 bool world_entry(const struct world *world, size_t post, const uint8_t identity[IDENTITY_SIZE], struct entry *entry,
 		 struct entry_key *key)
 {
 	struct row_key row_key = key_identity(identity);
 
-	if (!look(world, post, &row_key, &schema_entry_key, key))
+	if (!world_row(world, post, &row_key, &schema_entry_key, key))
 		return false;
 	row_key = key_entry(TABLE_ENTRY, key);
-	CHECK(look(world, post, &row_key, &schema_entry, entry));
+	CHECK(world_row(world, post, &row_key, &schema_entry, entry));
 	return true;
 }
 
@@ -884,7 +908,7 @@ void world_tree(const struct world *world, size_t post, uint64_t log, uint64_t i
 	struct log row;
 
 	merkle_frontier_init(&frontier);
-	if (look(world, post, &key, &schema_log, &row))
+	if (world_row(world, post, &key, &schema_log, &row))
 		CHECK(merkle_frontier_read(row.frontier, &frontier) == ERROR_OK);
 	*size = frontier.size;
 	merkle_frontier_root(&frontier, root);
@@ -912,5 +936,5 @@ bool world_is_open(const struct world *world, size_t post)
 	struct row_key key = key_channel(TABLE_CHANNEL, 1);
 	struct channel channel;
 
-	return look(world, post, &key, &schema_channel, &channel) && channel.state == CHANNEL_OPEN;
+	return world_row(world, post, &key, &schema_channel, &channel) && channel.state == CHANNEL_OPEN;
 }

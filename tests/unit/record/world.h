@@ -56,6 +56,7 @@ struct world_post {
 	struct world_action *actions; /* of the batch that is open */
 	size_t actions_count;
 	bool up;
+	bool mute;                    /* hands nothing to its courier */
 	uint64_t steady_ms;
 	uint64_t next_delivery;
 	/* what came out, since world_forget */
@@ -122,6 +123,8 @@ void world_exchange(struct world *world);
 void world_name_channel(struct world *world);
 void world_submit_opening(struct world *world, size_t post);
 void world_submit_officers(struct world *world, size_t post);
+/* A keying packet of the parties of two posts, number and root by choice, accepted at both. */
+void world_new_keying(struct world *world, uint32_t number, size_t post_a, size_t post_b);
 void world_submit_agrements(struct world *world, size_t post);
 /* All of it, run until the channel is open. */
 struct world *world_open_line(uint64_t seed);
@@ -182,6 +185,11 @@ void world_tree(const struct world *world, size_t post, uint64_t log, uint64_t i
 /* True if every post holds every log with the same size and root. */
 bool world_agrees(const struct world *world);
 uint64_t world_log_of(const struct world *world, size_t post);
+/* Reads or writes one row of a post. */
+bool world_row(const struct world *world, size_t post, const struct row_key *key, const struct schema *schema,
+	       void *value);
+void world_put_row(struct world *world, size_t post, const struct row_key *key, const struct schema *schema,
+		   const void *value);
 bool world_is_open(const struct world *world, size_t post);
 
 #endif

@@ -1,0 +1,292 @@
+/*
+ * Heads are told, cosigned and compared; a fork is proved; a restored store opens a new incarnation and the line goes on.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cbor.h"
+#include "envelope/checkpoint.h"
+#include "envelope/equivocation.h"
+#include "world.h"
+
+struct image {
+	struct store store;
+	uint8_t anchor[8192];
+	size_t anchor_size;
+};
+
+static void take_image(const struct world *world, size_t post, struct image *image)
+{
+	store_copy(&image->store, &world->posts[post].store);
+	image->anchor_size = world->posts[post].anchor_size;
+	assert_true(image->anchor_size <= sizeof(image->anchor));
+	memcpy(image->anchor, world->posts[post].anchor, image->anchor_size);
+}
+
+/* The process dies and wakes up with an older store; with_anchor: with the older anchor, too. */
+static void restore(struct world *world, size_t index, struct image *image, bool with_anchor)
+{
+	struct world_post *post = &world->posts[index];
+	world_crash_before_commit(world, index);
+	store_free(&post->store);
+	post->store = image->store;
+	if (with_anchor) {
+		post->anchor = realloc(post->anchor, image->anchor_size);
+		memcpy(post->anchor, image->anchor, image->anchor_size);
+		post->anchor_size = image->anchor_size;
+	}
+	world_start(world, index);
+}
+
+static void talk(struct world *world, size_t from, const char *text, uint8_t *identity)
+{
+	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = text};
+	uint8_t own[IDENTITY_SIZE];
+	if (identity == NULL)
+		identity = own;
+	assert_int_equal(world_send(world, from, &message, identity), ERROR_OK);
+	world_settle(world);
+	assert_int_equal(world_state(world, from, identity), LOCAL_RECEIVED);
+}
+
+static struct line line_of(const struct world *world, size_t at, size_t of)
+{
+	struct row_key key = key_line(1, world_log_of(world, of));
+	struct line line;
+	assert_true(world_row(world, at, &key, &schema_line, &line));
+	return line;
+}
+
+static void heads_are_cosigned_on_both_sides(void **state)
+{
+	struct world *world = world_open_line(80);
+	talk(world, 0, "one", NULL);
+	talk(world, 1, "two", NULL);
+	world_run(world, 600000, 10000);
+	for (size_t i = 0; i < 2; i++) {
+		struct line own = line_of(world, i, i);
+		struct line there = line_of(world, 1 - i, i);
+		struct line theirs = line_of(world, i, 1 - i);
+		assert_true(own.head_size > 0);
+		assert_int_equal(there.head_size, own.head_size);
+		assert_memory_equal(there.head_root, own.head_root, sizeof(own.head_root));
+		assert_int_equal(theirs.theirs_size, own.head_size);
+		assert_memory_equal(theirs.theirs_root, own.head_root, sizeof(own.head_root));
+		assert_int_equal(theirs.disagrees, 0);
+		/* what is kept as a cosignature is one */
+		char origin[CHECKPOINT_ORIGIN_SIZE + 1];
+		checkpoint_origin(world->channel, world->parties[world->posts[i].party].id,
+				  world->posts[i].slot, 1, origin);
+		struct checkpoint checkpoint = {.origin = bytes_of_text(origin), .size = own.head_size};
+		memcpy(checkpoint.root.bytes, own.head_root, sizeof(own.head_root));
+		assert_int_equal(checkpoint_verify(&checkpoint, own.log_key, own.head_signature), ERROR_OK);
+		assert_int_equal(cosignature_verify(&checkpoint, theirs.theirs_at, theirs.cosigner_key,
+						    theirs.theirs_cosignature),
+				 ERROR_OK);
+		assert_int_equal(world_count(world, i, TABLE_EVIDENCE), 0);
+	}
+	world_free(world);
+}
+
+static void an_idle_line_tells_heads_seldom(void **state)
+{
+	struct world *world = world_open_line(81);
+	world_run(world, 600000, 10000);
+	size_t before = world->packets_sent;
+	world_run(world, 3 * 3600000, 10000);
+	assert_in_range(world->packets_sent - before, 2, 8); /* each side each hour */
+	world_free(world);
+}
+
+/* A post that goes back and writes another history: the other side proves it. */
+static void a_fork_is_proved(void **state)
+{
+	struct world *world = world_open_line(82);
+	struct image image;
+	uint8_t first[IDENTITY_SIZE];
+	struct world_message other = {.precedence = PRECEDENCE_PRIORITY, .text = "No."};
+	struct row row;
+	size_t at = 0;
+	uint8_t prefix = TABLE_EVIDENCE;
+	bool proved = false;
+
+	take_image(world, 0, &image);
+	talk(world, 0, "Yes.", first);
+	world_run(world, 300000, 10000);
+	assert_true(line_of(world, 1, 0).head_size > 0);
+	world->cut = true;
+	restore(world, 0, &image, true);
+	assert_int_equal(world_send(world, 0, &other, NULL), ERROR_OK);
+	world->cut = false;
+	world->posts[1].mute = true; /* it does not hear that it was found out */
+	world_run(world, 600000, 10000);
+	world->posts[1].mute = false;
+	assert_int_equal(world_state(world, 1, first), LOCAL_RECEIVED);
+	assert_true(line_of(world, 1, 0).forked > 0);
+	while (store_find(&world->posts[1].store, bytes_make(&prefix, 1), &at, &row)) {
+		struct evidence evidence;
+		struct equivocation equivocation;
+		char origin[CHECKPOINT_ORIGIN_SIZE + 1];
+		assert_int_equal(schema_read(&schema_evidence, row.value, &evidence), ERROR_OK);
+		if (evidence.kind != EVIDENCE_HEADS)
+			continue;
+		struct cbor_reader reader = cbor_reader_make(evidence.first);
+		equivocation_read(&reader, &equivocation);
+		assert_int_equal(cbor_read_end(&reader), ERROR_OK);
+		checkpoint_origin(world->channel, world->parties[0].id, 0, 1, origin);
+		assert_int_equal(equivocation_check(bytes_of_text(origin), line_of(world, 1, 0).log_key,
+						    &equivocation),
+				 ERROR_OK);
+		proved = true;
+	}
+	assert_true(proved);
+	assert_int_equal(world->posts[1].last_alert, ERROR_REFUSED_FORK);
+	world_free(world);
+}
+
+static void an_old_store_beside_a_newer_anchor_opens_a_new_incarnation(void **state)
+{
+	struct world *world = world_open_line(83);
+	struct image image;
+	uint64_t size;
+	struct merkle_hash root;
+	uint8_t later[IDENTITY_SIZE];
+
+	take_image(world, 0, &image);
+	talk(world, 0, "lost here, held there", NULL);
+	restore(world, 0, &image, false);
+	world_settle(world);
+	world_tree(world, 1, world_log_of(world, 0), 2, &size, &root);
+	assert_int_equal(size, 1);
+	assert_true(world->posts[1].alerts > 0);
+	talk(world, 0, "the line goes on", later);
+	talk(world, 1, "it does", NULL);
+	world_tree(world, 1, world_log_of(world, 0), 2, &size, &root);
+	assert_int_equal(size, 2);
+	assert_int_equal(world_count(world, 1, TABLE_EVIDENCE), 0);
+	struct entry entry;
+	struct entry_key key;
+	assert_true(world_entry(world, 1, later, &entry, &key));
+	assert_int_equal(key.incarnation, 2);
+	assert_int_equal(key.position, 1);
+	world_free(world);
+}
+
+static void a_lost_anchor_opens_a_new_incarnation(void **state)
+{
+	struct world *world = world_open_line(84);
+	world_crash_before_commit(world, 0);
+	world->posts[0].anchor_size = 0;
+	world_start(world, 0);
+	talk(world, 0, "on", NULL);
+	assert_true(world_agrees(world));
+	world_free(world);
+}
+
+/* Store and anchor are both set back: only what others say of the own head can tell. */
+static void a_counterparts_cosignature_tells_a_post_that_it_was_set_back(void **state)
+{
+	struct world *world = world_open_line(85);
+	struct image image;
+	uint64_t size;
+	struct merkle_hash root;
+
+	take_image(world, 0, &image);
+	talk(world, 0, "lost here", NULL);
+	world_run(world, 300000, 10000);
+	restore(world, 0, &image, true);
+	talk(world, 1, "something new, so that heads are told", NULL);
+	world_run(world, 300000, 10000);
+	world_tree(world, 0, world_log_of(world, 0), 2, &size, &root);
+	assert_int_equal(size > 0, 1);
+	talk(world, 0, "on", NULL);
+	world_free(world);
+}
+
+static void a_head_that_the_courier_shows_tells_it_too(void **state)
+{
+	struct world *world = world_open_line(86);
+	struct image image;
+	char origin[CHECKPOINT_ORIGIN_SIZE + 1];
+	struct record_head_seen seen;
+	struct record_event event = {.kind = RECORD_COURIER_HEADS};
+	struct merkle_hash root;
+	uint64_t size;
+
+	take_image(world, 0, &image);
+	talk(world, 0, "lost here", NULL);
+	struct line line = line_of(world, 0, 0);
+	checkpoint_origin(world->channel, world->parties[0].id, 0, 1, origin);
+	seen.origin = bytes_of_text(origin);
+	seen.size = line.head_size;
+	memcpy(seen.root, line.head_root, sizeof(seen.root));
+	memcpy(seen.signature, line.head_signature, sizeof(seen.signature));
+	event.of.heads.count = 1;
+	event.of.heads.heads = &seen;
+	assert_int_equal(world_event(world, 0, &event), ERROR_OK); /* its own head: nothing happens */
+	world_commit(world, 0);
+	world_tree(world, 0, world_log_of(world, 0), 2, &size, &root);
+	assert_int_equal(size, 0);
+	restore(world, 0, &image, true);
+	seen.signature[0] ^= 1;
+	assert_int_equal(world_event(world, 0, &event), ERROR_OK); /* anyone's claim: nothing happens */
+	world_commit(world, 0);
+	world_tree(world, 0, world_log_of(world, 0), 2, &size, &root);
+	assert_int_equal(size, 0);
+	seen.signature[0] ^= 1;
+	assert_int_equal(world_event(world, 0, &event), ERROR_OK);
+	world_commit(world, 0);
+	world_tree(world, 0, world_log_of(world, 0), 2, &size, &root);
+	assert_int_equal(size, 1);
+	world_free(world);
+}
+
+/* From a backup there are no epoch keys: the line goes on by last resort, and by epochs after the next keying. */
+static void a_restored_backup_speaks_by_last_resort_until_the_next_keying(void **state)
+{
+	struct world *world = world_open_line(87);
+	struct world_message waiting = {.precedence = PRECEDENCE_ROUTINE, .text = "under way"};
+	uint8_t identity[IDENTITY_SIZE];
+	struct image image;
+
+	talk(world, 0, "before", NULL);
+	world->cut = true;
+	assert_int_equal(world_send(world, 0, &waiting, identity), ERROR_OK);
+	take_image(world, 0, &image);
+	store_filter(&image.store, record_row_in_backup);
+	world->cut = false;
+	restore(world, 0, &image, false);
+	world_run(world, 120000, 10000);
+	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED); /* its copy was made anew */
+	talk(world, 0, "after", NULL);
+	talk(world, 1, "answer", NULL);
+	assert_int_equal(world_count(world, 0, TABLE_EPOCH), 0);
+	world_new_keying(world, 2, 0, 1);
+	world_run(world, 120000, 10000);
+	talk(world, 1, "by epochs again", NULL);
+	talk(world, 0, "so it is", NULL);
+	assert_true(world_count(world, 0, TABLE_EPOCH) > 0);
+	assert_true(world_agrees(world));
+	world_free(world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(heads_are_cosigned_on_both_sides),
+		cmocka_unit_test(an_idle_line_tells_heads_seldom),
+		cmocka_unit_test(a_fork_is_proved),
+		cmocka_unit_test(an_old_store_beside_a_newer_anchor_opens_a_new_incarnation),
+		cmocka_unit_test(a_lost_anchor_opens_a_new_incarnation),
+		cmocka_unit_test(a_counterparts_cosignature_tells_a_post_that_it_was_set_back),
+		cmocka_unit_test(a_head_that_the_courier_shows_tells_it_too),
+		cmocka_unit_test(a_restored_backup_speaks_by_last_resort_until_the_next_keying),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

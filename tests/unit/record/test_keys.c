@@ -1,0 +1,191 @@
+/*
+ * Epochs come and go; keys are erased when they are due and not by a clock that jumps; what cannot be opened is
+ * sealed again.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "world.h"
+
+#define DAY_MS UINT64_C(86400000)
+
+static struct state state_of(const struct world *world, size_t post)
+{
+	struct row_key key = key_make(TABLE_STATE);
+	struct state row;
+	assert_true(world_row(world, post, &key, &schema_state, &row));
+	return row;
+}
+
+static uint8_t talk(struct world *world, size_t from)
+{
+	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = "still there?"};
+	uint8_t identity[IDENTITY_SIZE];
+	assert_int_equal(world_send(world, from, &message, identity), ERROR_OK);
+	world_settle(world);
+	assert_int_equal(world_state(world, from, identity), LOCAL_RECEIVED);
+	return identity[0];
+}
+
+/* True if that post seals to the other's epochs, not to its last-resort key. */
+static uint64_t epoch_used(const struct world *world, size_t by)
+{
+	struct row_key key = key_party_post(TABLE_EPOCH_USE, 1, world->posts[1 - by].slot);
+	struct epoch_use use;
+	key = key_party_post(TABLE_EPOCH_USE, 1, world->posts[by].slot);
+	return world_row(world, 1 - by, &key, &schema_epoch_use, &use) ? use.used : 0;
+}
+
+static void epochs_roll_and_are_erased_a_window_late(void **state)
+{
+	struct world *world = world_open_line(70);
+	for (unsigned day = 0; day < 40; day++) {
+		world_run(world, DAY_MS, DAY_MS / 4);
+		talk(world, 0);
+		talk(world, 1);
+		/* the window is 14 days: what ended earlier is erased, what ended later is not */
+		if (day == 12)
+			assert_int_equal(state_of(world, 1).epoch_first, 0);
+	}
+	for (size_t post = 0; post < 2; post++) {
+		struct state row = state_of(world, post);
+		assert_in_range(row.epoch_first, 22, 27);
+		assert_int_equal(world_count(world, post, TABLE_EPOCH), row.epoch_next - row.epoch_first);
+		assert_int_equal(world_count(world, post, TABLE_PSK), row.epoch_next - row.epoch_first);
+		assert_int_equal(world_count(world, post, TABLE_EPOCH_PSK), row.epoch_next - row.epoch_first);
+		assert_true(world->posts[post].wipes > 0);
+		assert_true(row.prekeys_number > 1);
+		assert_in_range(epoch_used(world, post), 38, 42);
+	}
+	world_free(world);
+}
+
+static void the_sending_leaf_follows_so_that_old_keys_cannot_be_made_again(void **state)
+{
+	struct world *world = world_open_line(71);
+	struct row_key key = key_party_post(TABLE_LEAF_OUT, 1, world->posts[1].slot);
+	struct leaf_row before;
+	struct leaf_row after;
+
+	assert_true(world_row(world, 0, &key, &schema_leaf_row, &before));
+	for (unsigned day = 0; day < 40; day++) {
+		world_run(world, DAY_MS, DAY_MS / 4);
+		talk(world, 0);
+	}
+	assert_true(world_row(world, 0, &key, &schema_leaf_row, &after));
+	assert_int_equal(before.epoch, 0);
+	assert_in_range(after.epoch, 1, 30);
+	assert_memory_not_equal(before.leaf, after.leaf, sizeof(before.leaf));
+	world_free(world);
+}
+
+static void a_clock_that_jumps_erases_nothing(void **state)
+{
+	struct world *world = world_open_line(72);
+	talk(world, 0);
+	for (size_t post = 0; post < 2; post++) {
+		world->skew_ms[post] = 10 * 365 * (int64_t)DAY_MS;
+		for (size_t i = 0; i < 20; i++)
+			world_tick(world, post);
+		/* not even over a restart */
+		world_crash_before_commit(world, post);
+		world_start(world, post);
+		for (size_t i = 0; i < 20; i++)
+			world_tick(world, post);
+		assert_int_equal(state_of(world, post).epoch_first, 0);
+		talk(world, 0);
+		talk(world, 1);
+		world->skew_ms[post] = 0;
+		world_tick(world, post);
+		assert_int_equal(state_of(world, post).epoch_first, 0);
+		assert_int_equal(world->posts[post].wipes, 0);
+		talk(world, 0);
+		talk(world, 1);
+	}
+	world->skew_ms[0] = -400 * (int64_t)DAY_MS;
+	world_run(world, 60000, 10000);
+	talk(world, 0);
+	talk(world, 1);
+	assert_int_equal(state_of(world, 0).epoch_first, 0);
+	world_free(world);
+}
+
+static void with_a_silent_counterpart_keys_go_after_three_windows(void **state)
+{
+	struct world *world = world_open_line(73);
+	world->cut = true;
+	world_run(world, 40 * DAY_MS, DAY_MS / 2);
+	assert_int_equal(state_of(world, 0).epoch_first, 0);
+	world_run(world, 10 * DAY_MS, DAY_MS / 2);
+	assert_in_range(state_of(world, 0).epoch_first, 3, 10);
+	world->cut = false;
+	talk(world, 1); /* by whatever key is left */
+	talk(world, 0);
+	world_free(world);
+}
+
+static bool not_an_epoch(struct bytes key)
+{
+	return key.data[0] != TABLE_EPOCH;
+}
+
+static void what_cannot_be_opened_is_sealed_again(void **state)
+{
+	struct world *world = world_open_line(74);
+	struct world_message message = {.precedence = PRECEDENCE_FLASH, .text = "again"};
+	uint8_t identity[IDENTITY_SIZE];
+	uint64_t before = world->now_ms;
+
+	talk(world, 0);
+	store_filter(&world->posts[1].store, not_an_epoch);
+	before = world->now_ms;
+	assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
+	world_run(world, 1000, 10);
+	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
+	assert_true(world->now_ms - before < 15000); /* it did not wait to be resent */
+	assert_int_equal(world->posts[1].last_log, ERROR_CANNOT_OPEN);
+	/* the next message goes by last resort at once */
+	size_t logs = world->posts[1].logs;
+	talk(world, 0);
+	assert_int_equal(world->posts[1].logs, logs);
+	world_free(world);
+}
+
+static void a_copy_is_not_sealed_again_for_ever(void **state)
+{
+	struct world *world = world_open_line(75);
+	struct world_message message = {.precedence = PRECEDENCE_FLASH, .text = "never"};
+	struct row_key key = key_make(TABLE_POST);
+	struct own_post own;
+	uint8_t identity[IDENTITY_SIZE];
+
+	store_filter(&world->posts[1].store, not_an_epoch);
+	assert_true(world_row(world, 1, &key, &schema_own_post, &own));
+	memset(own.last_resort_secret, 1, sizeof(own.last_resort_secret));
+	world_put_row(world, 1, &key, &schema_own_post, &own);
+	size_t sends = world->posts[0].sends;
+	assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
+	world_run(world, 2 * DAY_MS, 30000);
+	assert_int_equal(world->posts[0].last_alert, ERROR_CANNOT_OPEN);
+	assert_true(world_state(world, 0, identity) < LOCAL_RECEIVED);
+	assert_in_range(world->posts[0].sends - sends, RESEALS_MAX, 2000);
+	world_free(world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(epochs_roll_and_are_erased_a_window_late),
+		cmocka_unit_test(the_sending_leaf_follows_so_that_old_keys_cannot_be_made_again),
+		cmocka_unit_test(a_clock_that_jumps_erases_nothing),
+		cmocka_unit_test(with_a_silent_counterpart_keys_go_after_three_windows),
+		cmocka_unit_test(what_cannot_be_opened_is_sealed_again),
+		cmocka_unit_test(a_copy_is_not_sealed_again_for_ever),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
