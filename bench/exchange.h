@@ -1,0 +1,45 @@
+/*
+ * Exchanges over the line: messages submitted at one post until each is RECEIVED there, that is, until the other post's
+ * receipt for it has been verified and committed.
+ */
+#ifndef BENCH_EXCHANGE_H
+#define BENCH_EXCHANGE_H
+
+#include "bench/line.h"
+#include "bench/officer.h"
+
+#define CONNECTIONS_MAX 30 /* liaisond serves 32: one more watches, one is left */
+
+struct exchange_plan {
+	unsigned count;       /* messages */
+	unsigned seconds;     /* no message is submitted after so long */
+	unsigned connections; /* each with one SUBMIT under way; 1 to CONNECTIONS_MAX */
+	bool one_by_one; /* a message is submitted only when the one before is received, through one connection */
+	unsigned gap_ms; /* one_by_one: what to wait before each message */
+};
+
+/* Commits of each daemon while the exchanges went on. */
+struct exchange_commits {
+	uint64_t posts[2];
+	uint64_t couriers[2];
+	uint64_t syncs; /* of all files of all four */
+};
+
+struct exchange_result {
+	unsigned count;
+	double seconds; /* from the first SUBMIT to the last RECEIVED */
+	unsigned *
+		taken_us; /* one_by_one: for each message from before it is signed to RECEIVED, ascending; else NULL */
+	unsigned receipts; /* different receipts that these messages got */
+	struct exchange_commits commits;
+};
+
+/* False after an error message. The result is freed with exchange_free in either case. */
+bool exchange_run(struct line *line, struct officer *officer, const struct exchange_plan *plan,
+		  struct step *step, struct exchange_result *result);
+void exchange_free(struct exchange_result *result);
+
+/* The p-th percentile in ms; 0 where nothing was measured. */
+double exchange_percentile_ms(const struct exchange_result *result, unsigned p);
+
+#endif
