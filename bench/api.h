@@ -1,6 +1,6 @@
 /*
- * A connection to a post over the local API (base/local.h), for questions one after the other, and in its parts for
- * waiting on several at once.
+ * A connection to a post over the local API (base/local.h), for questions one after the other, and in its
+ * parts for waiting on several at once.
  */
 #ifndef BENCH_API_H
 #define BENCH_API_H
@@ -34,20 +34,20 @@ struct buffer *api_begin(struct api *api, enum local_verb verb, size_t argument_
 bool api_send(struct api *api);
 
 /*
- * The next whole frame that has been received. ERROR_TRUNCATED: none is here yet; ERROR_CLOSED: the daemon has gone
- * away. Never waits: read when poll says so. A view until the next call.
+ * The next whole frame that has been received. ERROR_TRUNCATED: none is here yet; ERROR_CLOSED: the daemon
+ * has gone away. Never waits: read when poll says so. A view until the next call.
  */
 enum error api_next(struct api *api, struct bytes *frame);
 
 /*
- * Reads the head of a frame: `number` 0 is a notice, whose kind is in *code; else *code is the error of the reply. The
- * reader stands at the first result. False if the frame is no such thing.
+ * Reads the head of a frame: `number` 0 is a notice, whose kind is in *code; else *code is the error of the
+ * reply. The reader stands at the first result. False if the frame is no such thing.
  */
 bool api_head(struct bytes frame, struct cbor_reader *reader, uint64_t *number, uint64_t *code);
 
 /*
- * Sends the request and waits up to 30 s for its reply; notices before it are passed over. False after an error
- * message that says `what` could not be done.
+ * Sends the request and waits up to 30 s for its reply; notices before it are passed over. False after an
+ * error message that says `what` could not be done.
  */
 bool api_ask(struct api *api, const char *what, struct cbor_reader *reply);
 
@@ -68,7 +68,10 @@ struct api_channel {
 /* The only channel of the post: *found false where there is none yet. False after an error message. */
 bool api_channel(struct api *api, struct api_channel *channel, bool *found);
 
-/* True in *up if the courier is connected and its every route is up, one at least. False after an error message. */
+/*
+ * True in *up if the courier is connected and its every route is up, one at least. False after an error
+ * message.
+ */
 bool api_line_up(struct api *api, bool *up);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Processes that bench-line starts: daemons that run until they are stopped, and commands that run to their end. Each
- * is ended by its own process id, on every way out; and by the kernel should bench-line itself be killed.
+ * Processes that bench-line starts: daemons that run until they are stopped, and commands that run to their
+ * end. Each is ended by its own process id, on every way out; and by the kernel should bench-line itself be
+ * killed.
  */
 #ifndef BENCH_CHILDREN_H
 #define BENCH_CHILDREN_H
@@ -23,9 +24,9 @@ struct children {
 };
 
 /*
- * Starts a daemon whose standard output and error go to the end of the file `log`. `preload`: a shared library to load
- * before all others, or NULL; `counts`: the file that it counts in. The path, name and log stay the caller's. NULL after
- * an error message.
+ * Starts a daemon whose standard output and error go to the end of the file `log`. `preload`: a shared
+ * library to load before all others, or NULL; `counts`: the file that it counts in. The path, name and log
+ * stay the caller's. NULL after an error message.
  */
 struct child *child_start(struct children *children, const char *name, const char *path,
 			  char *const arguments[], const char *log, const char *preload, const char *counts);
@@ -37,7 +38,10 @@ struct child *child_fork(struct children *children, const char *name, int (*work
 /* True while it runs; false after an error message with the end of its log. */
 bool child_runs(struct child *child);
 
-/* Waits for the end of a forked child: false after an error message, if it takes more than `seconds` or fails. */
+/*
+ * Waits for the end of a forked child: false after an error message, if it takes more than `seconds` or
+ * fails.
+ */
 bool child_finish(struct child *child, unsigned seconds);
 
 /* SIGTERM, and SIGKILL where that does not help within ten seconds. Safe on one that does not run. */
@@ -45,8 +49,8 @@ void child_stop(struct child *child);
 void children_stop(struct children *children);
 
 /*
- * Runs a command to its end, at most a minute. Its standard output goes to `output` (a final line feed taken off;
- * NULL: thrown away). False after an error message with what it said.
+ * Runs a command to its end, at most a minute. Its standard output goes to `output` (a final line feed
+ * taken off; NULL: thrown away). False after an error message with what it said.
  */
 bool command_run(char *const arguments[], char *output, size_t output_size);
 

@@ -13,7 +13,7 @@
 
 #define LINK_MEMORY_SIZE (8 * LINK_FRAME_SIZE_MAX)
 #define GREETING_MS      10000
-#define QUIET_MS         1500 /* what waited for a courier, and its answers, has crossed when none came for so long */
+#define QUIET_MS         1500 /* all that waited has crossed when nothing came for so long */
 #define EXCHANGE_MS      10000
 
 /* One post's link, with us as its courier. */

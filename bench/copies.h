@@ -1,6 +1,6 @@
 /*
- * The sizes of sealed copies as the posts make them: bench-line takes the place of both couriers, hands what one post
- * sends to the other over the real link (base/link.h), and looks at the sizes.
+ * The sizes of sealed copies as the posts make them: bench-line takes the place of both couriers, hands
+ * what one post sends to the other over the real link (base/link.h), and looks at the sizes.
  */
 #ifndef BENCH_COPIES_H
 #define BENCH_COPIES_H

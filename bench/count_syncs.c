@@ -1,6 +1,6 @@
 /*
- * Loaded into the daemons that are measured (LD_PRELOAD): counts what they sync, file by file, in the file that
- * BENCH_SYNCS names (bench/syncs.h). The sync itself is the system's.
+ * Loaded into the daemons that are measured (LD_PRELOAD): counts what they sync, file by file, in the file
+ * that BENCH_SYNCS names (bench/syncs.h). The sync itself is the system's.
  */
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * Exchanges over the line: messages submitted at one post until each is RECEIVED there, that is, until the other post's
- * receipt for it has been verified and committed.
+ * Exchanges over the line: messages submitted at one post until each is RECEIVED there, that is, until the
+ * other post's receipt for it has been verified and committed.
  */
 #ifndef BENCH_EXCHANGE_H
 #define BENCH_EXCHANGE_H
@@ -13,9 +13,9 @@
 struct exchange_plan {
 	unsigned count;       /* messages */
 	unsigned seconds;     /* no message is submitted after so long */
-	unsigned connections; /* each with one SUBMIT under way; 1 to CONNECTIONS_MAX */
-	bool one_by_one; /* a message is submitted only when the one before is received, through one connection */
-	unsigned gap_ms; /* one_by_one: what to wait before each message */
+	unsigned connections; /* each with one SUBMIT under way; to CONNECTIONS_MAX */
+	bool one_by_one;      /* over one connection, each message when the one before is received */
+	unsigned gap_ms;      /* one_by_one: what to wait before each message */
 };
 
 /* Commits of each daemon while the exchanges went on. */
@@ -27,10 +27,9 @@ struct exchange_commits {
 
 struct exchange_result {
 	unsigned count;
-	double seconds; /* from the first SUBMIT to the last RECEIVED */
-	unsigned *
-		taken_us; /* one_by_one: for each message from before it is signed to RECEIVED, ascending; else NULL */
-	unsigned receipts; /* different receipts that these messages got */
+	double seconds;     /* from the first SUBMIT to the last RECEIVED */
+	unsigned *taken_us; /* one_by_one: each message's time, from before it is signed; ascending. Else NULL */
+	unsigned receipts;  /* different receipts that these messages got */
 	struct exchange_commits commits;
 };
 

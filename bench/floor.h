@@ -1,20 +1,21 @@
 /*
  * The floor: what one exchange cannot do without, done bare.
  *
- * For each message: the officer's signature; the two posts' verifications of it (the author's before it is released, the
- * receiver's before it is accepted); a seal (an ephemeral X25519 key and one key agreement) and its opening (one key
- * agreement). For each receipt: a signature, a verification, a seal and its opening. For each receipt as well one
- * signature over the author's head, which is the least that keeps pace: heads are signed commit by commit. And as many
- * synced commits as the four daemons made for each receipt, with the sealed message in each of four tables, as many as
- * there are disks on its way, and the sealed receipt in each of four.
+ * For each message: the officer's signature; the two posts' verifications of it (the author's before it is
+ * released, the receiver's before it is accepted); a seal (an ephemeral X25519 key and one key agreement)
+ * and its opening (one key agreement). For each receipt: a signature, a verification, a seal and its
+ * opening. For each receipt as well one signature over the author's head, which is the least that keeps
+ * pace: heads are signed commit by commit. And as many synced commits as the four daemons made for each
+ * receipt, with the sealed message in each of four tables, as many as there are disks on its way, and the
+ * sealed receipt in each of four.
  *
- * What is left out, and so makes the floor stricter: framing, parsing, Merkle trees, key derivation and the symmetric
- * cipher, every index and state beside the copies themselves, deleting what was carried, the syncs of the anchors,
- * sockets, TLS.
+ * What is left out, and so makes the floor stricter: framing, parsing, Merkle trees, key derivation and the
+ * symmetric cipher, every index and state beside the copies themselves, deleting what was carried, the
+ * syncs of the anchors, sockets, TLS.
  *
- * The work is done by independent processes on as many cores as the exchanges had, each with a database of its own, as
- * the daemons; both with one process for each core, and with two (one computes while the other waits for the disk): the
- * faster counts. SQLite as in the daemons: write-ahead log, synchronous=FULL.
+ * The work is done by independent processes on as many cores as the exchanges had, each with a database of
+ * its own, as the daemons; both with one process for each core, and with two (one computes while the other
+ * waits for the disk): the faster counts. SQLite as in the daemons: write-ahead log, synchronous=FULL.
  */
 #ifndef BENCH_FLOOR_H
 #define BENCH_FLOOR_H

@@ -16,8 +16,8 @@
 #define ROOM      65536
 
 /*
- * A TCPCL KEEPALIVE is one byte (RFC 9174, section 5.1.1); in TLS 1.3 with a 16-byte tag its record has 23 (RFC 8446,
- * section 5.2). No other message of a session is as short.
+ * A TCPCL KEEPALIVE is one byte (RFC 9174, section 5.1.1); in TLS 1.3 with a 16-byte tag its record has 23
+ * (RFC 8446, section 5.2). No other message of a session is as short.
  */
 #define KEEPALIVE_SIZE 23
 

@@ -1,6 +1,6 @@
 /*
- * A whole line: two parties, each with its authority, officer, post and courier, made through the real command line and
- * run by the real daemons, in one private directory.
+ * A whole line: two parties, each with its authority, officer, post and courier, made through the real
+ * command line and run by the real daemons, in one private directory.
  *
  *     alliance    DIR/a/{party,officer,post,courier,...}    dials
  *     federation  DIR/b/...                                 listens
@@ -42,12 +42,15 @@ struct line {
 };
 
 /*
- * Makes both parties, starts all four daemons and opens the channel, until an officer of side 0 may speak. False after an
- * error message. line_stop follows in either case.
+ * Makes both parties, starts all four daemons and opens the channel, until an officer of side 0 may speak.
+ * False after an error message. line_stop follows in either case.
  */
 bool line_make(struct line *line, struct place *place, struct step *step);
 
-/* Starts both couriers; side 0 dials side 1 at `port`. Waits until the line is up. False after an error message. */
+/*
+ * Starts both couriers; side 0 dials side 1 at `port`. Waits until the line is up. False after an error
+ * message.
+ */
 bool line_start_couriers(struct line *line, unsigned short port);
 void line_stop_couriers(struct line *line);
 

@@ -1,6 +1,6 @@
 /*
- * The officer who writes: signs messages in this process, as `liaison send` does, with the key that `liaison officer
- * create` made.
+ * The officer who writes: signs messages in this process, as `liaison send` does, with the key that
+ * `liaison officer create` made.
  */
 #ifndef BENCH_OFFICER_H
 #define BENCH_OFFICER_H
@@ -27,8 +27,8 @@ struct officer {
 };
 
 /*
- * Opens the key file of the side's officer (its format is in cli/secret_file.h) and learns the channel from its post.
- * False after an error message.
+ * Opens the key file of the side's officer (its format is in cli/secret_file.h) and learns the channel from
+ * its post. False after an error message.
  */
 bool officer_open(struct officer *officer, const struct side *side);
 void officer_close(struct officer *officer);

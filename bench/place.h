@@ -20,9 +20,10 @@ struct place {
 };
 
 /*
- * Finds the programs: all in `bin`, or, where that is NULL, in the build tree that this program stands in. Makes a
- * directory of its own in `parent` (an absolute path, or NULL for /var/tmp). False after an error message: a program is missing,
- * the parent is in memory only (there a sync costs nothing, so nothing could be learned), or its path is too long.
+ * Finds the programs: all in `bin`, or, where that is NULL, in the build tree that this program stands in.
+ * Makes a directory of its own in `parent` (NULL: /var/tmp). False after an error
+ * message: a program is missing, the parent is in memory only (there a sync costs nothing, so nothing could
+ * be learned), or its path is too long.
  */
 bool place_make(struct place *place, const char *parent, const char *bin);
 

@@ -1,6 +1,6 @@
 /*
- * What one exchange costs on the wire: the bytes of TCP payload, both ways, between two couriers whose TLS session
- * stands.
+ * What one exchange costs on the wire: the bytes of TCP payload, both ways, between two couriers whose TLS
+ * session stands.
  */
 #ifndef BENCH_SESSION_H
 #define BENCH_SESSION_H
@@ -18,9 +18,9 @@ struct session_bytes {
 };
 
 /*
- * Starts the couriers again with a counting wire between them, and stops them at the end. Sends `exchanges` messages, one by
- * one; then, if an interval of heads fits into `seconds`, waits one for what the posts state about their heads.
- * Keepalives are not counted. False after an error message.
+ * Starts the couriers again with a counting wire between them, and stops them at the end. Sends `exchanges`
+ * messages, one by one; then, if an interval of heads fits into `seconds`, waits one for what the posts
+ * state about their heads. Keepalives are not counted. False after an error message.
  */
 bool session_measure(struct line *line, struct officer *officer, unsigned exchanges, unsigned seconds,
 		     struct step *step, struct session_bytes *bytes);

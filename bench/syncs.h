@@ -1,13 +1,13 @@
 /*
  * How often a daemon syncs each of its files.
  *
- * A small library (bench/count_syncs.c) is loaded into each daemon; it counts calls of fdatasync and fsync by the
- * file's inode in memory shared with bench-line, and does nothing else. Nothing is traced, and the daemons are those
- * that are installed.
+ * A small library (bench/count_syncs.c) is loaded into each daemon; it counts calls of fdatasync and fsync
+ * by the file's inode in memory shared with bench-line, and does nothing else. Nothing is traced, and the
+ * daemons are those that are installed.
  *
- * SQLite with a write-ahead log and synchronous=FULL syncs the log once for each commit. Beside that each checkpoint
- * syncs the log once and the database once, and the first commit after it syncs the log once more, for its new header.
- * So the commits are the log's syncs less twice the database's.
+ * SQLite with a write-ahead log and synchronous=FULL syncs the log once for each commit. Beside that each
+ * checkpoint syncs the log once and the database once, and the first commit after it syncs the log once
+ * more, for its new header. So the commits are the log's syncs less twice the database's.
  */
 #ifndef BENCH_SYNCS_H
 #define BENCH_SYNCS_H

@@ -1,8 +1,8 @@
 /*
  * Time, waiting, and what is said on the way.
  *
- * SIGINT, SIGTERM and SIGHUP are blocked while bench-line runs and are only looked at where it waits: so whatever
- * it has started is ended on that way out as well.
+ * SIGINT, SIGTERM and SIGHUP are blocked while bench-line runs and are only looked at where it waits: so
+ * whatever it has started is ended on that way out as well.
  */
 #ifndef BENCH_WAIT_H
 #define BENCH_WAIT_H
