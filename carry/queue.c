@@ -233,6 +233,20 @@ static enum error first_waiting(struct rows *rows, struct bytes route, const str
 	return error;
 }
 
+/* The size of one transfer. Segments of two do not mix: a FLASH waits for the end of what has begun. */
+static size_t piece_max(unsigned precedence, size_t size_max)
+{
+	return precedence < EID_SERVICE_FLASH && size_max > WINDOW_SIZE_MAX ? WINDOW_SIZE_MAX : size_max;
+}
+
+/* What the next transfer of a copy takes of the window, at most (but for one that must not be cut). */
+static size_t piece_estimate(const struct copy *copy, size_t size_max)
+{
+	uint64_t left = copy->size - copy->offset + BUNDLE_GROWTH_SIZE_MAX;
+	size_t max = piece_max(copy->precedence, size_max);
+	return left < max ? (size_t)left : max;
+}
+
 static enum error write_next(struct queue *queue, struct rows *rows, struct bytes id, const struct copy *copy,
 			     uint64_t now_ms, size_t size_max, struct queue_transfer *transfer,
 			     struct buffer *buffer)
@@ -255,7 +269,10 @@ static enum error write_next(struct queue *queue, struct rows *rows, struct byte
 	size_t offset = (size_t)copy->offset;
 	transfer->number = copy->number;
 	transfer->precedence = copy->precedence;
-	error = fragment_next(buffer, &bundle, &forwarding, size_max, &offset);
+	error = fragment_next(buffer, &bundle, &forwarding, piece_max(copy->precedence, size_max), &offset);
+	if (error ==
+	    ERROR_UNSUPPORTED) /* it must not be cut: then it passes as it is, if the neighbour takes it */
+		error = fragment_next(buffer, &bundle, &forwarding, size_max, &offset);
 	transfer->size = buffer->size - start;
 	transfer->next_offset = offset;
 	transfer->last = offset == bundle.payload.size;
@@ -285,8 +302,7 @@ enum error queue_next(struct queue *queue, struct rows *rows, size_t route, uint
 	error = first_waiting(rows, queue->settings.routes[route].name, &in_flight, now_ms, &id, &copy);
 	if (error != ERROR_OK)
 		return error;
-	if (!may_begin(queue, &in_flight, copy.precedence,
-		       copy.size < size_max ? (size_t)copy.size : size_max))
+	if (!may_begin(queue, &in_flight, copy.precedence, piece_estimate(&copy, size_max)))
 		return ERROR_NOT_NOW;
 	return write_next(queue, rows, id, &copy, now_ms, size_max, transfer, bundle);
 }

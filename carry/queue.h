@@ -194,9 +194,10 @@ void queue_kept(struct queue *queue, const struct queue_actions *actions);
 /* ---- what to send ---- */
 
 /*
- * What to send next by `route`, as bytes appended to `bundle`: at most size_max of them (what the neighbour
- * takes in one transfer); a larger bundle is sent in fragments, one after the other, each taken up again
- * where the last acknowledged one ended. Reads rows; writes none.
+ * What to send next by `route`, as bytes appended to `bundle`, which has room for size_max of them: what the
+ * neighbour takes in one transfer. A larger bundle is sent in fragments, one after the other, each taken up
+ * again where the last acknowledged one ended; below FLASH so is one larger than WINDOW_SIZE_MAX, if it may
+ * be cut, since a FLASH has to wait for the end of the transfer that has begun. Reads rows; writes none.
  *
  * ERROR_NOT_FOUND: nothing waits. ERROR_NOT_NOW: the first that waits does not fit into the window; ask again
  * after an acknowledgment. ERROR_TOO_LARGE, ERROR_UNSUPPORTED: *transfer cannot be cut down to size_max; call

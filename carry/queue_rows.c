@@ -306,7 +306,7 @@ enum error copy_get(struct rows *rows, struct bytes id, struct copy *copy)
 	copy->pinned = cbor_read_bool(&reader);
 	copy->route = cbor_read_bytes(&reader, ROUTE_NAME_SIZE_MAX);
 	copy->destination = cbor_read_bytes(&reader, EID_ENCODED_SIZE_MAX);
-	if (copy->state == 0 || copy->precedence == 0)
+	if (copy->state == 0 || copy->precedence == 0 || copy->offset > copy->size)
 		cbor_reader_fail(&reader, ERROR_MALFORMED);
 	return own_row(&reader);
 }

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include "base/cbor.h"
+#include "carry/crc.h"
 #include "carry/tcpcl.h"
 #include "tests/unit/carry/queue_world.h"
 
@@ -215,15 +217,66 @@ static void higher_precedence_is_never_behind_a_closed_window_of_lower(void **st
 	}
 }
 
-static void one_that_is_larger_than_the_window_passes_alone(void **state)
+static void one_that_is_larger_than_the_window_goes_in_pieces_that_a_flash_can_pass(void **state)
 {
 	send(1, 1, 40000);
 	send(2, 1, 40000);
-	assert_int_equal(next_id(), 1);
-	uint64_t first = world.transfer.number;
-	assert_int_equal(world_next(&world, WORLD_ROUTE_B, ANY_SIZE), ERROR_NOT_NOW);
-	world_settle(&world, QUEUE_ACKNOWLEDGED, first, 0);
+	for (size_t pieces = 1;; pieces++) {
+		assert_int_equal(next_id(), 1);
+		uint64_t first = world.transfer.number;
+		bool last = world.transfer.last;
+		assert_true(world.transfer.size <= WINDOW_SIZE_MAX);
+		if (!last)
+			assert_int_equal(world_next(&world, WORLD_ROUTE_B, ANY_SIZE), ERROR_NOT_NOW);
+		send(2 + pieces, 4, 20000);
+		assert_int_equal(next_id(), 2 + pieces);
+		assert_true(world.transfer.last); /* a FLASH is not cut */
+		world_settle(&world, QUEUE_ACKNOWLEDGED, world.transfer.number, 0);
+		world_settle(&world, QUEUE_ACKNOWLEDGED, first, 0);
+		if (!last)
+			continue;
+		progress(LINK_CARRIED);
+		assert_int_equal(pieces, 4);
+		break;
+	}
 	assert_int_equal(next_id(), 2);
+}
+
+/* A bundle for ipn:9.1 with the flag "must not be fragmented". */
+static struct bytes uncuttable(size_t size)
+{
+	static uint8_t memory[BUNDLE_SIZE_MAX];
+	static uint8_t payload[BUNDLE_SIZE_MAX];
+	static const uint8_t head[] = {0x9f, 0x89, 0x07, 0x04, 0x02, 0x82, 0x02, 0x82, 0x09, 0x01, 0x82,
+				       0x02, 0x82, 0x05, 0x00, 0x82, 0x01, 0x00, 0x82, 0x19, 0x03, 0xe8,
+				       0x01, 0x19, 0xff, 0xff, 0x44, 0,    0,    0,    0};
+	struct buffer buffer = buffer_make(memory, sizeof memory);
+	buffer_append(&buffer, bytes_make(head, sizeof head));
+	store_u32(memory + sizeof head - 4,
+		  crc32c_finish(crc32c_update(CRC_START, bytes_make(memory + 1, sizeof head - 1))));
+	cbor_write_array(&buffer, 5);
+	cbor_write_uint(&buffer, BLOCK_PAYLOAD);
+	cbor_write_uint(&buffer, 1);
+	cbor_write_uint(&buffer, 0);
+	cbor_write_uint(&buffer, BUNDLE_CRC_NONE);
+	cbor_write_bytes(&buffer, bytes_make(payload, size));
+	cbor_write_break(&buffer);
+	assert_int_equal(buffer_error(&buffer), ERROR_OK);
+	return buffer_bytes(&buffer);
+}
+
+static void one_that_must_not_be_cut_passes_alone(void **state)
+{
+	assert_true(world_receive(&world, WORLD_ROUTE_B, uncuttable(50000)));
+	world_send(&world, 1, 9, 1, 100, DAY_MS, &failure);
+	assert_int_equal(world_next(&world, WORLD_ROUTE_C, ANY_SIZE), ERROR_OK);
+	assert_true(world.transfer.last && world.transfer.size > 50000);
+	assert_int_equal(world_next(&world, WORLD_ROUTE_C, ANY_SIZE), ERROR_NOT_NOW);
+	world_settle(&world, QUEUE_REFUSED, world.transfer.number, TCPCL_REFUSE_SESSION_TERMINATING);
+	assert_int_equal(world_next(&world, WORLD_ROUTE_C, 40000), ERROR_UNSUPPORTED);
+	world_settle(&world, QUEUE_REFUSED, world.transfer.number, TCPCL_REFUSE_NOT_ACCEPTABLE);
+	assert_int_equal(world_next(&world, WORLD_ROUTE_C, ANY_SIZE), ERROR_OK);
+	assert_int_equal(sent_id(), 1);
 }
 
 static void routes_do_not_wait_for_each_other(void **state)
@@ -494,7 +547,8 @@ int main(void)
 		test(service_is_by_precedence_then_arrival),
 		test(a_flash_passes_all_that_waits),
 		test(higher_precedence_is_never_behind_a_closed_window_of_lower),
-		test(one_that_is_larger_than_the_window_passes_alone),
+		test(one_that_is_larger_than_the_window_goes_in_pieces_that_a_flash_can_pass),
+		test(one_that_must_not_be_cut_passes_alone),
 		test(routes_do_not_wait_for_each_other),
 		test(after_a_crash_what_was_in_transfer_waits_in_its_old_place),
 		test(a_lost_session_brings_all_back_at_once_and_a_poisonous_copy_gives_way),
