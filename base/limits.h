@@ -105,4 +105,16 @@
  */
 #define WINDOW_SIZE_MAX 12288
 
+/* ---- the courier ---- */
+#define NEIGHBOURS_MAX 64       /* couriers that one courier knows: a council's, each named in its file */
+#define PATHS_MAX 256           /* nodes reached through a neighbour: the posts of four large parties */
+#define STRANGERS_MAX 32        /* connections at once of peers that have not proven who they are */
+#define LISTEN_MAX 4            /* addresses that a courier listens on: IPv4 and IPv6, inside and outside */
+#define CONFIG_SIZE_MAX 65536   /* courier.conf: NEIGHBOURS_MAX lines of 400 bytes, paths, and comments */
+#define CONFIG_LINE_SIZE_MAX 1024
+#define PATH_SIZE_MAX 1024      /* of a file named in courier.conf */
+#define SOCKET_PATH_SIZE_MAX 108 /* sun_path of a Unix socket, with its final NUL */
+#define QUEUE_POOL_SIZE_MAX 268435456   /* each pool of the queue: 250,000 short messages, or 3,000 large */
+#define QUEUE_DISK_RESERVE_MIN 16777216 /* of the disk, left alone: the queue's own log, and receipts */
+
 #endif

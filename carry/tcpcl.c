@@ -1,7 +1,10 @@
-#include "carry/tcpcl_internal.h"
+#include "carry/tcpcl.h"
 
 #include <assert.h>
 #include <string.h>
+
+#include "carry/eid.h"
+#include "carry/tcpcl_internal.h"
 
 bool tcpcl_node_id_is_valid(struct bytes node_id)
 {
@@ -25,8 +28,12 @@ static uint8_t lower(uint8_t letter)
 
 bool tcpcl_node_id_equal(struct bytes a, struct bytes b)
 {
+	struct eid first;
+	struct eid second;
 	bool scheme = true;
 
+	if (eid_from_text(a, &first) == ERROR_OK && eid_from_text(b, &second) == ERROR_OK)
+		return eid_equal(&first, &second);
 	if (a.size != b.size)
 		return false;
 	for (size_t i = 0; i < a.size; i++) {

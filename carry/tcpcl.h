@@ -284,19 +284,23 @@ enum error tcpcl_transfer_continue(
 /* Bytes that the next segment takes with its head; 0 when no transfer is being sent. */
 size_t tcpcl_segment_room(const struct tcpcl *session);
 
+/* The largest own transfer: the smaller of the peer's transfer MRU and ours. 0 before ESTABLISHED. */
+uint64_t tcpcl_transfer_size_max(const struct tcpcl *session);
+
 /* Bytes of own transfers that were sent and are not acknowledged. */
 uint64_t tcpcl_unacknowledged(const struct tcpcl *session);
 
 bool tcpcl_is_established(const struct tcpcl *session); /* and not ending: own transfers may start */
 bool tcpcl_is_sending(const struct tcpcl *session);     /* a transfer was begun and not sent to its end */
+bool tcpcl_may_begin(const struct tcpcl *session);      /* tcpcl_transfer_begin() would not say NOT_NOW */
 bool tcpcl_is_closed(const struct tcpcl *session);
 bool tcpcl_uses_tls(const struct tcpcl *session);
 /* The peer's node id, from PEER on; empty before. Lives as long as the session. */
 struct bytes tcpcl_peer_node_id(const struct tcpcl *session);
 
 /*
- * True if two node ids name one node: equal bytes, but for the case of the scheme's letters (RFC 3986,
- * section 6.2.2.1). ipn and dtn node ids have one text form each (RFC 9171, section 4.2.5.1).
+ * True if two node ids name one node: equal as endpoint ids (carry/eid.h), or else equal bytes, but for the
+ * case of the scheme's letters (RFC 3986, section 6.2.2.1).
  */
 bool tcpcl_node_id_equal(struct bytes a, struct bytes b);
 

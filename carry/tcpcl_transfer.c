@@ -249,13 +249,18 @@ enum error tcpcl_transfer_refuse(struct tcpcl *session, uint64_t now_ms, uint64_
 	return ERROR_OK;
 }
 
+bool tcpcl_may_begin(const struct tcpcl *session)
+{
+	return session->state == STATE_ESTABLISHED && !session->sending &&
+		session->outgoing_count < TCPCL_OUTGOING_MAX && session->next_transfer < UINT64_MAX;
+}
+
 enum error tcpcl_transfer_begin(struct tcpcl *session, uint64_t size, uint64_t *transfer)
 {
 	assert(size > 0);
-	if (session->state != STATE_ESTABLISHED || session->sending ||
-		session->outgoing_count == TCPCL_OUTGOING_MAX || session->next_transfer == UINT64_MAX)
+	if (!tcpcl_may_begin(session))
 		return ERROR_NOT_NOW;
-	if (size > TRANSFER_SIZE_MAX || size > session->transfer_mtu)
+	if (size > tcpcl_transfer_size_max(session))
 		return ERROR_TOO_LARGE;
 	*transfer = session->next_transfer++;
 	session->outgoing[session->outgoing_count++] = (struct tcpcl_outgoing){
@@ -326,6 +331,13 @@ enum error tcpcl_transfer_continue(
 	session->sending = !end;
 	*done = end;
 	return ERROR_OK;
+}
+
+uint64_t tcpcl_transfer_size_max(const struct tcpcl *session)
+{
+	if (session->state != STATE_ESTABLISHED && session->state != STATE_ENDING)
+		return 0;
+	return session->transfer_mtu < TRANSFER_SIZE_MAX ? session->transfer_mtu : TRANSFER_SIZE_MAX;
 }
 
 uint64_t tcpcl_unacknowledged(const struct tcpcl *session)

@@ -1,8 +1,8 @@
 /*
  * One end of a session under test: a machine, its output, and a trace of its events as text.
  */
-#ifndef TEST_UNIT_CARRY_TCPCL_END_H
-#define TEST_UNIT_CARRY_TCPCL_END_H
+#ifndef TESTS_UNIT_CARRY_TCPCL_END_H
+#define TESTS_UNIT_CARRY_TCPCL_END_H
 
 #include "carry/tcpcl.h"
 

@@ -439,12 +439,15 @@ static void node_ids_that_cannot_be_sent_are_refused_at_the_start(void **state)
 	assert_int_equal(tcpcl_start(&end.session, &config, 0, &end.output), ERROR_BAD_ARGUMENT);
 }
 
-static void node_ids_differ_but_for_the_case_of_the_scheme(void **state)
+static void node_ids_are_compared_as_endpoint_ids_or_else_as_text(void **state)
 {
 	assert_true(tcpcl_node_id_equal(bytes_of_text("DTN://Post/"), bytes_of_text("dtn://Post/")));
 	assert_false(tcpcl_node_id_equal(bytes_of_text("dtn://Post/"), bytes_of_text("dtn://post/")));
 	assert_false(tcpcl_node_id_equal(bytes_of_text("ipn:1.0"), bytes_of_text("ipn:1.00")));
 	assert_false(tcpcl_node_id_equal(bytes_of_text("ipn:1.0"), bytes_of_text("ipn:2.0")));
+	assert_true(
+		tcpcl_node_id_equal(bytes_of_text("ipn:977000.100.0"), bytes_of_text("ipn:977000.100.0")));
+	assert_true(tcpcl_node_id_equal(bytes_of_text("ipn:0.5.0"), bytes_of_text("ipn:5.0")));
 }
 
 static void codes_have_their_names(void **state)
@@ -485,7 +488,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_read_or_said_after_the_close),
 		cmocka_unit_test(without_room_for_an_answer_nothing_is_read),
 		cmocka_unit_test(node_ids_that_cannot_be_sent_are_refused_at_the_start),
-		cmocka_unit_test(node_ids_differ_but_for_the_case_of_the_scheme),
+		cmocka_unit_test(node_ids_are_compared_as_endpoint_ids_or_else_as_text),
 		cmocka_unit_test(codes_have_their_names),
 	};
 

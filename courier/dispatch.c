@@ -1,0 +1,482 @@
+#include "courier/courier.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/statvfs.h>
+
+#define ROWS_MEMORY_SIZE (4 * QUEUE_ROOM_MIN)
+#define PENDING_SIZE_MAX                                                                                     \
+	(1024 * 1024) /* bytes of events that wait; then the post waits, and batches run early */
+
+struct pending {
+	struct pending *next;
+	struct queue_event event;
+	struct session *session; /* to be answered; NULL once it is gone */
+	uint64_t transfer;
+	uint8_t *owned; /* from malloc(), beside `memory` */
+	size_t size;
+	uint8_t memory[];
+};
+
+/* ---- the list of events ---- */
+
+static struct pending *make_pending(enum queue_event_kind kind, size_t memory_size)
+{
+	struct pending *pending = calloc(1, sizeof *pending + memory_size);
+
+	if (pending == NULL)
+		return NULL;
+	pending->event.kind = kind;
+	pending->size = sizeof *pending + memory_size;
+	return pending;
+}
+
+static void append(struct courier *courier, struct pending *pending)
+{
+	if (courier->pending_last == NULL)
+		courier->pending_first = pending;
+	else
+		courier->pending_last->next = pending;
+	courier->pending_last = pending;
+	courier->pending_size += pending->size;
+}
+
+static void free_pending(struct pending *pending)
+{
+	free(pending->owned);
+	free(pending);
+}
+
+static struct pending *take_first(struct courier *courier)
+{
+	struct pending *first = courier->pending_first;
+
+	courier->pending_first = first->next;
+	if (first->next == NULL)
+		courier->pending_last = NULL;
+	courier->pending_size -= first->size;
+	return first;
+}
+
+/* Copies `bytes` to the event's memory at *at and returns a view of the copy. */
+static struct bytes keep(struct pending *pending, size_t *at, struct bytes bytes)
+{
+	uint8_t *to = pending->memory + *at;
+
+	if (bytes.size > 0)
+		memcpy(to, bytes.data, bytes.size);
+	*at += bytes.size;
+	return bytes_make(to, bytes.size);
+}
+
+static bool note_send(struct courier *courier, const struct link_send *send)
+{
+	struct pending *pending = make_pending(
+		QUEUE_SEND, send->destination.size + send->sealed.size + send->pin.size);
+	size_t at = 0;
+
+	if (pending == NULL)
+		return false;
+	pending->event.send = *send;
+	pending->event.send.destination = keep(pending, &at, send->destination);
+	pending->event.send.sealed = keep(pending, &at, send->sealed);
+	pending->event.send.pin = keep(pending, &at, send->pin);
+	append(courier, pending);
+	return true;
+}
+
+bool dispatch_note_message(struct courier *courier, const struct link_message *message)
+{
+	struct pending *pending;
+
+	if (courier->pending_size > PENDING_SIZE_MAX || courier->starting_over)
+		return false;
+	if (message->type == LINK_SEND)
+		return note_send(courier, &message->send);
+	pending = make_pending(message->type == LINK_CANCEL ? QUEUE_CANCEL : QUEUE_TAKEN, 0);
+	if (pending == NULL)
+		return false;
+	if (message->type == LINK_CANCEL)
+		memcpy(pending->event.cancel, message->cancel.id, LINK_ID_SIZE);
+	else
+		pending->event.taken = message->taken.delivery;
+	append(courier, pending);
+	return true;
+}
+
+void dispatch_note_received(struct courier *courier, struct session *session, unsigned route,
+	uint64_t transfer, uint8_t *bundle, size_t size)
+{
+	struct pending *pending = make_pending(QUEUE_RECEIVED, 0);
+
+	if (pending == NULL) {
+		free(bundle);
+		session_refuse(session, transfer, TCPCL_REFUSE_NO_RESOURCES);
+		return;
+	}
+	pending->session = session;
+	pending->transfer = transfer;
+	pending->owned = bundle;
+	pending->size += size;
+	pending->event.received.route = route;
+	pending->event.received.bundle = bytes_make(bundle, size);
+	append(courier, pending);
+	if (courier->pending_size > PENDING_SIZE_MAX)
+		dispatch_run(courier);
+}
+
+void dispatch_note_transfer(
+	struct courier *courier, uint64_t number, enum queue_event_kind kind, uint8_t reason)
+{
+	struct pending *pending = make_pending(kind, 0);
+
+	if (pending == NULL) {
+		courier_fail(courier, "there is no memory left");
+		return;
+	}
+	pending->event.transfer.number = number;
+	pending->event.transfer.reason = reason;
+	append(courier, pending);
+}
+
+void dispatch_note_settled(struct courier *courier, struct session *session, struct route *route,
+	uint64_t transfer, enum queue_event_kind kind, uint8_t reason)
+{
+	for (unsigned i = 0; i < route->flight_count; i++) {
+		const struct flight *flight = &route->flights[i];
+
+		if (flight->session != session || flight->transfer != transfer)
+			continue;
+		dispatch_note_transfer(courier, flight->number, kind, reason);
+		route->flights[i] = route->flights[--route->flight_count];
+		break;
+	}
+}
+
+void dispatch_note_closed(struct courier *courier, struct session *session)
+{
+	for (struct pending *pending = courier->pending_first; pending != NULL; pending = pending->next) {
+		if (pending->session == session)
+			pending->session = NULL;
+	}
+	for (unsigned i = 0; i < courier->outcome_count; i++) {
+		if (courier->outcomes[i].session == session)
+			courier->outcomes[i].session = NULL;
+	}
+	for (unsigned r = 0; r < courier->config.neighbour_count; r++) {
+		struct route *route = &courier->routes[r];
+
+		for (unsigned i = route->flight_count; i > 0; i--) {
+			if (route->flights[i - 1].session != session)
+				continue;
+			dispatch_note_transfer(courier, route->flights[i - 1].number, QUEUE_FAILED, 0);
+			route->flights[i - 1] = route->flights[--route->flight_count];
+		}
+	}
+}
+
+void dispatch_note_tick(struct courier *courier)
+{
+	struct pending *pending = make_pending(QUEUE_TICK, 0);
+
+	if (pending != NULL)
+		append(courier, pending);
+}
+
+/* ---- through the queue ---- */
+
+static uint64_t disk_room(const struct courier *courier)
+{
+	struct statvfs status;
+
+	if (fstatvfs(courier->directory, &status) != 0)
+		return UINT64_MAX;
+	return (uint64_t)status.f_bavail * status.f_frsize;
+}
+
+bool dispatch_load(struct courier *courier)
+{
+	if (store_load(courier->store, &courier->rows) == ERROR_OK)
+		return true;
+	courier_fail(courier, store_problem(courier->store));
+	return false;
+}
+
+/* One event, in the loop of base/rows.h. ERROR_CLOSED: the daemon has failed. */
+static enum error step(struct courier *courier, const struct pending *pending, struct queue_actions *actions)
+{
+	enum error error;
+
+	do {
+		if (!dispatch_load(courier))
+			return ERROR_CLOSED;
+		rows_begin(&courier->rows);
+		actions->count = 0;
+		error = queue_step(&courier->queue, &courier->rows, &pending->event, actions);
+		if (error == ERROR_OK)
+			error = rows_keep(&courier->rows);
+	} while (error == ERROR_NEEDS_ROWS);
+	if (error != ERROR_OK)
+		rows_undo(&courier->rows);
+	else
+		queue_kept(&courier->queue, actions);
+	return error;
+}
+
+/* Keeps what is to be done after the commit. True if the event is to be given again. */
+static bool keep_outcomes(
+	struct courier *courier, const struct pending *pending, const struct queue_actions *actions)
+{
+	bool again = false;
+
+	for (size_t i = 0; i < actions->count; i++) {
+		const struct queue_action *action = &actions->actions[i];
+
+		switch (action->kind) {
+		case QUEUE_ACTION_AGAIN:
+			again = true;
+			break;
+		case QUEUE_ACTION_PROGRESS:
+		case QUEUE_ACTION_STORED:
+		case QUEUE_ACTION_REFUSE:
+		case QUEUE_ACTION_LOG:
+			courier->outcomes[courier->outcome_count++] = (struct outcome){
+				.action = *action,
+				.session = pending->session,
+				.transfer = pending->transfer,
+			};
+			break;
+		default:
+			break; /* for queue_kept */
+		}
+	}
+	return again;
+}
+
+static bool batch_has_room(const struct courier *courier)
+{
+	return rows_room(&courier->rows) >= QUEUE_ROOM_MIN &&
+		BATCH_ACTIONS_MAX - courier->outcome_count >= QUEUE_ACTIONS_MAX;
+}
+
+/* Takes events through the queue until none is left or the batch is full. False: the daemon has failed. */
+static bool step_batch(struct courier *courier)
+{
+	struct queue_actions actions;
+	uint64_t room = disk_room(courier);
+	unsigned count = 0;
+
+	while (courier->pending_first != NULL && batch_has_room(courier)) {
+		struct pending *pending = courier->pending_first;
+		enum error error;
+
+		pending->event.wall_ms = courier_wall_ms();
+		pending->event.steady_ms = courier_steady_ms();
+		pending->event.disk_room = room;
+		if (getrandom(&pending->event.entropy, sizeof pending->event.entropy, 0) !=
+			sizeof pending->event.entropy) {
+			courier_fail(courier, "the system gives no random numbers");
+			return false;
+		}
+		error = step(courier, pending, &actions);
+		if (error == ERROR_FULL && count > 0)
+			return true; /* it begins the next batch */
+		if (error != ERROR_OK) {
+			if (error != ERROR_CLOSED)
+				courier_fail(courier, error_text(error));
+			return false;
+		}
+		count++;
+		if (!keep_outcomes(courier, pending, &actions))
+			free_pending(take_first(courier));
+	}
+	return true;
+}
+
+static void report(struct courier *courier, const struct queue_action *action)
+{
+	struct link_message message = {
+		.type = LINK_PROGRESS,
+		.progress = {.state = action->state, .route = action->route, .reason = action->error},
+	};
+
+	memcpy(message.progress.id, action->id, LINK_ID_SIZE);
+	if (courier->post != NULL)
+		post_link_send(courier->post, &message);
+}
+
+static void perform(struct courier *courier, const struct outcome *outcome)
+{
+	switch (outcome->action.kind) {
+	case QUEUE_ACTION_PROGRESS:
+		report(courier, &outcome->action);
+		break;
+	case QUEUE_ACTION_STORED:
+		if (outcome->session != NULL)
+			session_stored(outcome->session, outcome->transfer);
+		break;
+	case QUEUE_ACTION_REFUSE:
+		if (outcome->session != NULL)
+			session_refuse(outcome->session, outcome->transfer,
+				(enum tcpcl_refuse)outcome->action.reason);
+		break;
+	default:
+		log_limited(&courier->log, LOG_QUEUE, uv_now(&courier->loop), "%s (%s)", outcome->action.text,
+			error_name(outcome->action.error));
+		break;
+	}
+}
+
+/* Sends the answers of this batch; sessions may close while they do. */
+static void flush_answered(struct courier *courier)
+{
+	for (unsigned i = 0; i < courier->outcome_count; i++) {
+		struct session *session = courier->outcomes[i].session;
+
+		for (unsigned j = i; session != NULL && j < courier->outcome_count; j++) {
+			if (courier->outcomes[j].session == session)
+				courier->outcomes[j].session = NULL;
+		}
+		if (session != NULL)
+			session_flush(session);
+	}
+}
+
+/* One batch: steps, one commit, then what follows from it. False: nothing more can be done now. */
+static bool run_batch(struct courier *courier)
+{
+	enum error error;
+
+	courier->outcome_count = 0;
+	courier->rows_used = true;
+	if (!step_batch(courier))
+		return false;
+	error = store_commit(courier->store, &courier->rows);
+	if (error == ERROR_FULL) {
+		courier_start_over(courier);
+		return false;
+	}
+	if (error != ERROR_OK) {
+		courier_fail(courier, store_problem(courier->store));
+		return false;
+	}
+	for (unsigned i = 0; i < courier->outcome_count; i++)
+		perform(courier, &courier->outcomes[i]);
+	flush_answered(courier);
+	courier->outcome_count = 0;
+	rows_reset(&courier->rows);
+	return true;
+}
+
+void dispatch_run(struct courier *courier)
+{
+	if (courier->running)
+		return;
+	courier->running = true;
+	while (courier->exit_code == 0 && !courier->starting_over &&
+		(courier->pending_first != NULL || courier->feeding)) {
+		if (courier->pending_first != NULL) {
+			if (!run_batch(courier))
+				break;
+			courier->feeding = true;
+		}
+		dispatch_feed(courier);
+		if (courier->post == NULL)
+			continue;
+		post_link_flush(courier->post);
+		if (courier->pending_size <= PENDING_SIZE_MAX)
+			post_link_resume(courier->post);
+	}
+	courier->running = false;
+}
+
+/* ---- making and unmaking ---- */
+
+static struct eid node_of(const char *text)
+{
+	struct eid eid;
+	enum error error = eid_from_text(bytes_of_text(text), &eid);
+
+	/* The configuration was checked when it was read. */
+	assert(error == ERROR_OK);
+	return eid;
+}
+
+static enum error make_queue(struct courier *courier)
+{
+	const struct config *config = &courier->config;
+	struct queue_settings settings = {
+		.node = node_of(config->node),
+		.routes = courier->queue_routes,
+		.routes_count = config->neighbour_count,
+		.paths = courier->queue_paths,
+		.paths_count = config->path_count,
+		.pool_size_max = QUEUE_POOL_SIZE_MAX,
+		.disk_reserve_min = QUEUE_DISK_RESERVE_MIN,
+		.clock_is_right = false,
+	};
+	struct pending *start;
+	enum error error;
+
+	for (unsigned i = 0; i < config->neighbour_count; i++) {
+		courier->queue_routes[i].name = bytes_of_text(config->neighbours[i].name);
+		courier->queue_routes[i].neighbour = node_of(config->neighbours[i].node);
+	}
+	for (unsigned i = 0; i < config->path_count; i++) {
+		courier->queue_paths[i].destination = node_of(config->paths[i].node);
+		courier->queue_paths[i].route = config->paths[i].neighbour;
+	}
+	error = queue_make(&courier->queue, &settings);
+	start = make_pending(QUEUE_START, 0);
+	if (start == NULL)
+		return ERROR_NO_MEMORY;
+	append(courier, start);
+	return error;
+}
+
+enum error dispatch_open(struct courier *courier)
+{
+	courier->rows_memory = mmap(
+		NULL, ROWS_MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (courier->rows_memory == MAP_FAILED) {
+		courier->rows_memory = NULL;
+		return ERROR_NO_MEMORY;
+	}
+	rows_make(&courier->rows, courier->rows_memory, ROWS_MEMORY_SIZE);
+	return make_queue(courier);
+}
+
+static void forget_all(struct courier *courier)
+{
+	while (courier->pending_first != NULL)
+		free_pending(take_first(courier));
+	for (unsigned i = 0; i < NEIGHBOURS_MAX; i++)
+		courier->routes[i].flight_count = 0;
+	courier->outcome_count = 0;
+}
+
+enum error dispatch_restart(struct courier *courier)
+{
+	forget_all(courier);
+	rows_reset(&courier->rows);
+	return make_queue(courier);
+}
+
+void dispatch_close(struct courier *courier)
+{
+	forget_all(courier);
+	if (courier->rows_memory != NULL)
+		munmap(courier->rows_memory, ROWS_MEMORY_SIZE);
+}
+
+void dispatch_rest(struct courier *courier)
+{
+	if (!courier->rows_used || courier->pending_first != NULL || courier->running)
+		return;
+	courier->rows_used = false;
+	madvise(courier->rows_memory, ROWS_MEMORY_SIZE, MADV_DONTNEED);
+	rows_make(&courier->rows, courier->rows_memory, ROWS_MEMORY_SIZE);
+}
