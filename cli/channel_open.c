@@ -23,6 +23,7 @@ struct opening {
 	struct known_channel *channel; /* NULL until the first letter is in the record */
 	uint8_t channel_id[CHANNEL_ID_SIZE];
 	struct roster roster;
+	struct terms terms; /* proposed here, where there is no channel yet */
 	size_t own_index;
 	size_t letters_signed;
 };
@@ -112,7 +113,7 @@ static bool send_letter(struct opening *opening, struct content *content)
 	names.from_party = bytes_of_text(opening->party->name);
 	names.sender_index = opening->own_index;
 	bool done = named &&
-		    sign_shown(opening->call, content, channel != NULL ? &channel->terms : NULL, &aad, &names,
+		    sign_shown(opening->call, content, channel != NULL ? &channel->terms : &opening->terms, &aad, &names,
 			       &opening->authority, &out) &&
 		    submit(&opening->client, opening->call, "entering the letter", opening->channel_id,
 			   buffer_bytes(&out), &submitted);
@@ -132,18 +133,18 @@ static bool set_terms(struct opening *opening, struct opening_letter *letter, ui
 		memcpy(letter->nonce, channel->nonce, CHANNEL_NONCE_SIZE);
 		return true;
 	}
-	struct terms terms;
+	struct terms *terms = &opening->terms;
 	struct buffer buffer = buffer_make(encoded, TERMS_SIZE_MAX);
 	char title[2 * NAME_SIZE_MAX + 4];
 	snprintf(title, sizeof title, "%s - %s", opening->party->name, opening->other->name);
 	title[NAME_SIZE_MAX] = '\0';
-	terms_default(&terms, bytes_of_text(call_value(opening->call, "title", title)));
-	enum error error = terms_check(&terms);
+	terms_default(terms, bytes_of_text(call_value(opening->call, "title", title)));
+	enum error error = terms_check(terms);
 	if (error != ERROR_OK) {
 		call_fail_error(opening->call, "the channel's title", error);
 		return false;
 	}
-	terms_encode(&terms, &buffer);
+	terms_encode(terms, &buffer);
 	letter->terms = buffer_bytes(&buffer);
 	randombytes_buf(letter->nonce, sizeof letter->nonce);
 	channel_id_make(&opening->roster, letter->terms, letter->nonce, opening->channel_id);
