@@ -113,7 +113,7 @@ static void the_bounds_of_bundle_h_hold_for_the_longest_endpoint_ids(void **stat
 static void the_worked_example_is_exact(void **state)
 {
 	static const uint8_t expected[] = {
-#include "example_bundle.inc"
+#include "tests/unit/carry/example_bundle.inc"
 	};
 	struct bundle_fields example = {
 		.destination = eid_of("ipn:2.4"),

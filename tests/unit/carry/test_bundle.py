@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Bundles against code that is not ours: python3-cbor2 re-encodes every block to the same bytes, a second writer
-makes bundles that our reader must read as meant, and tshark decodes ours without complaint."""
+"""Bundles against code that is not ours: python3-cbor2 re-encodes every block to the same bytes, a second
+writer makes bundles that our reader must read as meant, and tshark decodes ours without complaint."""
 import io
 import os
 import random
@@ -133,8 +133,8 @@ def random_bundle(rng):
     rng.shuffle(blocks)
     blocks.append([1, 1, rng.choice([0, 1]), rng.choice([0, 1, 2]), payload])
     data = b"\x9f" + seal(primary, kind) + b"".join(seal(block, block[3]) for block in blocks) + b"\xff"
-    line = " ".join(["OK", str(primary[1]), destination[1], source[1], report[1], str(creation), str(sequence),
-                     str(lifetime), str(offset), str(total)]
+    line = " ".join(["OK", str(primary[1]), destination[1], source[1], report[1]]
+                    + [str(number) for number in (creation, sequence, lifetime, offset, total)]
                     + [f"{b[0]}:{b[1]}:{b[2]}:{b[3]}:{b[4].hex()}" for b in blocks])
     return data, line
 
@@ -167,7 +167,8 @@ def check_tshark(samples):
     for sample, line in zip(samples, lines):
         malformed, expert, status, version = line.split("|")
         # 1 is "Good" in tshark's table; every block has a checksum, so there are at least three of them.
-        good = malformed == "" and version == "7" and set(status.split(",")) == {"1"} and status.count(",") >= 2
+        good = malformed == "" and version == "7"
+        good = good and set(status.split(",")) == {"1"} and status.count(",") >= 2
         # What is sealed has no dissector; tshark notes that, and nothing else.
         if not good or expert not in ("", "Unknown type code"):
             sys.exit(f"tshark does not agree: {line}\n{sample}")

@@ -265,7 +265,7 @@ static void an_administrative_record_is_thrown_away(void **state)
 {
 	/* A status report, from another writer. */
 	static const uint8_t record[] = {
-#include "administrative_record.inc"
+#include "tests/unit/carry/administrative_record.inc"
 	};
 	size_t rows = world.store_count;
 	assert_true(receive(bytes_make(record, sizeof record)));
