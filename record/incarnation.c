@@ -92,6 +92,29 @@ static enum error compare(struct run *run, uint64_t number, const struct channel
 	return error;
 }
 
+/*
+ * The anchor's shadow of one log is in no backup: where it is missing, this store comes from one. Its epoch keys and its
+ * copies' bytes are gone then, even if its logs are whole.
+ */
+static enum error check_shadow(struct run *run, uint64_t number, const struct line *line)
+{
+	struct row_key key = key_channel(TABLE_ANCHOR, number);
+	struct anchor_line shadow;
+
+	if (line->head_size == 0)
+		return ERROR_OK;
+	enum error error = run_get(run, &key, &schema_anchor_line, &shadow);
+	if (error != ERROR_NOT_FOUND)
+		return error;
+	shadow.incarnation = line->head_incarnation;
+	shadow.size = line->head_size;
+	memcpy(shadow.root, line->head_root, sizeof(shadow.root));
+	run_put(run, &key, &schema_anchor_line, &shadow);
+	run_state(run)->requeue = 1;
+	run_state(run)->restored = 1;
+	return ERROR_OK;
+}
+
 static enum error check_channel(struct run *run, uint64_t number, const struct channel *channel,
 				const struct anchor_entry *anchors, size_t count, bool has_anchor, bool *begun)
 {
@@ -103,6 +126,9 @@ static enum error check_channel(struct run *run, uint64_t number, const struct c
 	enum error error = run_get(run, &key, &schema_line, &line);
 	if (error != ERROR_OK)
 		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	error = check_shadow(run, number, &line);
+	if (error != ERROR_OK)
+		return error;
 	for (size_t i = 0; i < count; i++)
 		if (memcmp(anchors[i].channel, channel->id, sizeof(channel->id)) == 0)
 			anchor = &anchors[i];

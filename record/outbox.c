@@ -10,6 +10,7 @@
 #include "record/outbox_rows.h"
 #include "record/registry.h"
 
+#define SENT_KEPT 64 /* hashes of statements that are kept for one post */
 #define MOVED_MAX 64 /* copies that one event moves from handed over or due to waiting */
 
 /* ---- rows ---- */
@@ -297,6 +298,36 @@ static enum error set_due(struct run *run, struct outgoing *outgoing)
 	return ERROR_OK;
 }
 
+static struct row_key key_sent(uint64_t party, uint64_t slot, uint64_t number)
+{
+	struct row_key key = key_party_post(TABLE_SENT, party, slot);
+	key_u8(&key, number % SENT_KEPT);
+	return key;
+}
+
+/* Statements are forgotten when the courier has them; the last hashes stay, to believe "cannot open" of them. */
+static void note_sent(struct run *run, const struct outgoing *outgoing)
+{
+	struct row_key key = key_sent(outgoing->party, outgoing->slot, outgoing->copy.number);
+
+	rows_put(run_rows(run), key_view(&key),
+		 bytes_make(outgoing->copy.sha256, sizeof(outgoing->copy.sha256)));
+}
+
+static enum error was_sent(struct run *run, uint64_t party, uint64_t slot, const uint8_t sha256[32], bool *was)
+{
+	struct row_key prefix = key_party_post(TABLE_SENT, party, slot);
+	struct row row;
+
+	*was = false;
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	while (error == ERROR_OK && !*was) {
+		*was = bytes_equal(row.value, bytes_make(sha256, 32));
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
 static enum error give(struct run *run, struct outgoing *outgoing, struct bytes sealed)
 {
 	struct row_key post_key = key_party_post(TABLE_PARTY_POST, outgoing->party, outgoing->slot);
@@ -324,6 +355,8 @@ static enum error give(struct run *run, struct outgoing *outgoing, struct bytes 
 	action->lifetime_ms = terms.delay_window_s * 1000;
 	action->node = post.node;
 	action->bytes = sealed;
+	if (outgoing->key.statement != 0)
+		note_sent(run, outgoing);
 	return ERROR_OK;
 }
 
@@ -580,6 +613,15 @@ enum error outbox_settled(struct run *run, const struct entry_key *key, uint64_t
 	return count_pending(run, key->channel, precedence, false);
 }
 
+/* A statement is not sealed again: what it says is said again when it is asked for. But the next ones shall open. */
+static enum error cannot_open_statement(struct run *run, uint64_t party, uint64_t slot, const uint8_t sha256[32])
+{
+	bool was;
+
+	enum error error = was_sent(run, party, slot, sha256, &was);
+	return error == ERROR_OK && was ? keys_distrust(run, party, slot) : error;
+}
+
 enum error outbox_cannot_open(struct run *run, uint64_t party, uint64_t slot, const uint8_t sha256[32])
 {
 	struct row_key sealed_key = outbox_sealed_row(sha256);
@@ -587,11 +629,15 @@ enum error outbox_cannot_open(struct run *run, uint64_t party, uint64_t slot, co
 	struct outgoing outgoing;
 
 	enum error error = run_get(run, &sealed_key, &schema_sealed, &sealed);
+	if (error == ERROR_NOT_FOUND)
+		return cannot_open_statement(run, party, slot, sha256);
 	if (error == ERROR_OK)
 		error = outbox_read(run, &sealed.key, &outgoing);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
-	if (outgoing.key.statement != 0 || outgoing.party != party || outgoing.slot != slot ||
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	if (outgoing.key.statement != 0)
+		return cannot_open_statement(run, party, slot, sha256);
+	if (outgoing.party != party || outgoing.slot != slot ||
 	    memcmp(outgoing.copy.sha256, sha256, sizeof(outgoing.copy.sha256)) != 0)
 		return ERROR_OK;
 	struct record_action *action = run_action(run, RECORD_ACTION_CANCEL);

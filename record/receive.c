@@ -456,7 +456,9 @@ enum error receive_handle(struct run *run)
 	} else if (wire_decode(opened->plaintext, wire) != ERROR_OK) {
 		error = drop(run, ERROR_REFUSED_FORM, "sealed bytes dropped: what is in them is not of the form");
 	} else {
-		error = keys_note_use(run, opened);
+		/* "Cannot open" comes by last resort always: answering it with prekeys would go on for ever. */
+		if (wire->kind == WIRE_ENTRY || wire->statement != STATEMENT_CANNOT_OPEN)
+			error = keys_note_use(run, opened);
 		if (error == ERROR_OK && wire->kind == WIRE_ENTRY)
 			error = receive_entry(run, opened, wire);
 		else if (error == ERROR_OK)

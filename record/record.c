@@ -221,6 +221,7 @@ bool record_row_in_backup(struct bytes key)
 	case TABLE_WAITING:
 	case TABLE_HANDED:
 	case TABLE_DUE:
+	case TABLE_SENT:
 		return false;
 	default:
 		return true;

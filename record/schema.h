@@ -78,6 +78,7 @@ enum table {
 	TABLE_WAITING = 0x53,   /* rank u8 (4 - precedence), number u64 -> struct copy_key: to be handed over */
 	TABLE_HANDED = 0x54,    /* session u64, rank u8, number u64 -> struct copy_key: handed over, not reported queued */
 	TABLE_DUE = 0x55,       /* slow ms u64, number u64 -> struct copy_key: to be resent then */
+	TABLE_SENT = 0x58,      /* party u8, slot u8, number u8 -> SHA-256: of the last statements sent to that post */
 	TABLE_REQUEUE = 0x57,   /* -> the key in TABLE_COPY up to which that is done */
 	TABLE_PENDING = 0x56,   /* channel u16 -> struct pending: own entries without receipt, for STATUS */
 };

@@ -262,7 +262,7 @@ static void a_restored_backup_speaks_by_last_resort_until_the_next_keying(void *
 	store_filter(&image.store, record_row_in_backup);
 	world->cut = false;
 	restore(world, 0, &image, false);
-	world_run(world, 120000, 10000);
+	world_settle(world);
 	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED); /* its copy was made anew */
 	talk(world, 0, "after", NULL);
 	talk(world, 1, "answer", NULL);

@@ -22,22 +22,20 @@ static struct state state_of(const struct world *world, size_t post)
 	return row;
 }
 
-static uint8_t talk(struct world *world, size_t from)
+static void talk(struct world *world, size_t from)
 {
 	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = "still there?"};
 	uint8_t identity[IDENTITY_SIZE];
 	assert_int_equal(world_send(world, from, &message, identity), ERROR_OK);
 	world_settle(world);
 	assert_int_equal(world_state(world, from, identity), LOCAL_RECEIVED);
-	return identity[0];
 }
 
-/* True if that post seals to the other's epochs, not to its last-resort key. */
+/* One more than the newest of the other's epochs that this post has sealed to. */
 static uint64_t epoch_used(const struct world *world, size_t by)
 {
-	struct row_key key = key_party_post(TABLE_EPOCH_USE, 1, world->posts[1 - by].slot);
+	struct row_key key = key_party_post(TABLE_EPOCH_USE, 1, world->posts[by].slot);
 	struct epoch_use use;
-	key = key_party_post(TABLE_EPOCH_USE, 1, world->posts[by].slot);
 	return world_row(world, 1 - by, &key, &schema_epoch_use, &use) ? use.used : 0;
 }
 

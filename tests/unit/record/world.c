@@ -187,6 +187,10 @@ static void perform(struct world *world, size_t index, const struct record_actio
 		read_notice(post, action->bytes);
 		break;
 	case RECORD_ACTION_LOG:
+		if (getenv("WORLD_LOG") != NULL)
+			fprintf(stderr, "%llu %s: %s: %.*s\n", (unsigned long long)world->now_ms, post->name,
+				error_name(action->error), (int)action->bytes.size,
+				(const char *)action->bytes.data);
 		post->logs++;
 		post->last_log = action->error;
 		break;
