@@ -13,12 +13,13 @@
 #include "post/files.h"
 
 #define MAGIC_SIZE 8
-#define HEAD_SIZE (MAGIC_SIZE + 4 + 4 + 8)
-#define VERSION 1
+#define HEAD_SIZE  (MAGIC_SIZE + 4 + 4 + 8)
+#define VERSION    1
 
-static const uint8_t magic[MAGIC_SIZE] = { 'l', 'i', 'a', 'i', 's', 'o', 'n', 'A' };
+static const uint8_t magic[MAGIC_SIZE] = {'l', 'i', 'a', 'i', 's', 'o', 'n', 'A'};
 
-static_assert(HEAD_SIZE + crypto_hash_sha256_BYTES == ANCHOR_FILE_SLOT_OVERHEAD, "the overhead is what it is made of");
+static_assert(HEAD_SIZE + crypto_hash_sha256_BYTES == ANCHOR_FILE_SLOT_OVERHEAD,
+	      "the overhead is what it is made of");
 
 void anchor_file_slot_encode(struct buffer *to, uint64_t sequence, struct bytes payload)
 {
@@ -83,7 +84,8 @@ enum error anchor_file_open(struct anchor_file *anchor, const char *path)
 {
 	enum error error;
 
-	*anchor = (struct anchor_file){ .fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600) };
+	*anchor = (struct anchor_file){
+		.fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600)};
 	if (anchor->fd < 0)
 		return ERROR_IO;
 	if (flock(anchor->fd, LOCK_EX | LOCK_NB) != 0)
@@ -124,7 +126,8 @@ enum error anchor_file_read(struct anchor_file *anchor, struct buffer *to)
 		struct bytes payload;
 		uint64_t sequence;
 		size_t got;
-		enum error error = file_read_at(anchor->fd, slot, sizeof slot, (off_t)i * ANCHOR_FILE_SLOT_SIZE, &got);
+		enum error error =
+			file_read_at(anchor->fd, slot, sizeof slot, (off_t)i * ANCHOR_FILE_SLOT_SIZE, &got);
 
 		if (error != ERROR_OK)
 			return error;

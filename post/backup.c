@@ -11,7 +11,7 @@
 
 void backup_make(struct backup *backup)
 {
-	*backup = (struct backup){ .state = BACKUP_IDLE, .fd = -1 };
+	*backup = (struct backup){.state = BACKUP_IDLE, .fd = -1};
 }
 
 enum error backup_clean(void)
@@ -51,7 +51,7 @@ void backup_note(struct backup *backup, const struct rows_change *change)
 
 static enum error copy_row(struct backup *backup, const struct row *row)
 {
-	const struct rows_change change = { .key = row->key, .value = row->value };
+	const struct rows_change change = {.key = row->key, .value = row->value};
 
 	if (row->key.size > sizeof backup->after)
 		return ERROR_MALFORMED;

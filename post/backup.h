@@ -1,11 +1,11 @@
 /*
  * LOCAL_BACKUP: a consistent image of the store, without what must not outlive it (record_row_in_backup).
  *
- * The rows are copied in key order into a new database in the daemon's directory, a bounded number at a time, while the
- * daemon works on. A write to a row that has been copied already is written to the copy as well, so when the last
- * row has been copied the image is the store as it then stands. (SQLite's own backup would copy whole pages, epoch
- * keys among them, which would then have to be found and erased in the copy.) The file is unlinked before it is
- * streamed, so that no end of the process leaves it behind.
+ * The rows are copied in key order into a new database in the daemon's directory, a bounded number at a
+ * time, while the daemon works on. A write to a row that has been copied already is written to the copy as
+ * well, so when the last row has been copied the image is the store as it then stands. (SQLite's own backup
+ * would copy whole pages, epoch keys among them, which would then have to be found and erased in the copy.)
+ * The file is unlinked before it is streamed, so that no end of the process leaves it behind.
  */
 #ifndef POST_BACKUP_H
 #define POST_BACKUP_H
@@ -18,10 +18,10 @@
 #include "base/limits.h"
 #include "post/store.h"
 
-#define BACKUP_FILE_NAME "backup.tmp"
-#define BACKUP_STEP_ROWS 256              /* copied in one step of the loop: some milliseconds */
+#define BACKUP_FILE_NAME  "backup.tmp"
+#define BACKUP_STEP_ROWS  256 /* copied in one step of the loop: some milliseconds */
 #define BACKUP_STEP_BYTES (256 * 1024)
-#define BACKUP_CHUNK_SIZE (64 * 1024)     /* of one frame to the client */
+#define BACKUP_CHUNK_SIZE (64 * 1024) /* of one frame to the client */
 
 enum backup_state {
 	BACKUP_IDLE,
@@ -33,10 +33,10 @@ struct backup {
 	enum backup_state state;
 	struct store image; /* COPYING */
 	uint8_t after[ROW_KEY_SIZE_MAX];
-	size_t after_size;  /* rows up to this key are copied; 0: none yet */
-	enum error failed;  /* a write to the image failed: the next step says so */
-	int fd;             /* STREAMING */
-	uint64_t at;        /* bytes read of it */
+	size_t after_size; /* rows up to this key are copied; 0: none yet */
+	enum error failed; /* a write to the image failed: the next step says so */
+	int fd;            /* STREAMING */
+	uint64_t at;       /* bytes read of it */
 };
 
 void backup_make(struct backup *backup);
@@ -50,7 +50,8 @@ enum error backup_begin(struct backup *backup);
 /* A write that is about to be committed to the store. Does nothing unless COPYING. */
 void backup_note(struct backup *backup, const struct rows_change *change);
 
-/* COPYING: copies some rows, between batches. When all are there, goes over to STREAMING. On error: backup_end. */
+/* COPYING: copies some rows, between batches. When all are there, goes over to STREAMING. On error:
+ * backup_end. */
 enum error backup_step(struct backup *backup, struct store *store);
 
 /* STREAMING: the next bytes, at most size_max; none at the end. ERROR_IO. */

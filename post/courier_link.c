@@ -9,7 +9,7 @@
 
 void courier_link_make(struct courier_link *link, int listener, struct logger *logger, struct bytes node)
 {
-	*link = (struct courier_link){ .listener = listener, .logger = logger, .node = node, .fd = -1 };
+	*link = (struct courier_link){.listener = listener, .logger = logger, .node = node, .fd = -1};
 }
 
 static void forget_routes(struct courier_link *link)
@@ -33,7 +33,7 @@ void courier_link_end(struct courier_link *link, enum error reason, const char *
 	link->left_waiting = false;
 	stream_free(&link->in);
 	stream_free(&link->out);
-	link->window = (struct link_window){ 0 };
+	link->window = (struct link_window){0};
 	link->copies_count = 0;
 	forget_routes(link);
 }
@@ -83,7 +83,7 @@ bool courier_link_room(const struct courier_link *link, struct link_window *wind
 
 void courier_link_send(struct courier_link *link, const struct record_action *action, uint64_t steady_ms)
 {
-	struct link_message message = { .type = LINK_SEND };
+	struct link_message message = {.type = LINK_SEND};
 	struct courier_copy *copy = &link->copies[link->copies_count];
 
 	/* What was named for a connection that has ended is named again after RECORD_COURIER_LOST. */
@@ -106,7 +106,7 @@ void courier_link_send(struct courier_link *link, const struct record_action *ac
 
 void courier_link_cancel(struct courier_link *link, const uint8_t copy[LINK_ID_SIZE], uint64_t steady_ms)
 {
-	struct link_message message = { .type = LINK_CANCEL };
+	struct link_message message = {.type = LINK_CANCEL};
 
 	memcpy(message.cancel.id, copy, sizeof message.cancel.id);
 	if (courier_link_is_up(link))
@@ -115,7 +115,7 @@ void courier_link_cancel(struct courier_link *link, const uint8_t copy[LINK_ID_S
 
 void courier_link_taken(struct courier_link *link, uint64_t delivery, uint64_t steady_ms)
 {
-	const struct link_message message = { .type = LINK_TAKEN, .taken = { .delivery = delivery } };
+	const struct link_message message = {.type = LINK_TAKEN, .taken = {.delivery = delivery}};
 
 	if (courier_link_is_up(link))
 		queue(link, &message, steady_ms);
@@ -135,7 +135,8 @@ void courier_link_flush(struct courier_link *link, uint64_t steady_ms)
 
 /* ---- from the courier ---- */
 
-/* The first PROGRESS of a copy answers it; later ones, and those of copies of earlier connections, find nothing. */
+/* The first PROGRESS of a copy answers it; later ones, and those of copies of earlier connections, find
+ * nothing. */
 static void answer_copy(struct courier_link *link, const uint8_t id[LINK_ID_SIZE])
 {
 	for (size_t i = 0; i < link->copies_count; i++) {
@@ -183,7 +184,8 @@ static enum error take_hello(struct courier_link *link)
 }
 
 /* Deals with what the record need not see. *pass: the record must. */
-static enum error look_at(struct courier_link *link, struct bytes frame, struct link_message *message, bool *pass)
+static enum error look_at(struct courier_link *link, struct bytes frame, struct link_message *message,
+			  bool *pass)
 {
 	enum error error = link_decode(frame, LINK_COURIER, message);
 
@@ -202,7 +204,8 @@ static enum error look_at(struct courier_link *link, struct bytes frame, struct 
 	return *pass ? ERROR_OK : ERROR_UNSUPPORTED;
 }
 
-bool courier_link_next(struct courier_link *link, uint64_t steady_ms, struct link_message *message, size_t *size)
+bool courier_link_next(struct courier_link *link, uint64_t steady_ms, struct link_message *message,
+		       size_t *size)
 {
 	/* The record first learns that the last connection has ended. */
 	while (link->fd >= 0 && !link->lost && stream_bytes(&link->in).size != 0) {
@@ -235,7 +238,7 @@ static void greet(struct courier_link *link, uint64_t steady_ms)
 {
 	const struct link_message hello = {
 		.type = LINK_HELLO,
-		.hello = { .version = LINK_VERSION, .role = LINK_POST, .node = link->node },
+		.hello = {.version = LINK_VERSION, .role = LINK_POST, .node = link->node},
 	};
 
 	queue(link, &hello, steady_ms);
@@ -250,13 +253,13 @@ static void accept_courier(struct courier_link *link, uint64_t steady_ms)
 		return;
 	if (error != ERROR_OK) {
 		logger_refusal(link->logger, steady_ms, error,
-			bytes_of_text("a process of another user at the courier's socket"));
+			       bytes_of_text("a process of another user at the courier's socket"));
 		return;
 	}
 	if (link->fd >= 0) {
 		close(fd);
 		logger_refusal(link->logger, steady_ms, ERROR_EXISTS,
-			bytes_of_text("a second courier, while one is connected"));
+			       bytes_of_text("a second courier, while one is connected"));
 		return;
 	}
 	link->fd = fd;
@@ -276,27 +279,30 @@ size_t courier_link_poll(const struct courier_link *link, struct pollfd *polls)
 {
 	short events = 0;
 
-	polls[0] = (struct pollfd){ .fd = link->listener, .events = POLLIN };
+	polls[0] = (struct pollfd){.fd = link->listener, .events = POLLIN};
 	if (link->fd < 0)
 		return 1;
 	if (wants_to_read(link))
 		events |= POLLIN;
 	if (stream_bytes(&link->out).size != 0)
 		events |= POLLOUT;
-	polls[1] = (struct pollfd){ .fd = link->fd, .events = events };
+	polls[1] = (struct pollfd){.fd = link->fd, .events = events};
 	return 2;
 }
 
-void courier_link_turn(struct courier_link *link, const struct pollfd *polls, size_t count, uint64_t steady_ms)
+void courier_link_turn(struct courier_link *link, const struct pollfd *polls, size_t count,
+		       uint64_t steady_ms)
 {
 	if (count == 2 && polls[1].fd == link->fd) {
 		if ((polls[1].revents & POLLOUT) != 0)
 			courier_link_flush(link, steady_ms);
-		if (link->fd >= 0 && (polls[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && wants_to_read(link)) {
+		if (link->fd >= 0 && (polls[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&
+		    wants_to_read(link)) {
 			enum error error = stream_read(&link->in, link->fd, COURIER_READ_SIZE);
 
 			if (error != ERROR_OK)
-				courier_link_end(link, error == ERROR_CLOSED ? ERROR_OK : error, "the courier", steady_ms);
+				courier_link_end(link, error == ERROR_CLOSED ? ERROR_OK : error,
+						 "the courier", steady_ms);
 		}
 	}
 	if ((polls[0].revents & POLLIN) != 0)

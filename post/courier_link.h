@@ -1,9 +1,10 @@
 /*
  * The courier's end of the daemon: a Unix socket that speaks base/link.h, for one courier at a time.
  *
- * The courier is not trusted: what it says is a hint, what it sends is bounded, and whatever is no message of the link
- * ends the connection with a log line. Nothing here waits for it: frames to it are queued up to COURIER_OUT_SIZE_MAX,
- * beyond which the connection ends as well, and the record hands the copies over again on the next one.
+ * The courier is not trusted: what it says is a hint, what it sends is bounded, and whatever is no message
+ * of the link ends the connection with a log line. Nothing here waits for it: frames to it are queued up to
+ * COURIER_OUT_SIZE_MAX, beyond which the connection ends as well, and the record hands the copies over
+ * again on the next one.
  */
 #ifndef POST_COURIER_LINK_H
 #define POST_COURIER_LINK_H
@@ -20,10 +21,10 @@
 #include "post/stream.h"
 #include "record/record.h"
 
-#define COURIER_COPIES_MAX 256 /* handed over and not answered: the window holds fewer of the usual size */
+#define COURIER_COPIES_MAX   256 /* handed over and not answered: the window holds fewer of the usual size */
 #define COURIER_OUT_SIZE_MAX (1024 * 1024)
-#define COURIER_READ_SIZE 65536
-#define COURIER_STALL_MS 60000 /* without a HELLO, or without reading what is due */
+#define COURIER_READ_SIZE    65536
+#define COURIER_STALL_MS     60000 /* without a HELLO, or without reading what is due */
 
 struct courier_copy {
 	uint8_t id[LINK_ID_SIZE];
@@ -45,7 +46,7 @@ struct courier_link {
 	struct link_window window;
 	size_t copies_count;
 	struct courier_copy copies[COURIER_COPIES_MAX];
-	struct bytes routes_frame; /* ours: the last ROUTES, which `routes` points into */
+	struct bytes routes_frame;  /* ours: the last ROUTES, which `routes` points into */
 	struct link_routes *routes; /* ours; NULL: none yet */
 };
 
@@ -58,7 +59,8 @@ void courier_link_close(struct courier_link *link);
 size_t courier_link_poll(const struct courier_link *link, struct pollfd *polls);
 
 /* Accepts, reads, writes and ends as `polls` says (the same places, after the wait). */
-void courier_link_turn(struct courier_link *link, const struct pollfd *polls, size_t count, uint64_t steady_ms);
+void courier_link_turn(struct courier_link *link, const struct pollfd *polls, size_t count,
+		       uint64_t steady_ms);
 
 /* Ends a connection that has stalled. Call once a second. */
 void courier_link_tick(struct courier_link *link, uint64_t steady_ms);
@@ -67,10 +69,12 @@ void courier_link_tick(struct courier_link *link, uint64_t steady_ms);
 bool courier_link_is_up(const struct courier_link *link);
 
 /*
- * The next message that the record must see: *message points into the stream until courier_link_took, which consumes *size.
- * HELLO and ROUTES are dealt with here, and PROGRESS frees the window. False: none is whole yet, or the link has ended.
+ * The next message that the record must see: *message points into the stream until courier_link_took, which
+ * consumes *size. HELLO and ROUTES are dealt with here, and PROGRESS frees the window. False: none is whole
+ * yet, or the link has ended.
  */
-bool courier_link_next(struct courier_link *link, uint64_t steady_ms, struct link_message *message, size_t *size);
+bool courier_link_next(struct courier_link *link, uint64_t steady_ms, struct link_message *message,
+		       size_t *size);
 void courier_link_took(struct courier_link *link, size_t size);
 
 /* What the record may hand over now (RECORD_COURIER_ROOM): false if nothing. */

@@ -41,22 +41,25 @@ static bool lock(struct directory *directory, const char *path, struct logger *l
 		return refuse(logger, path, "cannot be locked");
 	if (flock(directory->lock, LOCK_EX | LOCK_NB) == 0)
 		return true;
-	return refuse(logger, path, errno == EWOULDBLOCK ?
-		"is in use by another liaisond: there can be one. Stop that one first" : "cannot be locked");
+	return refuse(logger, path,
+		      errno == EWOULDBLOCK
+			      ? "is in use by another liaisond: there can be one. Stop that one first"
+			      : "cannot be locked");
 }
 
 /* A socket of that name was left by a daemon that is gone: we hold the lock. */
 static int make_listener(const char *name)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	assert(strlen(name) < sizeof address.sun_path);
 	memcpy(address.sun_path, name, strlen(name) + 1);
 	if (fd < 0)
 		return -1;
-	if ((unlink(name) == 0 || errno == ENOENT) && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
-	    chmod(name, 0600) == 0 && listen(fd, BACKLOG) == 0)
+	if ((unlink(name) == 0 || errno == ENOENT) &&
+	    bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 && chmod(name, 0600) == 0 &&
+	    listen(fd, BACKLOG) == 0)
 		return fd;
 	close(fd);
 	return -1;
@@ -72,8 +75,9 @@ static bool listen_at_both(struct directory *directory, const char *path, struct
 
 bool directory_open(struct directory *directory, const char *path, struct logger *logger)
 {
-	*directory = (struct directory){ .fd = -1, .lock = -1, .local_listener = -1, .courier_listener = -1 };
-	if (enter(directory, path, logger) && lock(directory, path, logger) && listen_at_both(directory, path, logger))
+	*directory = (struct directory){.fd = -1, .lock = -1, .local_listener = -1, .courier_listener = -1};
+	if (enter(directory, path, logger) && lock(directory, path, logger) &&
+	    listen_at_both(directory, path, logger))
 		return true;
 	directory_close(directory);
 	return false;

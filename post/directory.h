@@ -8,7 +8,7 @@
 
 #include "post/logger.h"
 
-#define DIRECTORY_LOCAL_SOCKET "post.sock"
+#define DIRECTORY_LOCAL_SOCKET   "post.sock"
 #define DIRECTORY_COURIER_SOCKET "courier.sock"
 
 struct directory {
@@ -19,9 +19,9 @@ struct directory {
 };
 
 /*
- * Checks that `path` is a directory of this user without access for others, locks it (the lock ends with the process,
- * however that ends), makes it the current directory and makes the sockets anew (mode 0600, not blocking). False after a
- * log line that says what to do; then nothing is open.
+ * Checks that `path` is a directory of this user without access for others, locks it (the lock ends with
+ * the process, however that ends), makes it the current directory and makes the sockets anew (mode 0600,
+ * not blocking). False after a log line that says what to do; then nothing is open.
  */
 bool directory_open(struct directory *directory, const char *path, struct logger *logger);
 

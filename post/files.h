@@ -19,11 +19,12 @@ enum error file_read_at(int fd, uint8_t *to, size_t size, off_t offset, size_t *
 /* Syncs the directory that holds `path`. ERROR_IO with errno. */
 enum error file_sync_directory_of(const char *path);
 
-/* Reads a small regular file whole into `to`. ERROR_NOT_FOUND, ERROR_TOO_LARGE, ERROR_MALFORMED (not a regular
- * file), ERROR_IO. */
+/* Reads a small regular file whole into `to`. ERROR_NOT_FOUND, ERROR_TOO_LARGE, ERROR_MALFORMED (not a
+ * regular file), ERROR_IO. */
 enum error file_read_small(const char *path, struct buffer *to);
 
-/* Overwrites a file with zeros, syncs it, removes it and syncs its directory. ERROR_OK also if it is not there. */
+/* Overwrites a file with zeros, syncs it, removes it and syncs its directory. ERROR_OK also if it is not
+ * there. */
 enum error file_erase(const char *path);
 
 #endif

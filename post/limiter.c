@@ -2,7 +2,7 @@
 
 void limiter_make(struct limiter *limiter)
 {
-	*limiter = (struct limiter){ 0 };
+	*limiter = (struct limiter){0};
 }
 
 static bool window_over(const struct limiter_window *window, uint64_t now_ms)
@@ -16,7 +16,7 @@ bool limiter_admit(struct limiter *limiter, unsigned reason, uint64_t now_ms)
 		&limiter->windows[reason < LIMITER_REASONS ? reason : LIMITER_REASONS - 1];
 
 	if (!window->open || (window_over(window, now_ms) && window->suppressed == 0))
-		*window = (struct limiter_window){ .open = true, .start_ms = now_ms };
+		*window = (struct limiter_window){.open = true, .start_ms = now_ms};
 	if (window->shown < LIMITER_LINES) {
 		window->shown++;
 		return true;
@@ -34,7 +34,7 @@ bool limiter_ended(struct limiter *limiter, uint64_t now_ms, unsigned *reason, u
 			continue;
 		*reason = i;
 		*suppressed = window->suppressed;
-		*window = (struct limiter_window){ 0 };
+		*window = (struct limiter_window){0};
 		return true;
 	}
 	return false;

@@ -9,7 +9,7 @@
 
 void local_server_make(struct local_server *server, int listener, struct logger *logger)
 {
-	*server = (struct local_server){ .listener = listener, .logger = logger };
+	*server = (struct local_server){.listener = listener, .logger = logger};
 	for (unsigned i = 0; i < LOCAL_CLIENTS_MAX; i++)
 		server->clients[i].fd = -1;
 }
@@ -31,7 +31,7 @@ void local_server_close(struct local_server *server)
 }
 
 void local_server_drop(struct local_server *server, struct local_client *client, enum error reason,
-	const char *text, uint64_t steady_ms)
+		       const char *text, uint64_t steady_ms)
 {
 	if (reason != ERROR_OK)
 		logger_refusal(server->logger, steady_ms, reason, bytes_of_text(text));
@@ -49,7 +49,7 @@ size_t local_server_poll(const struct local_server *server, struct pollfd *polls
 {
 	size_t count = 0;
 
-	polls[count++] = (struct pollfd){ .fd = server->listener, .events = POLLIN };
+	polls[count++] = (struct pollfd){.fd = server->listener, .events = POLLIN};
 	for (unsigned i = 0; i < LOCAL_CLIENTS_MAX; i++) {
 		const struct local_client *client = &server->clients[i];
 		short events = 0;
@@ -60,7 +60,7 @@ size_t local_server_poll(const struct local_server *server, struct pollfd *polls
 			events |= POLLIN;
 		if (stream_bytes(&client->out).size != 0)
 			events |= POLLOUT;
-		polls[count++] = (struct pollfd){ .fd = client->fd, .events = events };
+		polls[count++] = (struct pollfd){.fd = client->fd, .events = events};
 	}
 	return count;
 }
@@ -104,7 +104,7 @@ static void accept_clients(struct local_server *server, uint64_t steady_ms)
 			return;
 		if (error != ERROR_OK) {
 			logger_refusal(server->logger, steady_ms, error,
-				bytes_of_text("a process of another user at the local socket"));
+				       bytes_of_text("a process of another user at the local socket"));
 			continue;
 		}
 		for (unsigned i = 0; i < LOCAL_CLIENTS_MAX && place == NULL; i++) {
@@ -114,10 +114,11 @@ static void accept_clients(struct local_server *server, uint64_t steady_ms)
 		if (place == NULL) {
 			close(fd);
 			logger_refusal(server->logger, steady_ms, ERROR_FULL,
-				bytes_of_text("too many connections at the local socket"));
+				       bytes_of_text("too many connections at the local socket"));
 			continue;
 		}
-		*place = (struct local_client){ .fd = fd, .number = ++server->last_number, .moved_ms = steady_ms };
+		*place = (struct local_client){
+			.fd = fd, .number = ++server->last_number, .moved_ms = steady_ms};
 		place->in = stream_make(LOCAL_FRAME_SIZE_MAX + 4);
 		place->out = stream_make(LOCAL_OUT_SIZE_MAX);
 	}
@@ -132,7 +133,8 @@ static struct local_client *client_of(struct local_server *server, int fd)
 	return NULL;
 }
 
-void local_server_turn(struct local_server *server, const struct pollfd *polls, size_t count, uint64_t steady_ms)
+void local_server_turn(struct local_server *server, const struct pollfd *polls, size_t count,
+		       uint64_t steady_ms)
 {
 	for (size_t i = 1; i < count; i++) {
 		struct local_client *client = client_of(server, polls[i].fd);
@@ -142,7 +144,7 @@ void local_server_turn(struct local_server *server, const struct pollfd *polls, 
 		if ((polls[i].revents & POLLOUT) != 0)
 			write_out(server, client, steady_ms);
 		if (client->fd >= 0 && (polls[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
-			/* A client that has gone while its request is under way is noticed without reading. */
+			/* One that has gone while its request is under way is noticed without reading. */
 			if (wants_to_read(client))
 				read_in(server, client, steady_ms);
 			else if ((polls[i].revents & (POLLHUP | POLLERR)) != 0)
@@ -161,7 +163,8 @@ void local_server_tick(struct local_server *server, uint64_t steady_ms)
 		if (client->fd < 0 || steady_ms - client->moved_ms < LOCAL_STALL_MS)
 			continue;
 		if (stream_bytes(&client->out).size != 0)
-			local_server_drop(server, client, ERROR_TIMED_OUT, "a client that does not read", steady_ms);
+			local_server_drop(server, client, ERROR_TIMED_OUT, "a client that does not read",
+					  steady_ms);
 		else if (!client->busy && stream_bytes(&client->in).size != 0)
 			local_server_drop(server, client, ERROR_TIMED_OUT, "half a request", steady_ms);
 	}
@@ -218,7 +221,8 @@ struct local_client *local_server_find(struct local_server *server, uint64_t num
 	return NULL;
 }
 
-static void queue(struct local_server *server, struct local_client *client, struct bytes frame, uint64_t steady_ms)
+static void queue(struct local_server *server, struct local_client *client, struct bytes frame,
+		  uint64_t steady_ms)
 {
 	bool was_empty = stream_bytes(&client->out).size == 0;
 	enum error error = stream_append(&client->out, frame);
@@ -229,8 +233,8 @@ static void queue(struct local_server *server, struct local_client *client, stru
 		client->moved_ms = steady_ms;
 }
 
-void local_server_reply(struct local_server *server, struct local_client *client, struct bytes frame, bool ends,
-	uint64_t steady_ms)
+void local_server_reply(struct local_server *server, struct local_client *client, struct bytes frame,
+			bool ends, uint64_t steady_ms)
 {
 	assert(client->busy);
 	if (ends) {

@@ -34,7 +34,7 @@ static void write_line(struct logger *logger, const char *format, va_list argume
 	uint8_t memory[LOGGER_LINE_SIZE_MAX];
 	struct buffer line = buffer_make(memory, sizeof memory - 1);
 	char text[LOGGER_LINE_SIZE_MAX - 64];
-	struct pollfd ready = { .fd = logger->fd, .events = POLLOUT };
+	struct pollfd ready = {.fd = logger->fd, .events = POLLOUT};
 
 	append_time(&line);
 	buffer_append(&line, bytes_of_text("liaisond: "));
@@ -74,8 +74,8 @@ void logger_refusal(struct logger *logger, uint64_t steady_ms, enum error reason
 		if (memory[i] == '\n' || memory[i] == '\t')
 			memory[i] = ' ';
 	}
-	logger_line(logger, "refused: %s%s%.*s", error_text(reason), visible.size == 0 ? "" : ": ", (int)visible.size,
-		memory);
+	logger_line(logger, "refused: %s%s%.*s", error_text(reason), visible.size == 0 ? "" : ": ",
+		    (int)visible.size, memory);
 }
 
 void logger_tick(struct logger *logger, uint64_t steady_ms)
@@ -85,5 +85,5 @@ void logger_tick(struct logger *logger, uint64_t steady_ms)
 
 	while (limiter_ended(&logger->limiter, steady_ms, &reason, &suppressed))
 		logger_line(logger, "refused %" PRIu64 " more in a minute: %s", suppressed,
-			error_text((enum error)reason));
+			    error_text((enum error)reason));
 }

@@ -9,7 +9,7 @@
 #include "post/loop_parts.h"
 #include "post/request.h"
 
-#define POLLS_MAX (1 + 1 + LOCAL_CLIENTS_MAX + 2)
+#define POLLS_MAX      (1 + 1 + LOCAL_CLIENTS_MAX + 2)
 #define REPLY_SIZE_MAX 512 /* of those that the shell gives itself, but chunks of a backup */
 
 /* ---- stopping ---- */
@@ -22,14 +22,16 @@ bool loop_stop(struct loop *loop, enum error error)
 	loop->failed = true;
 	if (error == ERROR_FULL)
 		logger_line(loop->resources.logger,
-			"stopping: %s: the disk is full. Nothing of this batch has left the post; what was accepted "
-			"before is safe. Free some room, then start again.",
-			transaction->failed);
+			    "stopping: %s: the disk is full. Nothing of this batch has left the post; what "
+			    "was accepted "
+			    "before is safe. Free some room, then start again.",
+			    transaction->failed);
 	else
 		logger_line(loop->resources.logger,
-			"stopping: %s: %s (the store says: %s). Nothing of this batch has left the post; what was "
-			"accepted before is safe. Check the disk, then start again.",
-			transaction->failed, error_text(error), store_says);
+			    "stopping: %s: %s (the store says: %s). Nothing of this batch has left the post; "
+			    "what was "
+			    "accepted before is safe. Check the disk, then start again.",
+			    transaction->failed, error_text(error), store_says);
 	return false;
 }
 
@@ -105,7 +107,7 @@ static bool has_room_for(const struct loop *loop, const struct request *request)
 
 /* Requests that are the shell's own, and those that are refused. True if `frame` has been dealt with. */
 static bool answer_request(struct loop *loop, struct local_client *client, struct bytes frame,
-	const struct request *request)
+			   const struct request *request)
 {
 	bool refused = !has_room_for(loop, request);
 
@@ -114,7 +116,7 @@ static bool answer_request(struct loop *loop, struct local_client *client, struc
 	local_server_took(client, frame);
 	if (refused) {
 		logger_refusal(loop->resources.logger, loop->steady_ms, ERROR_FULL,
-			bytes_of_text("a request of an officer"));
+			       bytes_of_text("a request of an officer"));
 		reply_error(loop, client, request->number, ERROR_FULL);
 	} else if (request->verb == LOCAL_SUBSCRIBE) {
 		client->subscribed = true;
@@ -130,7 +132,8 @@ static void gather_requests(struct loop *loop)
 	struct local_client *client;
 	struct bytes frame;
 
-	while (may_give(loop) && (client = local_server_next(&loop->local, loop->steady_ms, &frame)) != NULL) {
+	while (may_give(loop) &&
+	       (client = local_server_next(&loop->local, loop->steady_ms, &frame)) != NULL) {
 		struct record_shell shell = {
 			.courier_connected = courier_link_is_up(&loop->courier),
 			.routes = loop->courier.routes,
@@ -140,7 +143,8 @@ static void gather_requests(struct loop *loop)
 		enum error error = request_parse(frame, &request);
 
 		if (error != ERROR_OK) {
-			local_server_drop(&loop->local, client, error, "a request at the local socket", loop->steady_ms);
+			local_server_drop(&loop->local, client, error, "a request at the local socket",
+					  loop->steady_ms);
 			continue;
 		}
 		if (answer_request(loop, client, frame, &request))
@@ -164,7 +168,7 @@ static bool give_received(struct loop *loop, const struct link_received *receive
 		/* Not taken, so the courier keeps it, and gives it again on its next connection. */
 		loop->courier.left_waiting = true;
 		logger_refusal(loop->resources.logger, loop->steady_ms, ERROR_FULL,
-			bytes_of_text("a delivery, which stays with the courier"));
+			       bytes_of_text("a delivery, which stays with the courier"));
 		return true;
 	}
 	event.of.received.delivery = received->delivery;
@@ -203,8 +207,8 @@ static void gather_messages(struct loop *loop)
 			loop->courier.lost = false;
 	}
 	while (may_give(loop) && courier_link_next(&loop->courier, loop->steady_ms, &message, &size)) {
-		bool given = message.type == LINK_RECEIVED ? give_received(loop, &message.received) :
-			give_progress(loop, &message.progress);
+		bool given = message.type == LINK_RECEIVED ? give_received(loop, &message.received)
+							   : give_progress(loop, &message.progress);
 
 		if (!given)
 			return;
@@ -218,9 +222,10 @@ static void look_at_disk(struct loop *loop)
 {
 	static const char *const words[] = {
 		[RESERVE_AMPLE] = "there is room on the disk again: everything is taken",
-		[RESERVE_LOW] = "the disk is getting full: ROUTINE messages and backups are refused. Free some room",
-		[RESERVE_SCARCE] = "the disk is nearly full: only IMMEDIATE and FLASH messages and letters are taken "
-			"from officers, and ROUTINE deliveries stay with the courier. Free some room",
+		[RESERVE_LOW] =
+			"the disk is getting full: ROUTINE messages and backups are refused. Free some room",
+		[RESERVE_SCARCE] =
+			"the disk is nearly full: only urgent messages and letters are taken. Free some room",
 		[RESERVE_LAST] = "the disk is full: only receipts and letters are taken. Free some room",
 	};
 
@@ -321,7 +326,8 @@ static void fail_backup(struct loop *loop, struct local_client *client, enum err
 
 static void stream_backup(struct loop *loop, struct local_client *client)
 {
-	static_assert(BACKUP_CHUNK_SIZE + REPLY_SIZE_MAX <= LOCAL_FRAME_SIZE_MAX, "a chunk fits into a frame");
+	static_assert(BACKUP_CHUNK_SIZE + REPLY_SIZE_MAX <= LOCAL_FRAME_SIZE_MAX,
+		      "a chunk fits into a frame");
 	uint8_t *memory = malloc(2 * BACKUP_CHUNK_SIZE + REPLY_SIZE_MAX);
 	struct buffer frame;
 	enum error error = ERROR_NO_MEMORY;
@@ -354,8 +360,9 @@ static void advance_backup(struct loop *loop)
 		return;
 	}
 	if (loop->backup.state == BACKUP_COPYING) {
-		error = loop->reserve.level == RESERVE_AMPLE ? backup_step(&loop->backup, loop->resources.store) :
-			ERROR_FULL;
+		error = loop->reserve.level == RESERVE_AMPLE
+				? backup_step(&loop->backup, loop->resources.store)
+				: ERROR_FULL;
 		if (error != ERROR_OK)
 			fail_backup(loop, client, error);
 	} else if (stream_bytes(&client->out).size == 0) {
@@ -390,7 +397,7 @@ static bool wait(struct loop *loop)
 	size_t local_count, courier_count;
 	int ready;
 
-	polls[0] = (struct pollfd){ .fd = loop->resources.signals, .events = POLLIN };
+	polls[0] = (struct pollfd){.fd = loop->resources.signals, .events = POLLIN};
 	local_count = local_server_poll(&loop->local, polls + 1);
 	courier_count = courier_link_poll(&loop->courier, polls + 1 + local_count);
 	ready = poll(polls, 1 + local_count + courier_count, timeout_ms(loop));

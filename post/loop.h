@@ -1,6 +1,6 @@
 /*
- * The daemon at work: one thread, one loop. What is ready is gathered into a batch of events, the batch is committed,
- * and only then does anything leave (post/transaction.h).
+ * The daemon at work: one thread, one loop. What is ready is gathered into a batch of events, the batch is
+ * committed, and only then does anything leave (post/transaction.h).
  */
 #ifndef POST_LOOP_H
 #define POST_LOOP_H
@@ -29,8 +29,8 @@ struct loop_resources {
 	struct anchor_file *anchor;
 	struct record *record;
 	struct test_hooks *hooks;
-	int directory;        /* the daemon's; also the current directory */
-	int signals;          /* a signalfd, not blocking: any signal from it ends the loop */
+	int directory; /* the daemon's; also the current directory */
+	int signals;   /* a signalfd, not blocking: any signal from it ends the loop */
 	int local_listener;
 	int courier_listener;
 };
@@ -53,8 +53,8 @@ struct loop {
 };
 
 /*
- * RECORD_START, RECORD_PROVISION if there is a post file (which is then erased), and the post's own name. False
- * if the daemon cannot serve: it has been logged why and what to do.
+ * RECORD_START, RECORD_PROVISION if there is a post file (which is then erased), and the post's own name.
+ * False if the daemon cannot serve: it has been logged why and what to do.
  */
 bool loop_start(struct loop *loop, const struct loop_resources *resources);
 

@@ -10,7 +10,8 @@
 #include "post/request.h"
 
 #define POST_FILE_NAME "post.init"
-#define PROVISIONED_NAME "provisioned" /* of the store's shell value: SHA-256 of the post file that was taken in */
+#define PROVISIONED_NAME                                                                                     \
+	"provisioned" /* of the store's shell value: SHA-256 of the post file that was taken in */
 #define HASH_SIZE crypto_hash_sha256_BYTES
 
 /* What the directory holds at the start. */
@@ -37,14 +38,15 @@ static bool read_anchor(struct loop *loop, struct start *start)
 		return true;
 	case ERROR_BAD_CHECKSUM:
 	case ERROR_BAD_VERSION:
-		/* A line must not fall silent because of a damaged disk: without an anchor the record opens new
-		 * incarnations, which is safe. */
-		logger_line(loop->resources.logger,
-			"the anchor is damaged: continuity cannot be shown, so each log goes on as a new incarnation");
+		/* A line must not fall silent because of a damaged disk. */
+		logger_line(loop->resources.logger, "the anchor is damaged: continuity cannot be shown, so "
+						    "each log goes on as a new incarnation");
 		start->anchor.size = 0;
 		return true;
 	case ERROR_MALFORMED:
-		return refuse(loop, "the file given as anchor is something else. Give another with --anchor, or move it");
+		return refuse(
+			loop,
+			"the file given as anchor is something else. Give another with --anchor, or move it");
 	default:
 		return refuse(loop, "the anchor cannot be read. Check the disk");
 	}
@@ -59,7 +61,8 @@ static bool read_post_file(const struct loop *loop, struct start *start)
 	if (error == ERROR_NOT_FOUND)
 		return true;
 	if (error != ERROR_OK)
-		return refuse(loop, "post.init cannot be read, or is not a file that `liaison post create` made");
+		return refuse(loop,
+			      "post.init cannot be read, or is not a file that `liaison post create` made");
 	start->has_post_file = true;
 	crypto_hash_sha256(start->post_file_hash, start->post_file.data, start->post_file.size);
 	return true;
@@ -69,12 +72,15 @@ static bool erase_post_file(const struct loop *loop)
 {
 	if (file_erase(POST_FILE_NAME) == ERROR_OK)
 		return true;
-	return refuse(loop, "post.init has been taken in but cannot be erased. It holds the post's secrets: remove it");
+	return refuse(
+		loop,
+		"post.init has been taken in but cannot be erased. It holds the post's secrets: remove it");
 }
 
 /*
- * *provision: the post file is to be taken in now. A file that is there again was either taken in just before a crash,
- * and is erased; or it belongs to another post, whose only copy of its secrets it may be, and is left alone.
+ * *provision: the post file is to be taken in now. A file that is there again was either taken in just
+ * before a crash, and is erased; or it belongs to another post, whose only copy of its secrets it may be,
+ * and is left alone.
  */
 static bool decide(struct loop *loop, const struct start *start, bool *provision)
 {
@@ -87,14 +93,17 @@ static bool decide(struct loop *loop, const struct start *start, bool *provision
 	    store_shell_get(loop->resources.store, PROVISIONED_NAME, &taken, &found) != ERROR_OK)
 		return refuse(loop, "the store cannot be read. Restore it from a backup");
 	if (!start->has_post_file)
-		return !empty || refuse(loop, "there is no post in this directory. Make one with `liaison post create`");
+		return !empty ||
+		       refuse(loop,
+			      "there is no post in this directory. Make one with `liaison post create`");
 	*provision = empty;
 	if (empty)
 		return true;
 	if (found && bytes_equal(buffer_bytes(&taken), bytes_make(start->post_file_hash, HASH_SIZE)))
 		return erase_post_file(loop);
-	return refuse(loop, "this directory holds a post already, and post.init is of another: move post.init to a "
-			    "directory of its own");
+	return refuse(loop,
+		      "this directory holds a post already, and post.init is of another: move post.init to a "
+		      "directory of its own");
 }
 
 /* ---- events ---- */
@@ -119,8 +128,8 @@ static bool start_record(struct loop *loop, const struct start *start, bool prov
 	event.of.provision.post_file = buffer_bytes(&start->post_file);
 	if (!give(loop, &event))
 		return false;
-	if (store_shell_put(loop->resources.store, PROVISIONED_NAME, bytes_make(start->post_file_hash, HASH_SIZE)) !=
-	    ERROR_OK)
+	if (store_shell_put(loop->resources.store, PROVISIONED_NAME,
+			    bytes_make(start->post_file_hash, HASH_SIZE)) != ERROR_OK)
 		return refuse(loop, "the store cannot be written. Check the disk");
 	return loop_finish_batch(loop);
 }
@@ -142,7 +151,7 @@ static void take_node(void *context, const struct record_action *action)
 static bool ask_for_node(struct loop *loop)
 {
 	struct record_event event = transaction_event_now(RECORD_REQUEST);
-	const struct record_shell shell = { .courier_connected = false };
+	const struct record_shell shell = {.courier_connected = false};
 	uint8_t memory[16];
 	struct buffer frame = buffer_make(memory, sizeof memory);
 	enum error error;
@@ -167,22 +176,27 @@ static bool start_with(struct loop *loop, struct start *start)
 	if (!start_record(loop, start, provision) || !ask_for_node(loop))
 		return false;
 	if (loop->node_size == 0)
-		return refuse(loop, provision ? "post.init was not accepted. Make the post again with `liaison post create`" :
-				   "the store holds no whole post. Restore it from a backup");
+		return refuse(
+			loop,
+			provision
+				? "post.init was not accepted. Make the post again with `liaison post create`"
+				: "the store holds no whole post. Restore it from a backup");
 	return !provision || erase_post_file(loop);
 }
 
 bool loop_start(struct loop *loop, const struct loop_resources *resources)
 {
 	uint8_t *memory = malloc(ANCHOR_FILE_PAYLOAD_SIZE_MAX + POST_FILE_SIZE_MAX);
-	struct start start = { .has_post_file = false };
+	struct start start = {.has_post_file = false};
 	bool started = false;
 
-	*loop = (struct loop){ .resources = *resources };
+	*loop = (struct loop){.resources = *resources};
 	backup_make(&loop->backup);
-	transaction_make(&loop->transaction, resources->record, resources->store, resources->anchor, &loop->backup);
+	transaction_make(&loop->transaction, resources->record, resources->store, resources->anchor,
+			 &loop->backup);
 	local_server_make(&loop->local, resources->local_listener, resources->logger);
-	courier_link_make(&loop->courier, resources->courier_listener, resources->logger, bytes_make(NULL, 0));
+	courier_link_make(&loop->courier, resources->courier_listener, resources->logger,
+			  bytes_make(NULL, 0));
 	reserve_make(&loop->reserve, resources->directory);
 	if (memory == NULL)
 		return refuse(loop, "the machine has no memory left");

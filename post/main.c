@@ -15,7 +15,7 @@
 #include "post/loop.h"
 #include "post/sandbox.h"
 
-#define STORE_NAME "store.db"
+#define STORE_NAME  "store.db"
 #define ANCHOR_NAME "anchor"
 
 struct arguments {
@@ -145,7 +145,8 @@ static bool open_anchor(struct logger *logger, const struct arguments *arguments
 	if (error == ERROR_BUSY)
 		logger_line(logger, "cannot start: the anchor %s is in use by another liaisond", path);
 	else if (error != ERROR_OK)
-		logger_line(logger, "cannot start: the anchor %s cannot be opened: %s", path, strerror(errno));
+		logger_line(logger, "cannot start: the anchor %s cannot be opened: %s", path,
+			    strerror(errno));
 	return error == ERROR_OK;
 }
 
@@ -155,15 +156,19 @@ static bool close_sandbox(struct logger *logger, const struct arguments *argumen
 	enum error error;
 
 	if (arguments->unsafe_no_sandbox) {
-		logger_line(logger, "running WITHOUT a sandbox, as told: whoever takes this process over has the machine");
+		logger_line(logger, "running WITHOUT a sandbox, as told: whoever takes this process over has "
+				    "the machine");
 		return true;
 	}
 	error = sandbox_enter(directory, &missing);
 	if (error == ERROR_NO_SANDBOX)
-		logger_line(logger, "cannot start: %s: %s is missing. Use another kernel, or --unsafe-no-sandbox for "
-			"trials", error_text(error), missing);
+		logger_line(logger,
+			    "cannot start: %s: %s is missing. Use another kernel, or --unsafe-no-sandbox for "
+			    "trials",
+			    error_text(error), missing);
 	else if (error != ERROR_OK)
-		logger_line(logger, "cannot start: the sandbox could not be closed (%s): %s", missing, strerror(errno));
+		logger_line(logger, "cannot start: the sandbox could not be closed (%s): %s", missing,
+			    strerror(errno));
 	return error == ERROR_OK;
 }
 
@@ -174,13 +179,17 @@ static bool open_store(struct logger *logger, struct store *store)
 	enum error error = store_open(store, STORE_NAME, STORE_LIVE);
 
 	if (error == ERROR_MALFORMED)
-		logger_line(logger, "cannot start: %s is not a store of liaisond, or is damaged (%s). Restore it from a "
-			"backup", STORE_NAME, store_message(store));
+		logger_line(
+			logger,
+			"cannot start: %s is not a store of liaisond, or is damaged (%s). Restore it from a "
+			"backup",
+			STORE_NAME, store_message(store));
 	else if (error == ERROR_BAD_VERSION)
-		logger_line(logger, "cannot start: %s was made by a later liaisond: use that one", STORE_NAME);
+		logger_line(logger, "cannot start: %s was made by a later liaisond: use that one",
+			    STORE_NAME);
 	else if (error != ERROR_OK)
-		logger_line(logger, "cannot start: %s cannot be opened: %s (%s)", STORE_NAME, error_text(error),
-			store_message(store));
+		logger_line(logger, "cannot start: %s cannot be opened: %s (%s)", STORE_NAME,
+			    error_text(error), store_message(store));
 	return error == ERROR_OK;
 }
 
@@ -226,8 +235,8 @@ static bool run(struct logger *logger, struct arguments *arguments, struct loop_
 
 int main(int argc, char **argv)
 {
-	struct arguments arguments = { .directory = NULL };
-	struct loop_resources resources = { .directory = -1 };
+	struct arguments arguments = {.directory = NULL};
+	struct loop_resources resources = {.directory = -1};
 	struct directory directory;
 	struct anchor_file anchor;
 	struct logger logger;
@@ -239,7 +248,8 @@ int main(int argc, char **argv)
 	logger_make(&logger, STDERR_FILENO);
 	if (!prepare_process(&logger, &resources.signals))
 		return 1;
-	/* A path on the command line is meant from where we were started; the directory is entered after it. */
+	/* A path on the command line is meant from where we were started; the directory is entered after
+	 * it. */
 	if (arguments.anchor != NULL && !open_anchor(&logger, &arguments, &anchor))
 		return 1;
 	if (!directory_open(&directory, arguments.directory, &logger))

@@ -1,27 +1,30 @@
 #include "post/request.h"
 
 #include "base/cbor.h"
-#include "envelope/content.h"
 #include "envelope/cose.h"
 
-#define ITEMS_MAX 16 /* of a request: more than any verb has */
+#define ITEMS_MAX 16 /* of a request, and of content: more than any has */
 
+/* Only as far as the first two elements of the content: all else is the record's to check. */
 static void look_into_submission(struct cbor_reader *reader, struct request *request)
 {
 	struct cose_signed object;
-	struct content content;
+	struct cbor_reader content;
 	struct bytes cose;
-	enum error error;
+	uint64_t kind, precedence;
 
 	cbor_read_bytes(reader, 32);
 	cose = cbor_read_bytes(reader, ENTRY_SIZE_MAX);
-	if (cbor_reader_error(reader) != ERROR_OK || cose_signed_decode(cose, &object) != ERROR_OK)
+	if (cbor_read_end(reader) != ERROR_OK || cose_signed_decode(cose, &object) != ERROR_OK)
 		return;
-	error = content_decode(object.payload, &content);
-	if (error != ERROR_OK && error != ERROR_REFUSED_KIND)
+	content = cbor_reader_make(object.payload);
+	cbor_read_array(&content, ITEMS_MAX);
+	kind = cbor_read_uint(&content);
+	precedence = cbor_read_uint(&content);
+	if (cbor_reader_error(&content) != ERROR_OK)
 		return;
-	request->kind = content.kind;
-	request->precedence = content.precedence;
+	request->kind = kind;
+	request->precedence = precedence;
 }
 
 enum error request_parse(struct bytes frame, struct request *request)
@@ -29,7 +32,7 @@ enum error request_parse(struct bytes frame, struct request *request)
 	struct cbor_reader reader = cbor_reader_make(frame);
 	size_t count = cbor_read_array(&reader, ITEMS_MAX);
 
-	*request = (struct request){ 0 };
+	*request = (struct request){0};
 	request->number = cbor_read_uint(&reader);
 	request->verb = cbor_read_uint(&reader);
 	if (cbor_reader_error(&reader) != ERROR_OK || count < 2 || request->number == 0)

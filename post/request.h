@@ -1,5 +1,6 @@
 /*
- * As much of a local request (base/local.h) as the shell itself must know, and the replies that it gives itself.
+ * As much of a local request (base/local.h) as the shell itself must know, and the replies that it gives
+ * itself.
  */
 #ifndef POST_REQUEST_H
 #define POST_REQUEST_H
@@ -20,8 +21,8 @@ struct request {
 };
 
 /*
- * Reads a frame without its size. ERROR_MALFORMED: not a request at all, so there is no number to reply to. A SUBMIT
- * that is wrong further inside is still a request: the record refuses it.
+ * Reads a frame without its size. ERROR_MALFORMED: not a request at all, so there is no number to reply to.
+ * A SUBMIT that is wrong further inside is still a request: the record refuses it.
  */
 enum error request_parse(struct bytes frame, struct request *request);
 
@@ -31,8 +32,9 @@ void request_reply_empty(struct buffer *buffer, uint64_t number);
 void request_reply_chunk(struct buffer *buffer, uint64_t number, struct bytes chunk);
 
 /*
- * Asks the record for the post's own name on the network: writes a HELLO request as a frame without its size; reads the
- * node from the reply, a frame with its size. The node is a view into the reply. ERROR_MALFORMED: not such a reply.
+ * Asks the record for the post's own name on the network: writes a HELLO request as a frame without its
+ * size; reads the node from the reply, a frame with its size. The node is a view into the reply.
+ * ERROR_MALFORMED: not such a reply.
  */
 void request_hello(struct buffer *buffer, uint64_t number);
 enum error request_hello_node(struct bytes reply, struct bytes *node);

@@ -5,10 +5,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define FILE_NAME "reserve"
+#define FILE_NAME   "reserve"
 #define KIND_LETTER 3
-#define ROUTINE 1
-#define IMMEDIATE 3
+#define ROUTINE     1
+#define IMMEDIATE   3
 
 enum reserve_level reserve_level_of(uint64_t free_bytes)
 {
@@ -56,7 +56,7 @@ static bool file_is_whole(int directory)
 	struct stat status;
 
 	return fstatat(directory, FILE_NAME, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode) &&
-		status.st_size == RESERVE_SIZE && (uint64_t)status.st_blocks * 512 >= RESERVE_SIZE;
+	       status.st_size == RESERVE_SIZE && (uint64_t)status.st_blocks * 512 >= RESERVE_SIZE;
 }
 
 static bool make_file(int directory)
@@ -75,7 +75,7 @@ static bool make_file(int directory)
 
 void reserve_make(struct reserve *reserve, int directory)
 {
-	*reserve = (struct reserve){ .directory = directory, .held = file_is_whole(directory) };
+	*reserve = (struct reserve){.directory = directory, .held = file_is_whole(directory)};
 	reserve_update(reserve);
 }
 

@@ -13,13 +13,13 @@
 #include "post/sandbox_calls.h"
 
 /* Later than the headers of Debian 12: a right that a kernel does not know is left out (see rights_of). */
-#define ACCESS_REFER (1ULL << 13)     /* version 2 */
-#define ACCESS_TRUNCATE (1ULL << 14)  /* version 3 */
-#define ACCESS_IOCTL_DEV (1ULL << 15) /* version 5 */
-#define ACCESS_NET_BIND_TCP (1ULL << 0)    /* version 4 */
-#define ACCESS_NET_CONNECT_TCP (1ULL << 1) /* version 4 */
-#define SCOPE_ABSTRACT_UNIX_SOCKET (1ULL << 0) /* version 6 */
-#define SCOPE_SIGNAL (1ULL << 1)               /* version 6 */
+#define ACCESS_REFER               (1ULL << 13) /* version 2 */
+#define ACCESS_TRUNCATE            (1ULL << 14) /* version 3 */
+#define ACCESS_IOCTL_DEV           (1ULL << 15) /* version 5 */
+#define ACCESS_NET_BIND_TCP        (1ULL << 0)  /* version 4 */
+#define ACCESS_NET_CONNECT_TCP     (1ULL << 1)  /* version 4 */
+#define SCOPE_ABSTRACT_UNIX_SOCKET (1ULL << 0)  /* version 6 */
+#define SCOPE_SIGNAL               (1ULL << 1)  /* version 6 */
 
 struct ruleset {
 	uint64_t handled_access_fs;
@@ -29,7 +29,7 @@ struct ruleset {
 
 enum error sandbox_prepare(void)
 {
-	const struct rlimit none = { 0, 0 };
+	const struct rlimit none = {0, 0};
 
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
 		return ERROR_IO;
@@ -45,7 +45,7 @@ enum error sandbox_prepare(void)
 /* Everything that this version can forbid is forbidden; what the directory allows is named below. */
 static struct ruleset rights_of(long version)
 {
-	struct ruleset ruleset = { .handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1 };
+	struct ruleset ruleset = {.handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1};
 
 	if (version >= 2)
 		ruleset.handled_access_fs |= ACCESS_REFER;
@@ -70,14 +70,15 @@ static size_t ruleset_size(long version)
 static enum error allow_directory(int ruleset_fd, uint64_t handled, int directory)
 {
 	const struct landlock_path_beneath_attr rule = {
-		.allowed_access = handled &
-			(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
-				LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE | ACCESS_TRUNCATE),
+		.allowed_access = handled & (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+					     LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
+					     LANDLOCK_ACCESS_FS_REMOVE_FILE | ACCESS_TRUNCATE),
 		.parent_fd = directory,
 	};
 
-	return syscall(SYS_landlock_add_rule, ruleset_fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0 ? ERROR_OK :
-		ERROR_IO;
+	return syscall(SYS_landlock_add_rule, ruleset_fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0
+		       ? ERROR_OK
+		       : ERROR_IO;
 }
 
 static enum error confine_files(int directory, const char **missing)

@@ -12,11 +12,14 @@ static const char *const statement_texts[STORE_STATEMENTS] = {
 	[STORE_BEGIN] = "BEGIN IMMEDIATE",
 	[STORE_COMMIT] = "COMMIT",
 	[STORE_SELECT_ASCENDING] = "SELECT key, value FROM rows WHERE key >= ?1 AND key < ?2 ORDER BY key",
-	[STORE_SELECT_DESCENDING] = "SELECT key, value FROM rows WHERE key >= ?1 AND key < ?2 ORDER BY key DESC",
-	[STORE_PUT] = "INSERT INTO rows (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
+	[STORE_SELECT_DESCENDING] =
+		"SELECT key, value FROM rows WHERE key >= ?1 AND key < ?2 ORDER BY key DESC",
+	[STORE_PUT] =
+		"INSERT INTO rows (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
 	[STORE_DELETE] = "DELETE FROM rows WHERE key = ?1",
 	[STORE_SHELL_GET] = "SELECT value FROM shell WHERE name = ?1",
-	[STORE_SHELL_PUT] = "INSERT INTO shell (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2",
+	[STORE_SHELL_PUT] =
+		"INSERT INTO shell (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2",
 };
 
 static enum error error_of(int result)
@@ -74,23 +77,24 @@ static enum error pragma_get(struct store *store, const char *text, int64_t *val
 	return error_of(result);
 }
 
-/* The exclusive lock mode must be set before the first read in WAL mode: then no shared memory file is made. */
+/* The exclusive lock mode must be set before the first read in WAL mode: then no shared memory file is
+ * made. */
 static enum error configure(struct store *store, enum store_purpose purpose)
 {
 	char text[512];
 	int size = snprintf(text, sizeof text,
-		"PRAGMA locking_mode = EXCLUSIVE;"
-		"PRAGMA temp_store = MEMORY;"
-		"PRAGMA trusted_schema = OFF;"
-		"PRAGMA cell_size_check = ON;"
-		"PRAGMA secure_delete = ON;"
-		"PRAGMA mmap_size = 0;"
-		"PRAGMA cache_size = -%d;"
-		"PRAGMA journal_mode = %s;"
-		"PRAGMA synchronous = %s;"
-		"PRAGMA wal_autocheckpoint = %d;",
-		STORE_CACHE_KIB, purpose == STORE_LIVE ? "WAL" : "OFF", purpose == STORE_LIVE ? "FULL" : "OFF",
-		STORE_CHECKPOINT_PAGES);
+			    "PRAGMA locking_mode = EXCLUSIVE;"
+			    "PRAGMA temp_store = MEMORY;"
+			    "PRAGMA trusted_schema = OFF;"
+			    "PRAGMA cell_size_check = ON;"
+			    "PRAGMA secure_delete = ON;"
+			    "PRAGMA mmap_size = 0;"
+			    "PRAGMA cache_size = -%d;"
+			    "PRAGMA journal_mode = %s;"
+			    "PRAGMA synchronous = %s;"
+			    "PRAGMA wal_autocheckpoint = %d;",
+			    STORE_CACHE_KIB, purpose == STORE_LIVE ? "WAL" : "OFF",
+			    purpose == STORE_LIVE ? "FULL" : "OFF", STORE_CHECKPOINT_PAGES);
 
 	assert(size > 0 && (size_t)size < sizeof text);
 	return execute(store, text);
@@ -100,13 +104,15 @@ static enum error make_tables(struct store *store)
 {
 	char text[512];
 	int size = snprintf(text, sizeof text,
-		"BEGIN IMMEDIATE;"
-		"CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;"
-		"CREATE TABLE IF NOT EXISTS shell (name TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;"
-		"PRAGMA application_id = %d;"
-		"PRAGMA user_version = %d;"
-		"COMMIT;",
-		STORE_APPLICATION_ID, STORE_FORMAT);
+			    "BEGIN IMMEDIATE;"
+			    "CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY NOT NULL, value BLOB NOT "
+			    "NULL) WITHOUT ROWID;"
+			    "CREATE TABLE IF NOT EXISTS shell (name TEXT PRIMARY KEY NOT NULL, value BLOB "
+			    "NOT NULL) WITHOUT ROWID;"
+			    "PRAGMA application_id = %d;"
+			    "PRAGMA user_version = %d;"
+			    "COMMIT;",
+			    STORE_APPLICATION_ID, STORE_FORMAT);
 
 	assert(size > 0 && (size_t)size < sizeof text);
 	return execute(store, text);
@@ -134,8 +140,8 @@ static enum error check_format(struct store *store)
 static enum error prepare_statements(struct store *store)
 {
 	for (unsigned i = 0; i < STORE_STATEMENTS; i++) {
-		int result = sqlite3_prepare_v3(store->database, statement_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
-			&store->statements[i], NULL);
+		int result = sqlite3_prepare_v3(store->database, statement_texts[i], -1,
+						SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL);
 
 		if (result != SQLITE_OK)
 			return error_of(result);
@@ -147,9 +153,11 @@ enum error store_open(struct store *store, const char *path, enum store_purpose 
 {
 	enum error error;
 
-	*store = (struct store){ 0 };
+	*store = (struct store){0};
 	error = error_of(sqlite3_open_v2(path, &store->database,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE, NULL));
+					 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW |
+						 SQLITE_OPEN_PRIVATECACHE,
+					 NULL));
 	if (error == ERROR_OK)
 		error = error_of(sqlite3_db_config(store->database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL));
 	if (error == ERROR_OK)
@@ -182,8 +190,8 @@ const char *store_message(const struct store *store)
 /* A null pointer would bind NULL, which is not the empty byte string. */
 static int bind_bytes(sqlite3_stmt *statement, int index, struct bytes bytes)
 {
-	return sqlite3_bind_blob64(statement, index, bytes.size == 0 ? (const void *)"" : bytes.data, bytes.size,
-		SQLITE_STATIC);
+	return sqlite3_bind_blob64(statement, index, bytes.size == 0 ? (const void *)"" : bytes.data,
+				   bytes.size, SQLITE_STATIC);
 }
 
 static struct bytes column_bytes(sqlite3_stmt *statement, int column)
@@ -234,7 +242,8 @@ enum error store_apply(struct store *store, const struct rows_change *change)
 
 /* ---- reading rows ---- */
 
-static enum error select_range(struct store *store, enum store_statement which, struct bytes low, struct bytes high)
+static enum error select_range(struct store *store, enum store_statement which, struct bytes low,
+			       struct bytes high)
 {
 	sqlite3_stmt *statement = store->statements[which];
 	int result = bind_bytes(statement, 1, low);
@@ -293,14 +302,15 @@ enum error store_next(struct store *store, struct bytes after, bool *found, stru
 		memcpy(low, after.data, after.size);
 	low[after.size] = 0; /* the smallest key above */
 	sqlite3_reset(statement);
-	error = select_range(store, STORE_SELECT_ASCENDING, bytes_make(low, after.size == 0 ? 0 : after.size + 1),
-		bytes_of_text(KEY_ABOVE_ALL));
+	error = select_range(store, STORE_SELECT_ASCENDING,
+			     bytes_make(low, after.size == 0 ? 0 : after.size + 1),
+			     bytes_of_text(KEY_ABOVE_ALL));
 	if (error != ERROR_OK)
 		return error;
 	result = sqlite3_step(statement);
 	*found = result == SQLITE_ROW;
 	if (*found)
-		*row = (struct row){ .key = column_bytes(statement, 0), .value = column_bytes(statement, 1) };
+		*row = (struct row){.key = column_bytes(statement, 0), .value = column_bytes(statement, 1)};
 	return error_of(result);
 }
 
@@ -381,8 +391,8 @@ static enum error overwrite(sqlite3_file *file)
 	for (sqlite3_int64 at = 0; result == SQLITE_OK && at < size; at += (sqlite3_int64)sizeof zeros) {
 		sqlite3_int64 left = size - at;
 
-		result = file->pMethods->xWrite(file, zeros,
-			left < (sqlite3_int64)sizeof zeros ? (int)left : (int)sizeof zeros, at);
+		result = file->pMethods->xWrite(
+			file, zeros, left < (sqlite3_int64)sizeof zeros ? (int)left : (int)sizeof zeros, at);
 	}
 	if (result == SQLITE_OK)
 		result = file->pMethods->xSync(file, SQLITE_SYNC_FULL);
@@ -390,9 +400,9 @@ static enum error overwrite(sqlite3_file *file)
 }
 
 /*
- * Once every page of the log is in the database and synced, the log's content is of no use: a crash between the
- * overwriting and the truncation leaves a log without a valid header, which SQLite takes for an empty one. We
- * are its only reader (EXCLUSIVE).
+ * Once every page of the log is in the database and synced, the log's content is of no use: a crash between
+ * the overwriting and the truncation leaves a log without a valid header, which SQLite takes for an empty
+ * one. We are its only reader (EXCLUSIVE).
  */
 enum error store_wipe(struct store *store)
 {
@@ -411,7 +421,7 @@ enum error store_wipe(struct store *store)
 
 uint64_t store_size(struct store *store)
 {
-	sqlite3_file *files[2] = { NULL, log_file(store) };
+	sqlite3_file *files[2] = {NULL, log_file(store)};
 	uint64_t total = 0;
 
 	if (sqlite3_file_control(store->database, "main", SQLITE_FCNTL_FILE_POINTER, &files[0]) != SQLITE_OK)

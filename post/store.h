@@ -1,14 +1,14 @@
 /*
  * The store: the record's rows in one SQLite database, one transaction for each batch.
  *
- * Tables: rows(key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID, keys in memcmp order; shell(name, value) for what the
- * daemon itself must remember. Write-ahead log, synchronous=FULL: store_commit has returned ERROR_OK only when the
- * batch is on disk. locking_mode=EXCLUSIVE: no shared memory file, and no second process reads beside us.
- * secure_delete=ON: deleted rows are overwritten, not only unlinked.
+ * Tables: rows(key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID, keys in memcmp order; shell(name, value)
+ * for what the daemon itself must remember. Write-ahead log, synchronous=FULL: store_commit has returned
+ * ERROR_OK only when the batch is on disk. locking_mode=EXCLUSIVE: no shared memory file, and no second
+ * process reads beside us. secure_delete=ON: deleted rows are overwritten, not only unlinked.
  *
- * What fails here is the machine, never the input: the caller stops the daemon on any error of a function that
- * can fail (but see store_open), since what SQLite holds after a failed sync is not known to be on disk.
- * store_message says what it was.
+ * What fails here is the machine, never the input: the caller stops the daemon on any error of a function
+ * that can fail (but see store_open), since what SQLite holds after a failed sync is not known to be on
+ * disk. store_message says what it was.
  */
 #ifndef POST_STORE_H
 #define POST_STORE_H
@@ -20,9 +20,11 @@
 #include "base/error.h"
 #include "base/rows.h"
 
-#define STORE_CACHE_KIB 1024         /* pages held in memory: the daemon must stay small; the kernel caches the rest */
-#define STORE_CHECKPOINT_PAGES 1000  /* write-ahead log pages (4 KiB) before they are moved into the database */
-#define STORE_FORMAT 1
+#define STORE_CACHE_KIB                                                                                      \
+	1024 /* pages held in memory: the daemon must stay small; the kernel caches the rest */
+#define STORE_CHECKPOINT_PAGES                                                                               \
+	1000 /* write-ahead log pages (4 KiB) before they are moved into the database */
+#define STORE_FORMAT         1
 #define STORE_APPLICATION_ID 0x6c696e65 /* "line": file(1) and we tell our database from others by it */
 
 enum store_statement {
@@ -47,8 +49,8 @@ struct store {
 };
 
 /*
- * Call once in a process before the sandbox closes: SQLite seeds its own random numbers from a file. They serve
- * for the write-ahead log's salts only.
+ * Call once in a process before the sandbox closes: SQLite seeds its own random numbers from a file. They
+ * serve for the write-ahead log's salts only.
  */
 enum error store_prepare_process(void);
 
@@ -59,8 +61,9 @@ enum store_purpose {
 };
 
 /*
- * Opens or makes the database. ERROR_MALFORMED: the file is not ours; ERROR_BAD_VERSION: made by a later version;
- * ERROR_BUSY, ERROR_FULL, ERROR_IO, ERROR_NO_MEMORY. On error too, store_close follows. The path is copied.
+ * Opens or makes the database. ERROR_MALFORMED: the file is not ours; ERROR_BAD_VERSION: made by a later
+ * version; ERROR_BUSY, ERROR_FULL, ERROR_IO, ERROR_NO_MEMORY. On error too, store_close follows. The path
+ * is copied.
  */
 enum error store_open(struct store *store, const char *path, enum store_purpose purpose);
 
@@ -84,8 +87,9 @@ enum error store_load(struct store *store, struct rows *rows);
 enum error store_apply(struct store *store, const struct rows_change *change);
 
 /*
- * The first row whose key is above `after` (empty: the first of all): *found false at the end. Key and value stay
- * valid until the next call on the store. store_next_end follows the last of a series of calls, before a commit.
+ * The first row whose key is above `after` (empty: the first of all): *found false at the end. Key and
+ * value stay valid until the next call on the store. store_next_end follows the last of a series of calls,
+ * before a commit.
  */
 enum error store_next(struct store *store, struct bytes after, bool *found, struct row *row);
 void store_next_end(struct store *store);

@@ -10,7 +10,7 @@
 
 struct stream stream_make(size_t size_max)
 {
-	return (struct stream){ .size_max = size_max };
+	return (struct stream){.size_max = size_max};
 }
 
 /* What passes here may be a keying packet: none of it stays in freed memory. */
@@ -30,8 +30,8 @@ void stream_free(struct stream *stream)
 
 struct bytes stream_bytes(const struct stream *stream)
 {
-	return stream->data == NULL ? bytes_make(NULL, 0) :
-		bytes_make(stream->data + stream->at, stream->size - stream->at);
+	return stream->data == NULL ? bytes_make(NULL, 0)
+				    : bytes_make(stream->data + stream->at, stream->size - stream->at);
 }
 
 size_t stream_room(const struct stream *stream)
@@ -66,7 +66,7 @@ static enum error reserve(struct stream *stream, size_t size)
 	if (data != stream->data)
 		give_back(stream->data, stream->capacity);
 	*stream = (struct stream){
-		.data = data, .size = queued.size, .capacity = capacity, .size_max = stream->size_max };
+		.data = data, .size = queued.size, .capacity = capacity, .size_max = stream->size_max};
 	return ERROR_OK;
 }
 

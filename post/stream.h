@@ -1,6 +1,6 @@
 /*
- * A bounded queue of bytes between a socket and the loop: memory grows as needed, never past size_max, and is given
- * back when the queue is empty.
+ * A bounded queue of bytes between a socket and the loop: memory grows as needed, never past size_max, and
+ * is given back when the queue is empty.
  */
 #ifndef POST_STREAM_H
 #define POST_STREAM_H
@@ -10,8 +10,8 @@
 
 struct stream {
 	uint8_t *data;
-	size_t at;       /* consumed */
-	size_t size;     /* written; the queue is [at, size) */
+	size_t at;   /* consumed */
+	size_t size; /* written; the queue is [at, size) */
 	size_t capacity;
 	size_t size_max; /* of what is queued */
 };
@@ -30,9 +30,9 @@ size_t stream_room(const struct stream *stream);
 enum error stream_append(struct stream *stream, struct bytes bytes);
 
 /*
- * One read of at most size_max_now bytes (and at most the room) from a socket that does not block. ERROR_OK: some bytes
- * were read, or none are there now. ERROR_CLOSED: the other end has gone, or the socket failed. ERROR_FULL:
- * no room. ERROR_NO_MEMORY.
+ * One read of at most size_max_now bytes (and at most the room) from a socket that does not block.
+ * ERROR_OK: some bytes were read, or none are there now. ERROR_CLOSED: the other end has gone, or the
+ * socket failed. ERROR_FULL: no room. ERROR_NO_MEMORY.
  */
 enum error stream_read(struct stream *stream, int fd, size_t size_max_now);
 

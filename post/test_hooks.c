@@ -40,7 +40,7 @@ static int unix_socket(void)
 
 static int connect_socket(void)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "post.sock" };
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "post.sock"};
 
 	/* Whatever the descriptor is: the call itself must be refused. */
 	return outcome(connect(STDIN_FILENO, (const struct sockaddr *)&address, sizeof address));
@@ -49,9 +49,9 @@ static int connect_socket(void)
 static int receive_message(void)
 {
 	char byte, control[64];
-	struct iovec part = { .iov_base = &byte, .iov_len = 1 };
+	struct iovec part = {.iov_base = &byte, .iov_len = 1};
 	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
 
 	return outcome(recvmsg(STDIN_FILENO, &message, MSG_DONTWAIT));
 }
@@ -59,15 +59,15 @@ static int receive_message(void)
 static int receive_messages(void)
 {
 	char byte;
-	struct iovec part = { .iov_base = &byte, .iov_len = 1 };
-	struct mmsghdr message = { .msg_hdr = { .msg_iov = &part, .msg_iovlen = 1 } };
+	struct iovec part = {.iov_base = &byte, .iov_len = 1};
+	struct mmsghdr message = {.msg_hdr = {.msg_iov = &part, .msg_iovlen = 1}};
 
 	return outcome(recvmmsg(STDIN_FILENO, &message, 1, MSG_DONTWAIT, NULL));
 }
 
 static int execute(void)
 {
-	char *arguments[] = { NULL, NULL };
+	char *arguments[] = {NULL, NULL};
 	char name[] = "/bin/true";
 
 	arguments[0] = name;
@@ -115,7 +115,8 @@ static int signal_parent(void)
 
 static int map_code(void)
 {
-	void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *memory =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return memory == MAP_FAILED ? errno : 0;
 }
@@ -124,20 +125,20 @@ static const struct {
 	const char *name;
 	int (*act)(void);
 } acts[] = {
-	{ "internet-socket", internet_socket },
-	{ "unix-socket", unix_socket },
-	{ "connect", connect_socket },
-	{ "recvmsg", receive_message },
-	{ "recvmmsg", receive_messages },
-	{ "exec", execute },
-	{ "fork", fork_process },
-	{ "read-file", read_foreign_file },
-	{ "write-file", write_foreign_file },
-	{ "list-directory", list_foreign_directory },
-	{ "symlink", make_link },
-	{ "ptrace", trace_parent },
-	{ "kill", signal_parent },
-	{ "map-code", map_code },
+	{"internet-socket", internet_socket},
+	{"unix-socket", unix_socket},
+	{"connect", connect_socket},
+	{"recvmsg", receive_message},
+	{"recvmmsg", receive_messages},
+	{"exec", execute},
+	{"fork", fork_process},
+	{"read-file", read_foreign_file},
+	{"write-file", write_foreign_file},
+	{"list-directory", list_foreign_directory},
+	{"symlink", make_link},
+	{"ptrace", trace_parent},
+	{"kill", signal_parent},
+	{"map-code", map_code},
 };
 
 /* ---- options ---- */
@@ -169,7 +170,8 @@ bool test_hooks_act(const struct test_hooks *hooks, int *status)
 		if (strcmp(hooks->forbidden, "all") != 0 && strcmp(hooks->forbidden, acts[i].name) != 0)
 			continue;
 		error = acts[i].act();
-		size = snprintf(line, sizeof line, "%s %s\n", acts[i].name, error == 0 ? "SUCCEEDED" : strerrorname_np(error));
+		size = snprintf(line, sizeof line, "%s %s\n", acts[i].name,
+				error == 0 ? "SUCCEEDED" : strerrorname_np(error));
 		*status = write(STDOUT_FILENO, line, (size_t)size) == size ? 0 : 1;
 	}
 	return true;

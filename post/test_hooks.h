@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 struct test_hooks {
-	const char *forbidden;         /* --test-forbidden ACT */
-	uint64_t crash_after_commit;   /* --test-crash-after-commit N; 0: never */
+	const char *forbidden;       /* --test-forbidden ACT */
+	uint64_t crash_after_commit; /* --test-crash-after-commit N; 0: never */
 	uint64_t commits;
 };
 

@@ -14,10 +14,10 @@ struct transaction_actions {
 };
 
 void transaction_make(struct transaction *transaction, struct record *record, struct store *store,
-	struct anchor_file *anchor, struct backup *backup)
+		      struct anchor_file *anchor, struct backup *backup)
 {
-	*transaction = (struct transaction){
-		.record = record, .store = store, .anchor = anchor, .backup = backup };
+	*transaction =
+		(struct transaction){.record = record, .store = store, .anchor = anchor, .backup = backup};
 }
 
 static uint64_t now_ms(clockid_t clock)
@@ -31,7 +31,7 @@ static uint64_t now_ms(clockid_t clock)
 
 struct record_event transaction_event_now(enum record_event_kind kind)
 {
-	struct record_event event = { .kind = kind };
+	struct record_event event = {.kind = kind};
 
 	event.wall_ms = now_ms(CLOCK_REALTIME);
 	event.steady_ms = now_ms(CLOCK_BOOTTIME);
@@ -47,8 +47,8 @@ bool transaction_is_open(const struct transaction *transaction)
 bool transaction_has_room(const struct transaction *transaction)
 {
 	return !transaction_is_open(transaction) ||
-		(transaction->events < TRANSACTION_EVENTS_MAX && transaction->bytes < TRANSACTION_BYTES_MAX &&
-			record_room(transaction->record));
+	       (transaction->events < TRANSACTION_EVENTS_MAX && transaction->bytes < TRANSACTION_BYTES_MAX &&
+		record_room(transaction->record));
 }
 
 /* ---- one event ---- */
@@ -68,7 +68,8 @@ static enum error load_until_ready(struct transaction *transaction)
 	for (unsigned round = 0; (error = record_needs(record)) == ERROR_NEEDS_ROWS; round++) {
 		if (round == RECORD_ROUNDS_MAX)
 			return fail(transaction, "an event asked for rows without end", ERROR_MALFORMED);
-		/* ERROR_FULL is the record's word for a full batch: a store that cannot be read must not say it. */
+		/* ERROR_FULL is the record's word for a full batch: a store that cannot be read must not
+		 * say it. */
 		if (store_load(transaction->store, record_rows(record)) != ERROR_OK)
 			return fail(transaction, "the store could not be read", ERROR_IO);
 	}
@@ -76,7 +77,8 @@ static enum error load_until_ready(struct transaction *transaction)
 }
 
 /* The record's views end with its next event: the batch keeps copies. */
-static enum error keep_actions(struct transaction *transaction, const struct record_action *actions, size_t count)
+static enum error keep_actions(struct transaction *transaction, const struct record_action *actions,
+			       size_t count)
 {
 	size_t head = sizeof(struct transaction_actions) + count * sizeof *actions;
 	size_t size = head;
@@ -94,7 +96,7 @@ static enum error keep_actions(struct transaction *transaction, const struct rec
 	kept->count = count;
 	at = (uint8_t *)kept + head;
 	for (size_t i = 0; i < count; i++) {
-		struct bytes *views[2] = { &kept->actions[i].node, &kept->actions[i].bytes };
+		struct bytes *views[2] = {&kept->actions[i].node, &kept->actions[i].bytes};
 
 		kept->actions[i] = actions[i];
 		for (unsigned j = 0; j < 2; j++) {
@@ -197,12 +199,13 @@ enum error transaction_commit(struct transaction *transaction, const struct reco
 	anchor = last_anchor(transaction);
 	if (anchor != NULL)
 		error = fail(transaction, "the anchor could not be written",
-			anchor_file_write(transaction->anchor, anchor->bytes));
+			     anchor_file_write(transaction->anchor, anchor->bytes));
 	return error;
 }
 
 enum error transaction_perform(struct transaction *transaction,
-	void (*perform)(void *context, const struct record_action *action), void *context)
+			       void (*perform)(void *context, const struct record_action *action),
+			       void *context)
 {
 	bool wipe = false;
 
@@ -217,8 +220,9 @@ enum error transaction_perform(struct transaction *transaction,
 		}
 	}
 	transaction_free(transaction);
-	return wipe ? fail(transaction, "erased keys could not be overwritten", store_wipe(transaction->store)) :
-		ERROR_OK;
+	return wipe ? fail(transaction, "erased keys could not be overwritten",
+			   store_wipe(transaction->store))
+		    : ERROR_OK;
 }
 
 void transaction_free(struct transaction *transaction)

@@ -6,7 +6,8 @@ import sqlite3
 import sys
 import time
 
-from post_shell import BACKUP, ERROR_BUSY, FLASH, HELLO, ROUTINE, SUBMIT, Client, Daemon, frame, run_tests, wait_until
+from post_shell import (
+    BACKUP, ERROR_BUSY, FLASH, HELLO, ROUTINE, SUBMIT, Client, Daemon, frame, run_tests, wait_until)
 
 PROGRAM = sys.argv[1]
 ROWS = 4000

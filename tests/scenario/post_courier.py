@@ -1,17 +1,18 @@
-"""The courier's socket, with couriers that misbehave: usage: post_courier.py LIAISOND (with the fake record)"""
+"""Couriers that misbehave: usage: post_courier.py LIAISOND (with the fake record)"""
 
 import random
 import struct
 import sys
 
 from post_shell import (
-    CARRIED, EXPIRED, FAILED, FLASH, HELLO, LINK_CANCEL, LINK_HELLO, LINK_PROGRESS, LINK_RECEIVED, LINK_ROUTES, LINK_SEND,
-    LINK_TAKEN, PRIORITY, QUEUED, ROUTINE, STATUS, SUBSCRIBE, WINDOW, Client, Courier, Daemon, frame, run_tests, wait_until)
+    CARRIED, EXPIRED, FAILED, FLASH, HELLO, LINK_CANCEL, LINK_HELLO, LINK_PROGRESS, LINK_RECEIVED,
+    LINK_ROUTES, LINK_SEND, LINK_TAKEN, PRIORITY, QUEUED, ROUTINE, STATUS, SUBSCRIBE, WINDOW,
+    Client, Courier, Daemon, frame, run_tests, wait_until)
 
 PROGRAM = sys.argv[1]
 
 
-def sends(courier, seconds=0.5):
+def sends(courier, seconds=0.3):
     """The copies handed over until none comes for a while."""
     copies = []
     while (message := courier.next_within(seconds)) is not None:
@@ -29,7 +30,7 @@ def a_copy_is_handed_over_once_its_entry_is_committed():
     with Daemon(PROGRAM).start() as daemon, Courier(daemon) as courier, Client(daemon) as client:
         assert client.submit(FLASH, 360)[1] == 0
         message = courier.next()
-        assert message[0] == LINK_SEND and message[2] == "dtn://far/" and message[3] == FLASH and len(message[5]) == 360
+        assert message[0] == LINK_SEND and message[2:4] == ["dtn://far/", FLASH] and len(message[5]) == 360
         courier.report(message[1])
         courier.report(message[1], CARRIED, "direct")
         assert courier.next() == [LINK_CANCEL, message[1]]
@@ -119,7 +120,8 @@ def a_delivery_is_taken_and_told():
 
 def a_batch_of_deliveries_is_taken_in_order():
     with Daemon(PROGRAM).start() as daemon, Courier(daemon) as courier:
-        courier.send_raw(b"".join(frame([LINK_RECEIVED, n, "dtn://far/", 1, bytes(300)]) for n in range(1, 1001)))
+        deliveries = ([LINK_RECEIVED, n, "dtn://far/", 1, bytes(300)] for n in range(1, 1001))
+        courier.send_raw(b"".join(map(frame, deliveries)))
         for n in range(1, 1001):
             assert courier.next() == [LINK_TAKEN, n]
 
@@ -158,10 +160,10 @@ def hostile_messages_end_the_connection_and_nothing_else():
             with Courier(daemon) as courier:
                 courier.send_raw(data)
                 assert courier.is_closed(), data[:30]
-        for data in (frame(received), frame([LINK_HELLO, 2, 2, "dtn://c/"]), frame([LINK_HELLO, 1, 1, "dtn://c/"])):
+        for first in (received, [LINK_HELLO, 2, 2, "dtn://c/"], [LINK_HELLO, 1, 1, "dtn://c/"]):
             with Courier(daemon, greet=False) as courier:
-                courier.send_raw(data)
-                assert courier.is_closed(), data[:30]
+                courier.send(first)
+                assert courier.is_closed(), first
         assert "refused: " in daemon.log()
         with Courier(daemon) as courier:
             courier.deliver(1, b"sealed")
@@ -177,8 +179,7 @@ def random_messages_end_no_daemon():
                 message = bytearray(frame([LINK_RECEIVED, 5, "dtn://far/", 1, chance.randbytes(50)]))
                 for _ in range(chance.randrange(1, 4)):
                     message[chance.randrange(4, len(message))] = chance.randrange(256)
-                courier.send_raw(bytes(message))
-                courier.send_raw(struct.pack(">I", 0))
+                courier.send_raw(bytes(message) + struct.pack(">I", 0))
                 assert courier.is_closed()
         still_serves(daemon)
         assert daemon.descriptors_at_rest() == before

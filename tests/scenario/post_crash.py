@@ -6,13 +6,14 @@ import subprocess
 import sys
 
 from post_shell import (
-    FAKE_BROKEN, FAKE_ENDLESS, FAKE_WIPE, HELLO, LINK_TAKEN, ROUTINE, Client, Courier, Daemon, Skip, run_tests, wait_until)
+    FAKE_BROKEN, FAKE_ENDLESS, FAKE_WIPE, HELLO, LINK_TAKEN, ROUTINE, Client, Courier, Daemon, Skip,
+    run_tests, wait_until)
 
 PROGRAM = sys.argv[1]
 
 
 def needs_hooks():
-    if "--test-crash-after-commit" not in subprocess.run([PROGRAM, "--help"], capture_output=True).stdout.decode():
+    if b"--test-crash-after-commit" not in subprocess.run([PROGRAM, "--help"], capture_output=True).stdout:
         raise Skip("this build has no test hooks")
 
 
@@ -48,7 +49,7 @@ def what_was_replied_to_is_on_disk_after_a_crash_at_each_commit():
 
 
 def a_crash_between_commit_and_actions_takes_no_delivery():
-    """The commit after which it crashes holds the delivery, but nothing has left: the courier gives it again."""
+    """The last commit holds the delivery, but nothing has left: the courier gives it again."""
     needs_hooks()
     for commit in range(4, 12):
         with Daemon(PROGRAM) as daemon:
@@ -87,7 +88,8 @@ def a_limit_on_file_size_stops_it_with_a_clear_message():
 
 
 def a_record_that_cannot_go_on_stops_it():
-    for verb, words in ((FAKE_BROKEN, "could not handle an event"), (FAKE_ENDLESS, "asked for rows without end")):
+    cases = (FAKE_BROKEN, "could not handle an event"), (FAKE_ENDLESS, "asked for rows without end")
+    for verb, words in cases:
         with Daemon(PROGRAM).start() as daemon, Client(daemon) as client:
             client.send([1, verb])
             assert client.is_closed()

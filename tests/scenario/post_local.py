@@ -8,8 +8,8 @@ import sys
 import time
 
 from post_shell import (
-    FAKE_FULL, FAKE_LARGE, FAKE_NOTICE, FAKE_ROUNDS, HELLO, ROUTINE, STATUS, SUBSCRIBE, Client, Daemon, frame, run_tests,
-    wait_until)
+    FAKE_FULL, FAKE_LARGE, FAKE_NOTICE, FAKE_ROUNDS, HELLO, ROUTINE, STATUS, SUBSCRIBE, Client,
+    Daemon, frame, run_tests, wait_until)
 
 PROGRAM = sys.argv[1]
 CLIENTS_MAX = 32

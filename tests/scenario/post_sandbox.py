@@ -18,11 +18,13 @@ def forbid(name, argument=None):
     """For a child before exec: from here on this system call fails as on a kernel that has none."""
     seccomp = ctypes.CDLL("libseccomp.so.2", use_errno=True)
     seccomp.seccomp_init.restype = ctypes.c_void_p
-    seccomp.seccomp_rule_add_array.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p]
+    seccomp.seccomp_rule_add_array.argtypes = [
+        ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p]
     seccomp.seccomp_load.argtypes = [ctypes.c_void_p]
 
     class Comparison(ctypes.Structure):
-        _fields_ = [("arg", ctypes.c_uint), ("op", ctypes.c_int), ("a", ctypes.c_uint64), ("b", ctypes.c_uint64)]
+        _fields_ = [
+            ("arg", ctypes.c_uint), ("op", ctypes.c_int), ("a", ctypes.c_uint64), ("b", ctypes.c_uint64)]
 
     equal = 4
     context = seccomp.seccomp_init(ALLOW)
@@ -55,8 +57,8 @@ def needs_hooks():
 def every_forbidden_act_fails():
     needs_hooks()
     expected = {
-        "internet-socket", "unix-socket", "connect", "recvmsg", "recvmmsg", "exec", "fork", "read-file", "write-file",
-        "list-directory", "symlink", "ptrace", "kill", "map-code",
+        "internet-socket", "unix-socket", "connect", "recvmsg", "recvmmsg", "exec", "fork", "read-file",
+        "write-file", "list-directory", "symlink", "ptrace", "kill", "map-code",
     }
     with Daemon(PROGRAM) as daemon:
         status, said, log = daemon.run("--test-forbidden", "all")
@@ -93,14 +95,16 @@ def the_kernel_says_that_the_process_is_confined():
 def without_landlock_it_refuses_to_start_and_says_why():
     with Daemon(PROGRAM) as daemon:
         status, _, said = daemon.run(preexec_fn=without_landlock)
-        assert status == 1 and "Landlock" in said and "is missing" in said and "--unsafe-no-sandbox" in said, said
+        assert status == 1, said
+        assert "Landlock" in said and "is missing" in said and "--unsafe-no-sandbox" in said, said
         assert os.path.exists(daemon.path("post.init"))
 
 
 def without_seccomp_it_refuses_to_start_and_says_why():
     with Daemon(PROGRAM) as daemon:
         status, _, said = daemon.run(preexec_fn=without_seccomp)
-        assert status == 1 and "seccomp" in said and "is missing" in said and "--unsafe-no-sandbox" in said, said
+        assert status == 1, said
+        assert "seccomp" in said and "is missing" in said and "--unsafe-no-sandbox" in said, said
         assert os.path.exists(daemon.path("post.init"))
 
 

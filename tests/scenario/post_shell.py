@@ -1,4 +1,4 @@
-"""What the scenarios of the post's shell share: a daemon in a folder of its own, clients and couriers that can misbehave, TAP."""
+"""What the scenarios of the post share: a daemon in a folder of its own, clients, couriers, TAP."""
 
 import contextlib
 import io
@@ -19,7 +19,8 @@ import cbor2
 HELLO, SUBMIT, STATUS, SUBSCRIBE, BACKUP = 1, 2, 14, 15, 16
 FAKE_ROUNDS, FAKE_FULL, FAKE_BROKEN, FAKE_ENDLESS, FAKE_WIPE, FAKE_NOTICE, FAKE_LARGE = range(100, 107)
 ERROR_FULL, ERROR_BUSY = 48, 53
-LINK_HELLO, LINK_SEND, LINK_CANCEL, LINK_ROUTE_WANTED, LINK_TAKEN, LINK_RECEIVED, LINK_PROGRESS, LINK_ROUTES = range(1, 9)
+LINK_HELLO, LINK_SEND, LINK_CANCEL, LINK_ROUTE_WANTED = range(1, 5)
+LINK_TAKEN, LINK_RECEIVED, LINK_PROGRESS, LINK_ROUTES = range(5, 9)
 QUEUED, CARRIED, FAILED, EXPIRED = 1, 2, 3, 4
 ROUTINE, PRIORITY, IMMEDIATE, FLASH = 1, 2, 3, 4
 WINDOW = 12288

@@ -72,15 +72,20 @@ def a_directory_of_another_user_is_refused():
 
 def a_directory_that_is_none_is_refused():
     with Daemon(PROGRAM) as daemon:
-        for path, words in ((daemon.path("absent"), "does not exist"), (daemon.path("post.init"), "not a directory")):
-            result = subprocess.run([PROGRAM, "--dir", path], capture_output=True, timeout=10)
+        for name, words in (("absent", "does not exist"), ("post.init", "not a directory")):
+            result = subprocess.run([PROGRAM, "--dir", daemon.path(name)], capture_output=True, timeout=10)
             assert result.returncode == 1 and words in result.stderr.decode(), result
 
 
 def wrong_arguments_are_answered_with_what_to_do():
-    for arguments, words in (([], "--dir is missing"), (["--dir"], "a value is missing after --dir"),
-                             (["--dir", ""], "a value is missing"), (["--frobnicate", "x"], "no option --frobnicate"),
-                             (["--anchor"], "a value is missing after --anchor")):
+    cases = (
+        ([], "--dir is missing"),
+        (["--dir"], "a value is missing after --dir"),
+        (["--dir", ""], "a value is missing"),
+        (["--frobnicate", "x"], "no option --frobnicate"),
+        (["--anchor"], "a value is missing after --anchor"),
+    )
+    for arguments, words in cases:
         result = subprocess.run([PROGRAM, *arguments], capture_output=True, timeout=10)
         said = result.stderr.decode()
         assert result.returncode == 2 and words in said and said.count("\n") == 1, (arguments, said)

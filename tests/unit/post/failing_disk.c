@@ -1,4 +1,4 @@
-#include "failing_disk.h"
+#include "tests/unit/post/failing_disk.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,8 +40,8 @@ static int sync_file(sqlite3_file *file, int flags)
 
 static int write_file(sqlite3_file *file, const void *data, int size, sqlite3_int64 offset)
 {
-	return disk.write_result != SQLITE_OK ? disk.write_result :
-		methods_below(file)->xWrite(file, data, size, offset);
+	return disk.write_result != SQLITE_OK ? disk.write_result
+					      : methods_below(file)->xWrite(file, data, size, offset);
 }
 
 static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out_flags)

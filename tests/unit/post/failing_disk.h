@@ -1,8 +1,9 @@
 /*
- * A SQLite file system that fails on command: the default one, with writes and syncs that can be made to fail.
+ * A SQLite file system that fails on command: the default one, with writes and syncs that can be made to
+ * fail.
  */
-#ifndef TEST_UNIT_POST_FAILING_DISK_H
-#define TEST_UNIT_POST_FAILING_DISK_H
+#ifndef TESTS_UNIT_POST_FAILING_DISK_H
+#define TESTS_UNIT_POST_FAILING_DISK_H
 
 /* Makes it the default of this process. Call once, before any database is opened. */
 void failing_disk_install(void);

@@ -1,4 +1,4 @@
-#include "fake_record.h"
+#include "tests/unit/post/fake_record.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -8,12 +8,13 @@
 #include "base/local.h"
 #include "record/record.h"
 
-#define ACTIONS_MAX 64
+#define ACTIONS_MAX      64
 #define ROWS_MEMORY_SIZE (8 * 1024 * 1024)
-#define WORK_SIZE (4 * 1024 * 1024)
+#define WORK_SIZE        (4 * 1024 * 1024)
 
-/* Rows: 'n' -> how many copies so far; 'w' rank number -> copy that waits; 'h' rank number -> copy handed over; 'r' delivery
- * -> sealed bytes; 'p' -> the post file; 'x' number -> a byte, for FAKE_ROUNDS; 'e' -> an epoch key. */
+/* Rows: 'n' -> how many copies so far; 'w' rank number -> copy that waits; 'h' rank number -> copy handed
+ * over; 'r' delivery -> sealed bytes; 'p' -> the post file; 'x' number -> a byte, for FAKE_ROUNDS; 'e' ->
+ * an epoch key. */
 
 struct record {
 	struct rows rows;
@@ -63,7 +64,7 @@ static struct record_action *action(struct record *record, enum record_action_ki
 	struct record_action *next = &record->actions[record->actions_count++];
 
 	assert(record->actions_count <= ACTIONS_MAX);
-	*next = (struct record_action){ .kind = kind };
+	*next = (struct record_action){.kind = kind};
 	return next;
 }
 
@@ -135,7 +136,8 @@ static enum error submit(struct record *record, uint64_t number, struct cbor_rea
 		return error;
 	cbor_read_bytes(reader, 32);
 	sealed = cbor_read_bytes(reader, SEALED_SIZE_MAX);
-	if (cbor_read_end(reader) != ERROR_OK || sealed.size == 0 || sealed.data[0] < 1 || sealed.data[0] > 4) {
+	if (cbor_read_end(reader) != ERROR_OK || sealed.size == 0 || sealed.data[0] < 1 ||
+	    sealed.data[0] > 4) {
 		action(record, RECORD_ACTION_LOG)->error = ERROR_REFUSED_FORM;
 		reply(record, number, bytes_of_text("refused"));
 		return ERROR_OK;
@@ -200,8 +202,9 @@ static enum error request(struct record *record)
 	switch (verb) {
 	case LOCAL_HELLO:
 		reply_hello(record, number);
-		return rows_get(&record->rows, bytes_of_text("p"), &value) == ERROR_NEEDS_ROWS ? ERROR_NEEDS_ROWS :
-			ERROR_OK;
+		return rows_get(&record->rows, bytes_of_text("p"), &value) == ERROR_NEEDS_ROWS
+			       ? ERROR_NEEDS_ROWS
+			       : ERROR_OK;
 	case LOCAL_SUBMIT:
 		return submit(record, number, &reader);
 	case FAKE_ROUNDS:
@@ -222,7 +225,8 @@ static enum error request(struct record *record)
 		notice(record, argument);
 		break;
 	case FAKE_LARGE:
-		reply(record, number, bytes_make(record->work.data + WORK_SIZE / 2, LOCAL_FRAME_SIZE_MAX - 10));
+		reply(record, number,
+		      bytes_make(record->work.data + WORK_SIZE / 2, LOCAL_FRAME_SIZE_MAX - 10));
 		return ERROR_OK;
 	default:
 		break;
@@ -236,7 +240,7 @@ static enum error hand_over(struct record *record)
 {
 	struct link_window window = record->event->of.room.window;
 	uint8_t key[10];
-	struct row row = { .key = { NULL, 0 } };
+	struct row row = {.key = {NULL, 0}};
 
 	for (size_t i = 0; i < record->event->of.room.copies_max && i < ACTIONS_MAX - 8; i++) {
 		enum error error = rows_first(&record->rows, bytes_of_text("w"), &row);
@@ -250,7 +254,8 @@ static enum error hand_over(struct record *record)
 		if (!link_window_open(&window, precedence, row.value.size))
 			return ERROR_OK;
 		link_window_sent(&window, precedence, row.value.size);
-		rows_put(&record->rows, numbered(key, 'h', row.key.data[1], load_u64(row.key.data + 2)), row.value);
+		rows_put(&record->rows, numbered(key, 'h', row.key.data[1], load_u64(row.key.data + 2)),
+			 row.value);
 		rows_delete(&record->rows, row.key);
 		struct record_action *send = action(record, RECORD_ACTION_SEND);
 		store_u64(send->copy, load_u64(row.key.data + 2));
@@ -269,7 +274,8 @@ static enum error lose(struct record *record)
 	uint8_t key[10];
 
 	while ((error = rows_first(&record->rows, bytes_of_text("h"), &row)) == ERROR_OK) {
-		rows_put(&record->rows, numbered(key, 'w', row.key.data[1], load_u64(row.key.data + 2)), row.value);
+		rows_put(&record->rows, numbered(key, 'w', row.key.data[1], load_u64(row.key.data + 2)),
+			 row.value);
 		rows_delete(&record->rows, row.key);
 	}
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
@@ -307,7 +313,8 @@ static enum error handle(struct record *record)
 	case RECORD_REQUEST:
 		return request(record);
 	case RECORD_RECEIVED:
-		rows_put(&record->rows, numbered(key, 'r', 0, event->of.received.delivery), event->of.received.sealed);
+		rows_put(&record->rows, numbered(key, 'r', 0, event->of.received.delivery),
+			 event->of.received.sealed);
 		action(record, RECORD_ACTION_TAKEN)->number = event->of.received.delivery;
 		notice(record, 8);
 		return ERROR_OK;

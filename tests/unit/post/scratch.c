@@ -1,4 +1,4 @@
-#include "scratch.h"
+#include "tests/unit/post/scratch.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -18,7 +18,8 @@ int scratch_setup(void **state)
 	const char *parent = getenv("TMPDIR");
 
 	assert_non_null(scratch);
-	snprintf(scratch->folder, sizeof scratch->folder, "%s/liaison-test-XXXXXX", parent != NULL ? parent : "/tmp");
+	snprintf(scratch->folder, sizeof scratch->folder, "%s/liaison-test-XXXXXX",
+		 parent != NULL ? parent : "/tmp");
 	assert_non_null(mkdtemp(scratch->folder));
 	*state = scratch;
 	return 0;

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "post/anchor_file.h"
-#include "scratch.h"
+#include "tests/unit/post/scratch.h"
 
 #define FILE_SIZE (2 * ANCHOR_FILE_SLOT_SIZE)
 
@@ -139,11 +139,13 @@ static void every_flipped_bit_of_a_slot_is_noticed(void **state)
 	assert_int_equal(payload.size, 3);
 	for (size_t bit = 0; bit < slot.size * 8; bit++) {
 		memory[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		assert_int_not_equal(anchor_file_slot_decode(buffer_bytes(&slot), &sequence, &payload), ERROR_OK);
+		assert_int_not_equal(anchor_file_slot_decode(buffer_bytes(&slot), &sequence, &payload),
+				     ERROR_OK);
 		memory[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
 	for (size_t size = 0; size < slot.size; size++)
-		assert_int_not_equal(anchor_file_slot_decode(bytes_make(memory, size), &sequence, &payload), ERROR_OK);
+		assert_int_not_equal(anchor_file_slot_decode(bytes_make(memory, size), &sequence, &payload),
+				     ERROR_OK);
 }
 
 static void damage_is_told_from_a_file_of_another_kind(void **state)

@@ -9,9 +9,9 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
-#include "failing_disk.h"
 #include "post/store.h"
-#include "scratch.h"
+#include "tests/unit/post/failing_disk.h"
+#include "tests/unit/post/scratch.h"
 
 static void open_ok(struct store *store, const struct scratch *scratch)
 {
@@ -22,14 +22,14 @@ static void open_ok(struct store *store, const struct scratch *scratch)
 
 static void put(struct store *store, const char *key, const char *value)
 {
-	struct rows_change change = { .key = bytes_of_text(key), .value = bytes_of_text(value) };
+	struct rows_change change = {.key = bytes_of_text(key), .value = bytes_of_text(value)};
 
 	assert_int_equal(store_apply(store, &change), ERROR_OK);
 }
 
-static void delete(struct store *store, const char *key)
+static void delete (struct store *store, const char *key)
 {
-	struct rows_change change = { .key = bytes_of_text(key), .deleted = true };
+	struct rows_change change = {.key = bytes_of_text(key), .deleted = true};
 
 	assert_int_equal(store_apply(store, &change), ERROR_OK);
 }
@@ -40,7 +40,7 @@ static void expect_rows(struct store *store, const char *expected)
 	char text[1024];
 	uint8_t key[ROW_KEY_SIZE_MAX];
 	struct buffer all = buffer_make(text, sizeof text);
-	struct bytes after = { NULL, 0 };
+	struct bytes after = {NULL, 0};
 	struct row row;
 	bool found;
 
@@ -72,7 +72,7 @@ static void committed_rows_are_there_after_a_restart_and_others_are_not(void **s
 	put(&store, "a", "");
 	put(&store, "c", "3");
 	put(&store, "b", "22");
-	delete(&store, "c");
+	delete (&store, "c");
 	assert_int_equal(store_commit(&store), ERROR_OK);
 	assert_int_equal(store_begin(&store), ERROR_OK);
 	put(&store, "d", "4");
@@ -202,7 +202,7 @@ static void a_wiped_store_holds_no_deleted_row_in_any_file(void **state)
 	assert_int_equal(store_wipe(&store), ERROR_OK);
 	assert_true(file_holds(*state, "store.db", bytes));
 	assert_int_equal(store_begin(&store), ERROR_OK);
-	delete(&store, "key");
+	delete (&store, "key");
 	put(&store, "other", "stays");
 	assert_int_equal(store_commit(&store), ERROR_OK);
 	assert_true(file_holds(*state, "store.db", bytes));
@@ -240,7 +240,8 @@ static void a_database_that_is_not_ours_is_refused(void **state)
 
 	execute(scratch_path(*state, "other.db", path), "CREATE TABLE songs (title)");
 	assert_int_equal(open_result(path), ERROR_MALFORMED);
-	scratch_write(scratch_path(*state, "text.db", path),
+	scratch_write(
+		scratch_path(*state, "text.db", path),
 		bytes_of_text("this is a text that is long enough to be taken for the header of a database, "
 			      "or at least for what should have been one had it begun as they begin"));
 	assert_int_equal(open_result(path), ERROR_MALFORMED);
