@@ -77,35 +77,6 @@ static bool erase_post_file(const struct loop *loop)
 		"post.init has been taken in but cannot be erased. It holds the post's secrets: remove it");
 }
 
-/*
- * *provision: the post file is to be taken in now. A file that is there again was either taken in just
- * before a crash, and is erased; or it belongs to another post, whose only copy of its secrets it may be,
- * and is left alone.
- */
-static bool decide(struct loop *loop, const struct start *start, bool *provision)
-{
-	uint8_t memory[HASH_SIZE];
-	struct buffer taken = buffer_make(memory, sizeof memory);
-	bool empty, found;
-
-	*provision = false;
-	if (store_is_empty(loop->resources.store, &empty) != ERROR_OK ||
-	    store_shell_get(loop->resources.store, PROVISIONED_NAME, &taken, &found) != ERROR_OK)
-		return refuse(loop, "the store cannot be read. Restore it from a backup");
-	if (!start->has_post_file)
-		return !empty ||
-		       refuse(loop,
-			      "there is no post in this directory. Make one with `liaison post create`");
-	*provision = empty;
-	if (empty)
-		return true;
-	if (found && bytes_equal(buffer_bytes(&taken), bytes_make(start->post_file_hash, HASH_SIZE)))
-		return erase_post_file(loop);
-	return refuse(loop,
-		      "this directory holds a post already, and post.init is of another: move post.init to a "
-		      "directory of its own");
-}
-
 /* ---- events ---- */
 
 static bool give(struct loop *loop, const struct record_event *event)
@@ -115,23 +86,12 @@ static bool give(struct loop *loop, const struct record_event *event)
 	return error == ERROR_OK || loop_stop(loop, error);
 }
 
-static bool start_record(struct loop *loop, const struct start *start, bool provision)
+static bool start_record(struct loop *loop, const struct start *start)
 {
 	struct record_event event = transaction_event_now(RECORD_START);
 
 	event.of.start.anchor = buffer_bytes(&start->anchor);
-	if (!give(loop, &event))
-		return false;
-	if (!provision)
-		return loop_finish_batch(loop);
-	event = transaction_event_now(RECORD_PROVISION);
-	event.of.provision.post_file = buffer_bytes(&start->post_file);
-	if (!give(loop, &event))
-		return false;
-	if (store_shell_put(loop->resources.store, PROVISIONED_NAME,
-			    bytes_make(start->post_file_hash, HASH_SIZE)) != ERROR_OK)
-		return refuse(loop, "the store cannot be written. Check the disk");
-	return loop_finish_batch(loop);
+	return give(loop, &event) && loop_finish_batch(loop);
 }
 
 /* The reply to the daemon's own HELLO. */
@@ -148,6 +108,7 @@ static void take_node(void *context, const struct record_action *action)
 	loop->node_size = node.size;
 }
 
+/* A record that holds no post has no node. */
 static bool ask_for_node(struct loop *loop)
 {
 	struct record_event event = transaction_event_now(RECORD_REQUEST);
@@ -167,21 +128,58 @@ static bool ask_for_node(struct loop *loop)
 	return error == ERROR_OK || loop_stop(loop, error);
 }
 
-static bool start_with(struct loop *loop, struct start *start)
-{
-	bool provision;
+/* ---- taking the post file in ---- */
 
-	if (!read_anchor(loop, start) || !read_post_file(loop, start) || !decide(loop, start, &provision))
+static bool provision(struct loop *loop, const struct start *start)
+{
+	struct record_event event = transaction_event_now(RECORD_PROVISION);
+
+	event.of.provision.post_file = buffer_bytes(&start->post_file);
+	if (!give(loop, &event))
 		return false;
-	if (!start_record(loop, start, provision) || !ask_for_node(loop))
+	/* In the same transaction, so that after a crash the file is known again. */
+	if (store_shell_put(loop->resources.store, PROVISIONED_NAME,
+			    bytes_make(start->post_file_hash, HASH_SIZE)) != ERROR_OK)
+		return refuse(loop, "the store cannot be written. Check the disk");
+	if (!loop_finish_batch(loop) || !ask_for_node(loop))
 		return false;
 	if (loop->node_size == 0)
-		return refuse(
-			loop,
-			provision
-				? "post.init was not accepted. Make the post again with `liaison post create`"
-				: "the store holds no whole post. Restore it from a backup");
-	return !provision || erase_post_file(loop);
+		return refuse(loop,
+			      "post.init was not accepted. Make the post again with `liaison post create`");
+	return erase_post_file(loop);
+}
+
+/*
+ * A post file beside a post was either taken in just before a crash, and is erased; or it belongs to another post,
+ * whose only copy of its secrets it may be, and is left alone.
+ */
+static bool settle_old_post_file(struct loop *loop, const struct start *start)
+{
+	uint8_t memory[HASH_SIZE];
+	struct buffer taken = buffer_make(memory, sizeof memory);
+	bool found;
+
+	if (store_shell_get(loop->resources.store, PROVISIONED_NAME, &taken, &found) != ERROR_OK)
+		return refuse(loop, "the store cannot be read. Restore it from a backup");
+	if (found && bytes_equal(buffer_bytes(&taken), bytes_make(start->post_file_hash, HASH_SIZE)))
+		return erase_post_file(loop);
+	return refuse(loop,
+		      "this directory holds a post already, and post.init is of another: move post.init to a "
+		      "directory of its own");
+}
+
+static bool start_with(struct loop *loop, struct start *start)
+{
+	if (!read_anchor(loop, start) || !read_post_file(loop, start))
+		return false;
+	if (!start_record(loop, start) || !ask_for_node(loop))
+		return false;
+	if (loop->node_size != 0)
+		return !start->has_post_file || settle_old_post_file(loop, start);
+	if (!start->has_post_file)
+		return refuse(loop,
+			      "there is no post in this directory. Make one with `liaison post create`");
+	return provision(loop, start);
 }
 
 bool loop_start(struct loop *loop, const struct loop_resources *resources)

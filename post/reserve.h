@@ -25,9 +25,9 @@
 
 enum reserve_level {
 	RESERVE_AMPLE,
-	RESERVE_LOW, /* no ROUTINE messages from officers, no backup */
+	RESERVE_LOW,    /* no ROUTINE messages from officers, no backup */
 	RESERVE_SCARCE, /* nor PRIORITY from officers, nor ROUTINE from the courier unless small */
-	RESERVE_LAST, /* nothing from officers but letters; from the courier what is small */
+	RESERVE_LAST,   /* nothing from officers but letters; from the courier what is small */
 };
 
 struct reserve {

@@ -319,17 +319,6 @@ void store_next_end(struct store *store)
 	sqlite3_reset(store->statements[STORE_SELECT_ASCENDING]);
 }
 
-enum error store_is_empty(struct store *store, bool *empty)
-{
-	struct row row;
-	bool found;
-	enum error error = store_next(store, bytes_make(NULL, 0), &found, &row);
-
-	store_next_end(store);
-	*empty = error == ERROR_OK && !found;
-	return error;
-}
-
 /* ---- the daemon's own values ---- */
 
 enum error store_shell_get(struct store *store, const char *name, struct buffer *value, bool *found)

@@ -73,9 +73,6 @@ void store_close(struct store *store);
 /* What the last error was, in SQLite's words. Never NULL. */
 const char *store_message(const struct store *store);
 
-/* True if the store holds no row at all. */
-enum error store_is_empty(struct store *store, bool *empty);
-
 enum error store_begin(struct store *store);
 /* ERROR_FULL where the disk is full, else ERROR_IO: in either case the batch is not on disk. */
 enum error store_commit(struct store *store);

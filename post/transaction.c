@@ -179,16 +179,29 @@ static const struct record_action *last_anchor(const struct transaction *transac
 	return anchor;
 }
 
-enum error transaction_commit(struct transaction *transaction, const struct record_event *room)
+/* The events that end the batch. ERROR_FULL stays the word for a full disk. */
+static enum error finish(struct transaction *transaction, const struct record_event *room)
 {
 	struct record_event commit = transaction_event_now(RECORD_COMMIT);
-	const struct record_action *anchor;
 	enum error error = run(transaction, &commit);
 
-	assert(transaction_is_open(transaction));
+	if (error == ERROR_FULL)
+		return fail(transaction, "the end of a batch does not fit into the record's memory",
+			    ERROR_NO_MEMORY);
+	if (error != ERROR_OK || room == NULL || !record_room(transaction->record))
+		return error;
 	/* What finds no room to be handed over now waits for the next batch. */
-	if (error == ERROR_OK && room != NULL && record_room(transaction->record))
-		error = run(transaction, room);
+	error = run(transaction, room);
+	return error == ERROR_FULL ? ERROR_OK : error;
+}
+
+enum error transaction_commit(struct transaction *transaction, const struct record_event *room)
+{
+	const struct record_action *anchor;
+	enum error error;
+
+	assert(transaction_is_open(transaction));
+	error = finish(transaction, room);
 	if (error == ERROR_OK)
 		error = write_rows(transaction);
 	if (error == ERROR_OK)

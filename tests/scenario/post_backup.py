@@ -10,7 +10,7 @@ from post_shell import (
     BACKUP, ERROR_BUSY, FLASH, HELLO, ROUTINE, SUBMIT, Client, Daemon, frame, run_tests, wait_until)
 
 PROGRAM = sys.argv[1]
-ROWS = 4000
+ROWS = 2500
 
 
 def fill(daemon):

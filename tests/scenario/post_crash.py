@@ -37,7 +37,7 @@ def submit_until_it_ends(daemon):
 
 def what_was_replied_to_is_on_disk_after_a_crash_at_each_commit():
     needs_hooks()
-    for commit in range(4, 16):
+    for commit in range(5, 16):
         with Daemon(PROGRAM) as daemon:
             daemon.start("--test-crash-after-commit", str(commit), wait=False)
             wait_until(lambda: os.path.exists(daemon.path("post.sock")))
@@ -51,7 +51,7 @@ def what_was_replied_to_is_on_disk_after_a_crash_at_each_commit():
 def a_crash_between_commit_and_actions_takes_no_delivery():
     """The last commit holds the delivery, but nothing has left: the courier gives it again."""
     needs_hooks()
-    for commit in range(4, 12):
+    for commit in range(5, 12):
         with Daemon(PROGRAM) as daemon:
             daemon.start("--test-crash-after-commit", str(commit), wait=False)
             wait_until(lambda: os.path.exists(daemon.path("post.sock")))

@@ -118,7 +118,7 @@ def a_post_file_that_was_taken_in_before_a_crash_is_erased():
     with Daemon(PROGRAM) as daemon:
         copy = daemon.path("copy")
         shutil.copy(daemon.path("post.init"), copy)
-        status, _, said = daemon.run("--test-crash-after-commit", "1")
+        status, _, said = daemon.run("--test-crash-after-commit", "2")
         if "no option" in said:
             raise Skip("this build has no test hooks")
         assert status == 86, said
@@ -149,6 +149,13 @@ def a_post_file_that_is_none_is_refused():
             file.truncate(10_000_000)
         status, _, said = daemon.run()
         assert status == 1 and "post.init cannot be read" in said, said
+        with open(daemon.path("post.init"), "wb") as file:
+            file.write(b"something else")
+        for _ in range(2):  # it stays, whatever was tried with it
+            status, _, said = daemon.run()
+            assert status == 1 and "post.init was not accepted" in said, said
+        with open(daemon.path("post.init"), "rb") as file:
+            assert file.read() == b"something else"
         os.unlink(daemon.path("post.init"))
         os.symlink("/etc/hostname", daemon.path("post.init"))
         status, _, said = daemon.run()

@@ -91,27 +91,37 @@ static void reply(struct record *record, uint64_t number, struct bytes text)
 	made->bytes = written(record, from);
 }
 
-static void reply_hello(struct record *record, uint64_t number)
+/* Only a record that was provisioned has a name. */
+static enum error reply_hello(struct record *record, uint64_t number)
 {
 	static const uint8_t party[32];
 	size_t from = record->work.size;
 	size_t mark;
+	struct bytes post_file;
+	enum error error = rows_get(&record->rows, bytes_of_text("p"), &post_file);
 
+	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+		return error;
 	local_frame_begin(&record->work, &mark);
-	cbor_write_array(&record->work, 9);
+	cbor_write_array(&record->work, error == ERROR_OK ? 9 : 3);
 	cbor_write_uint(&record->work, number);
-	cbor_write_uint(&record->work, ERROR_OK);
-	cbor_write_uint(&record->work, LOCAL_VERSION);
-	cbor_write_bytes(&record->work, bytes_make(party, sizeof party));
-	cbor_write_uint(&record->work, 0);
-	cbor_write_text(&record->work, bytes_of_text("alliance"));
-	cbor_write_text(&record->work, bytes_of_text("embassy"));
-	cbor_write_text(&record->work, bytes_of_text("dtn://embassy/"));
-	cbor_write_uint(&record->work, 2);
+	cbor_write_uint(&record->work, error == ERROR_OK ? ERROR_OK : ERROR_NOT_NOW);
+	if (error == ERROR_OK) {
+		cbor_write_uint(&record->work, LOCAL_VERSION);
+		cbor_write_bytes(&record->work, bytes_make(party, sizeof party));
+		cbor_write_uint(&record->work, 0);
+		cbor_write_text(&record->work, bytes_of_text("alliance"));
+		cbor_write_text(&record->work, bytes_of_text("embassy"));
+		cbor_write_text(&record->work, bytes_of_text("dtn://embassy/"));
+		cbor_write_uint(&record->work, 2);
+	} else {
+		cbor_write_text(&record->work, bytes_of_text("not provisioned"));
+	}
 	local_frame_end(&record->work, mark);
 	struct record_action *made = action(record, RECORD_ACTION_REPLY);
 	made->number = record->event->of.request.client;
 	made->bytes = written(record, from);
+	return ERROR_OK;
 }
 
 static struct bytes numbered(uint8_t key[10], char table, uint8_t rank, uint64_t number)
@@ -197,14 +207,10 @@ static enum error request(struct record *record)
 	uint64_t number = cbor_read_uint(&reader);
 	uint64_t verb = cbor_read_uint(&reader);
 	uint64_t argument = count == 3 ? cbor_read_uint(&reader) : 0;
-	struct bytes value;
 
 	switch (verb) {
 	case LOCAL_HELLO:
-		reply_hello(record, number);
-		return rows_get(&record->rows, bytes_of_text("p"), &value) == ERROR_NEEDS_ROWS
-			       ? ERROR_NEEDS_ROWS
-			       : ERROR_OK;
+		return reply_hello(record, number);
 	case LOCAL_SUBMIT:
 		return submit(record, number, &reader);
 	case FAKE_ROUNDS:
@@ -307,6 +313,8 @@ static enum error handle(struct record *record)
 
 	switch (event->kind) {
 	case RECORD_PROVISION:
+		if (event->of.provision.post_file.size != 64)
+			return ERROR_OK; /* not accepted */
 		rows_put(&record->rows, bytes_of_text("p"), event->of.provision.post_file);
 		rows_put(&record->rows, bytes_of_text("e"), bytes_of_text("an epoch key of the fake record"));
 		return ERROR_OK;
