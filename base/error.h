@@ -62,7 +62,8 @@
 	X(REFUSED_RECALLED, 76, "the signer has been recalled or revoked") \
 	X(REFUSED_FORK, 77, "another entry is held at this position of this log") \
 	X(REFUSED_SCOPE, 78, "the signer's scope does not cover this") \
-	X(REFUSED_KIND, 79, "the kind of entry or letter is not known here")
+	X(REFUSED_KIND, 79, "the kind of entry or letter is not known here") \
+	X(REFUSED_NUMBER, 80, "the officer's number has been given before: officers are numbered for good")
 
 enum error {
 #define ERROR_AS_ENUM(name, number, text) ERROR_##name = number,

@@ -17,10 +17,10 @@ static enum error write_party(struct run *run, uint64_t number, const struct cha
 	key_u8(&chain_key, index);
 	key_u32(&chain_key, 0);
 	enum error error = registry_party(run, registry_party_of(channel, index), &party);
-	if (!query_missing(error, &missing))
-		return query_must(error);
+	if (!run_missing(error, &missing))
+		return run_must(error);
 	error = run_get(run, &chain_key, &schema_chain, &chain);
-	if (error != ERROR_NOT_FOUND && !query_missing(error, &missing))
+	if (error != ERROR_NOT_FOUND && !run_missing(error, &missing))
 		return error;
 	cbor_write_array(buffer, 5);
 	query_write_fixed(buffer, party.id, sizeof(party.id));
@@ -49,8 +49,8 @@ static enum error write_posts(struct run *run, uint64_t number, const struct cha
 		struct row_key key = key_party_post(TABLE_PARTY_POST, registry_party_of(channel, index), slot);
 		struct party_post post;
 		error = run_get(run, &key, &schema_party_post, &post);
-		if (!query_missing(error, &missing))
-			return query_must(error);
+		if (!run_missing(error, &missing))
+			return run_must(error);
 		cbor_write_array(&answer->list, 4);
 		cbor_write_uint(&answer->list, lines->logs[i]);
 		cbor_write_uint(&answer->list, slot);
@@ -97,10 +97,8 @@ static enum error write_officers(struct run *run, uint64_t number, const struct 
 		uint64_t officer_number = key_read_u32(&reader);
 		if (key_read_end(&reader) != ERROR_OK || schema_read(&schema_officer, row.value, &officer) != ERROR_OK)
 			return ERROR_MALFORMED;
-		if (officer.credence) {
-			write_officer(channel, index, officer_number, &officer, &answer->list);
-			answer->count++;
-		}
+		write_officer(channel, index, officer_number, &officer, &answer->list);
+		answer->count++;
 		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
 	}
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
@@ -115,7 +113,7 @@ enum error query_channel_answer(struct run *run, uint64_t number)
 
 	enum error error = registry_channel(run, number, &channel);
 	if (error != ERROR_OK)
-		return query_must(error);
+		return run_must(error);
 	cbor_write_bytes(&answer.body, channel.terms);
 	query_write_fixed(&answer.body, channel.nonce, sizeof(channel.nonce));
 	cbor_write_uint(&answer.body, channel.state);
@@ -123,19 +121,19 @@ enum error query_channel_answer(struct run *run, uint64_t number)
 	query_write_fixed(&answer.body, channel.registry, sizeof(channel.registry));
 	for (uint64_t i = 0; i < channel.parties.size; i++, answer.count++) {
 		error = write_party(run, number, &channel, i, &answer.list);
-		if (!query_missing(error, &missing))
+		if (!run_missing(error, &missing))
 			return error;
 	}
 	query_list_end(&answer);
 	for (uint64_t i = 0; i < channel.parties.size; i++) {
 		error = write_posts(run, number, &channel, i, lines, &answer);
-		if (!query_missing(error, &missing))
+		if (!run_missing(error, &missing))
 			return error;
 	}
 	query_list_end(&answer);
 	for (uint64_t i = 0; i < channel.parties.size; i++) {
 		error = write_officers(run, number, &channel, i, &answer);
-		if (!query_missing(error, &missing))
+		if (!run_missing(error, &missing))
 			return error;
 	}
 	query_list_end(&answer);
@@ -222,7 +220,7 @@ static enum error write_own_head(struct run *run, struct heads_view *view, const
 
 	for (uint64_t i = 0; i < view->channel.parties.size; i++) {
 		enum error error = query_lines(run, view->number, i, &view->cosigners);
-		if (!query_missing(error, &missing))
+		if (!run_missing(error, &missing))
 			return error;
 		for (size_t j = 0; j < view->cosigners.count; j++) {
 			const struct line *line = &view->cosigners.lines[j];
@@ -256,7 +254,7 @@ static enum error write_heads_of(struct run *run, struct heads_view *view, uint6
 			error = write_own_head(run, view, line);
 		else
 			write_other_head(view, view->lines.logs[i], line);
-		if (!query_missing(error, &missing))
+		if (!run_missing(error, &missing))
 			return error;
 	}
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
@@ -276,7 +274,7 @@ enum error query_heads_answer(struct run *run, uint64_t number)
 	if (error == ERROR_OK)
 		error = registry_roster(run, &view->channel, &view->roster);
 	if (error != ERROR_OK)
-		return query_must(error);
+		return run_must(error);
 	view->own_log = log_number(view->channel.own_index, post->slot);
 	registry_own_keys(post, view->channel.id, &log, &cosigner);
 	memcpy(view->cosigner_key, cosigner.key, sizeof(view->cosigner_key));
@@ -284,7 +282,7 @@ enum error query_heads_answer(struct run *run, uint64_t number)
 	ed25519_pair_erase(&cosigner);
 	for (uint64_t i = 0; i < view->channel.parties.size; i++) {
 		error = write_heads_of(run, view, i);
-		if (!query_missing(error, &missing))
+		if (!run_missing(error, &missing))
 			return error;
 	}
 	if (missing)

@@ -57,10 +57,10 @@ static enum error read_parties(struct run *run, struct parties_view *view)
 		return ERROR_MALFORMED;
 	for (uint64_t i = 0; i < view->count; i++) {
 		enum error error = registry_party(run, i, &view->parties[i].party);
-		if (!query_missing(error, &missing))
-			return query_must(error);
+		if (!run_missing(error, &missing))
+			return run_must(error);
 		error = read_posts(run, i, &view->parties[i]);
-		if (!query_missing(error, &missing))
+		if (!run_missing(error, &missing))
 			return error;
 	}
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;

@@ -2,8 +2,7 @@
  * What the parts of query_*.c share: lists whose length is known only when they are written, and rows that are read for many
  * things at once. Functions return what run.h says.
  *
- * A loop over many things reads on where one of them is missing a row (query_missing), so that all that are missing come in few
- * rounds; what such a run wrote is thrown away.
+ * Loops over many things read on where one of them is missing a row (run_missing); what such a run wrote is thrown away.
  */
 #ifndef RECORD_QUERY_PARTS_H
 #define RECORD_QUERY_PARTS_H
@@ -27,11 +26,6 @@ enum error query_answer_end(struct run *run, struct query_answer *answer, size_t
 
 void query_write_fixed(struct buffer *buffer, const uint8_t *data, size_t size);
 enum error query_refuse(struct run *run, enum error error);
-
-/* Notes a missing row and lets the loop go on: true. False: any other error but ERROR_OK, which is to be returned. */
-bool query_missing(enum error error, bool *missing);
-/* As it stands where the row must be there: ERROR_NOT_FOUND is a defect of the store. */
-enum error query_must(enum error error);
 
 /* ---- rows of the registry, many at once ---- */
 

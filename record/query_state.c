@@ -47,17 +47,6 @@ enum error query_refuse(struct run *run, enum error error)
 	return ERROR_OK;
 }
 
-bool query_missing(enum error error, bool *missing)
-{
-	*missing = *missing || error == ERROR_NEEDS_ROWS;
-	return error == ERROR_OK || error == ERROR_NEEDS_ROWS;
-}
-
-enum error query_must(enum error error)
-{
-	return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-}
-
 enum error query_channels(struct run *run, struct query_channels *channels)
 {
 	struct row_key prefix = key_make(TABLE_CHANNEL);
@@ -112,8 +101,8 @@ static enum error write_roster_names(struct run *run, const struct channel *chan
 	for (size_t i = 0; i < channel->parties.size; i++) {
 		struct party party;
 		enum error error = registry_party(run, channel->parties.data[i], &party);
-		if (!query_missing(error, &missing))
-			return query_must(error);
+		if (!run_missing(error, &missing))
+			return run_must(error);
 		cbor_write_array(buffer, 2);
 		query_write_fixed(buffer, party.id, sizeof(party.id));
 		cbor_write_text(buffer, party.name);
@@ -141,7 +130,7 @@ static enum error answer_channels(struct run *run)
 		cbor_write_text(&answer.list, terms.title);
 		cbor_write_uint(&answer.list, channel->state);
 		error = write_roster_names(run, channel, &answer.list);
-		if (!query_missing(error, &missing))
+		if (!run_missing(error, &missing))
 			return error;
 		answer.count++;
 	}

@@ -43,7 +43,7 @@ static enum error find_oldest(struct run *run, uint64_t number, const struct cha
 		if (key.incarnation != before.incarnation || key.position != before.position) {
 			error = log_entry(run, &key, &entry);
 			if (error != ERROR_OK)
-				return query_must(error);
+				return run_must(error);
 			*found = !is_settled(channel, &entry);
 			*held_at_ms = entry.held_at_ms;
 			if (*found)
@@ -139,7 +139,7 @@ static enum error find_gaps_of_line(struct run *run, uint64_t number, uint64_t l
 
 	for (key.incarnation = newest > 1 ? newest - 1 : 1; key.incarnation <= newest; key.incarnation++) {
 		enum error error = find_gaps(run, &key, gaps);
-		if (!query_missing(error, &missing))
+		if (!run_missing(error, &missing))
 			return error;
 	}
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
@@ -153,13 +153,13 @@ static enum error write_gaps(struct run *run, uint64_t number, const struct chan
 
 	for (uint64_t i = 0; i < channel->parties.size; i++) {
 		enum error error = query_lines(run, number, i, lines);
-		if (!query_missing(error, &missing))
+		if (!run_missing(error, &missing))
 			return error;
 		if (error != ERROR_OK)
 			continue;
 		for (size_t j = 0; j < lines->count; j++) {
 			error = find_gaps_of_line(run, number, lines->logs[j], &lines->lines[j], &gaps);
-			if (!query_missing(error, &missing))
+			if (!run_missing(error, &missing))
 				return error;
 		}
 	}
@@ -184,14 +184,14 @@ static enum error write_channel(struct run *run, uint64_t number, const struct c
 	query_write_fixed(buffer, channel->id, sizeof(channel->id));
 	cbor_write_text(buffer, terms.title);
 	error = write_waiting(run, number, channel, buffer);
-	if (!query_missing(error, &missing))
+	if (!run_missing(error, &missing))
 		return error;
 	error = heads_agree(run, number, channel, &agree);
-	if (!query_missing(error, &missing))
+	if (!run_missing(error, &missing))
 		return error;
 	cbor_write_bool(buffer, agree);
 	error = write_gaps(run, number, channel, lines, buffer);
-	if (!query_missing(error, &missing))
+	if (!run_missing(error, &missing))
 		return error;
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
@@ -249,13 +249,13 @@ enum error query_status_answer(struct run *run)
 		return error;
 	for (size_t i = 0; i < channels->count; i++, answer.count++) {
 		error = write_channel(run, channels->numbers[i], &channels->channels[i], lines, &answer.list);
-		if (!query_missing(error, &missing))
+		if (!run_missing(error, &missing))
 			return error;
 	}
 	query_list_end(&answer);
 	write_routes(run, &answer);
 	error = write_refused(run, &answer);
-	if (!query_missing(error, &missing))
+	if (!run_missing(error, &missing))
 		return error;
 	if (missing)
 		return ERROR_NEEDS_ROWS;

@@ -2,76 +2,126 @@
 #include <string.h>
 
 #include "envelope/signed.h"
+#include "envelope/x25519.h"
 #include "record/keys.h"
 #include "record/registry.h"
 
 /* ---- taking cards in ---- */
 
-/* ERROR_REFUSED_CHAIN in *reason unless one chain of letters begins with the other. */
-static enum error compare_chains(struct run *run, const struct bytes *letters, size_t count, uint64_t number,
-				 const struct party *party, enum error *reason)
+/* The identity of a card letter of a party; false if it is not of the form. */
+static bool letter_identity(const uint8_t party[PARTY_ID_SIZE], struct bytes letter, uint8_t identity[IDENTITY_SIZE])
 {
-	uint64_t common = party->letters < count ? party->letters : count;
+	struct cose_signed object;
+	struct aad aad;
 
-	for (uint64_t i = 0; i < common; i++) {
-		struct row_key key = key_make(TABLE_CARD_LETTER);
-		struct bytes held;
-		struct cose_signed mine;
-		struct cose_signed theirs;
-		key_u8(&key, number);
-		key_u32(&key, i);
-		enum error error = rows_get(run_rows(run), key_view(&key), &held);
-		if (error != ERROR_OK)
-			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-		if (cose_signed_decode(held, &mine) != ERROR_OK)
-			return ERROR_MALFORMED;
-		if (cose_signed_decode(letters[i], &theirs) != ERROR_OK ||
-		    !bytes_equal(mine.payload, theirs.payload)) {
-			*reason = ERROR_REFUSED_CHAIN;
-			return ERROR_OK;
-		}
+	if (cose_signed_decode(letter, &object) != ERROR_OK)
+		return false;
+	aad_without_channel(&aad, AAD_ENTRY, party);
+	identity_of(&aad, object.payload, identity);
+	return true;
+}
+
+enum error registry_compare_chain(struct run *run, uint64_t number, const struct party *party,
+				  const struct bytes *letters, const struct card_party *verified,
+				  enum error *reason)
+{
+	uint64_t count = verified->number + 1;
+	uint8_t held[IDENTITY_SIZE];
+	uint8_t given[IDENTITY_SIZE];
+	struct bytes letter;
+
+	memcpy(held, party->head, sizeof(held));
+	memcpy(given, verified->head, sizeof(given));
+	if (memcmp(verified->id, party->id, PARTY_ID_SIZE) != 0) {
+		*reason = ERROR_REFUSED_CHAIN;
+		return ERROR_OK;
 	}
+	if (count > party->letters && !letter_identity(party->id, letters[party->letters - 1], given))
+		return ERROR_MALFORMED;
+	if (count < party->letters) {
+		struct row_key key = key_make(TABLE_CARD_LETTER);
+		key_u8(&key, number);
+		key_u32(&key, count - 1);
+		enum error error = run_must(rows_get(run_rows(run), key_view(&key), &letter));
+		if (error != ERROR_OK)
+			return error;
+		if (!letter_identity(party->id, letter, held))
+			return ERROR_MALFORMED;
+	}
+	/* Each letter names the one before it: where the last that both have is the same, all are. */
+	if (memcmp(held, given, sizeof(held)) != 0)
+		*reason = ERROR_REFUSED_CHAIN;
 	return ERROR_OK;
+}
+
+/*
+ * The node id names the post. One that another party has named stays with it: a card is no way to receive what is
+ * meant for another.
+ */
+static enum error write_node(struct run *run, const struct post_number *post, struct bytes former, struct bytes node)
+{
+	struct row_key key = key_make(TABLE_NODE_ID);
+	struct post_number place;
+	bool missing = false;
+
+	if (former.size > 0 && !bytes_equal(former, node)) {
+		struct row_key former_key = key_make(TABLE_NODE_ID);
+		key_bytes(&former_key, former.data, former.size);
+		enum error error = run_get(run, &former_key, &schema_post_number, &place);
+		if (error == ERROR_OK && place.party == post->party && place.slot == post->slot)
+			run_delete(run, &former_key);
+		else if (error != ERROR_NOT_FOUND && !run_missing(error, &missing))
+			return error;
+	}
+	key_bytes(&key, node.data, node.size);
+	enum error error = run_get(run, &key, &schema_post_number, &place);
+	if (error == ERROR_NOT_FOUND)
+		run_put(run, &key, &schema_post_number, post);
+	else if (!run_missing(error, &missing))
+		return error;
+	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
 
 static enum error write_post(struct run *run, uint64_t number, uint64_t slot, const struct post_letter *letter)
 {
 	struct row_key key = key_party_post(TABLE_PARTY_POST, number, slot);
+	struct post_number place = {.party = number, .slot = slot};
+	bool is_own = number == 0 && slot == run_post(run)->slot;
 	struct party_post post;
+	bool missing = false;
 
 	enum error error = run_get(run, &key, &schema_party_post, &post);
-	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+	if (error != ERROR_NOT_FOUND && !run_missing(error, &missing))
 		return error;
-	struct bytes former_node = post.node;
+	bool replaced = error == ERROR_OK &&
+			memcmp(post.statement_key, letter->statement_key, sizeof(post.statement_key)) != 0;
+	if (replaced && !is_own) {
+		/* Another post now stands in this slot: it numbers its prekeys itself, from 1. */
+		struct row_key prekeys_key = key_party_post(TABLE_PREKEYS, number, slot);
+		run_delete(run, &prekeys_key);
+	}
+	error = write_node(run, &place, post.node, letter->node);
+	if (!run_missing(error, &missing))
+		return error;
 	post.kind = letter->kind;
 	post.name = letter->name;
 	post.node = letter->node;
 	memcpy(post.statement_key, letter->statement_key, sizeof(post.statement_key));
 	memcpy(post.courier_pin, letter->courier_pin, sizeof(post.courier_pin));
 	run_put(run, &key, &schema_party_post, &post);
-	struct row_key node_key = key_make(TABLE_NODE_ID);
-	if (former_node.size > 0 && !bytes_equal(former_node, letter->node)) {
-		key_bytes(&node_key, former_node.data, former_node.size);
-		run_delete(run, &node_key);
-	}
-	struct post_number place;
-	node_key = key_make(TABLE_NODE_ID);
-	key_bytes(&node_key, letter->node.data, letter->node.size);
-	error = run_get(run, &node_key, &schema_post_number, &place);
-	if (error == ERROR_OK && place.party != number)
-		return ERROR_OK; /* another party's: whoever named it first keeps it */
-	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+	error = is_own ? ERROR_OK : keys_post_named(run, number, slot);
+	if (!run_missing(error, &missing))
 		return error;
-	place = (struct post_number){.party = number, .slot = slot};
-	run_put(run, &node_key, &schema_post_number, &place);
-	return ERROR_OK;
+	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
 
 /* Writes what a verified chain adds to the party's rows. */
 static enum error extend(struct run *run, uint64_t number, struct party *party, const struct bytes *letters,
-			 size_t count, const struct card_party *verified)
+			 const struct card_party *verified)
 {
 	struct row_key party_row = key_party(number);
+	uint64_t count = verified->number + 1;
+	bool missing = false;
 
 	if (count <= party->letters)
 		return ERROR_OK;
@@ -89,35 +139,24 @@ static enum error extend(struct run *run, uint64_t number, struct party *party, 
 	memcpy(party->head, verified->head, sizeof(party->head));
 	run_put(run, &party_row, &schema_party, party);
 	for (uint64_t slot = 0; slot < POST_SLOTS; slot++) {
-		if (!verified->posts[slot].known)
-			continue;
-		enum error error = write_post(run, number, slot, &verified->posts[slot].letter);
-		if (error == ERROR_OK && (number != 0 || slot != run_post(run)->slot))
-			error = keys_post_named(run, number, slot);
-		if (error != ERROR_OK)
+		enum error error = ERROR_OK;
+		if (verified->posts[slot].known)
+			error = write_post(run, number, slot, &verified->posts[slot].letter);
+		if (!run_missing(error, &missing))
 			return error;
 	}
-	return ERROR_OK;
+	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
 
-static enum error number_party(struct run *run, const uint8_t id[PARTY_ID_SIZE], uint64_t *number,
-			       struct party *party, enum error *reason)
+static void number_party(struct run *run, const uint8_t id[PARTY_ID_SIZE], uint64_t *number, enum error *reason)
 {
 	struct state *state = run_state(run);
 
-	enum error error = registry_party_by_id(run, id, number);
-	if (error == ERROR_OK) {
-		error = registry_party(run, *number, party);
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-	}
-	if (error != ERROR_NOT_FOUND)
-		return error;
-	memset(party, 0, sizeof(*party));
 	*number = 0;
 	if (memcmp(id, run_post(run)->party_id, PARTY_ID_SIZE) != 0) {
 		if (state->parties >= COUNTERPARTS_MAX) {
 			*reason = ERROR_FULL;
-			return ERROR_OK;
+			return;
 		}
 		*number = ++state->parties;
 	}
@@ -125,20 +164,25 @@ static enum error number_party(struct run *run, const uint8_t id[PARTY_ID_SIZE],
 	struct number row = {.number = *number};
 	key_bytes(&key, id, PARTY_ID_SIZE);
 	run_put(run, &key, &schema_number, &row);
-	return ERROR_OK;
 }
 
-enum error registry_extend_chain(struct run *run, const struct bytes *letters, size_t count,
-				 const struct card_party *verified, uint64_t *number, enum error *reason)
+enum error registry_extend_chain(struct run *run, const struct bytes *letters, const struct card_party *verified,
+				 uint64_t *number, enum error *reason)
 {
-	struct party party;
+	struct party party = {0};
 
 	*reason = ERROR_OK;
-	enum error error = number_party(run, verified->id, number, &party, reason);
+	enum error error = registry_party_by_id(run, verified->id, number);
+	if (error == ERROR_NOT_FOUND) {
+		number_party(run, verified->id, number, reason);
+		error = ERROR_OK;
+	} else if (error == ERROR_OK) {
+		error = run_must(registry_party(run, *number, &party));
+		if (error == ERROR_OK)
+			error = registry_compare_chain(run, *number, &party, letters, verified, reason);
+	}
 	if (error == ERROR_OK && *reason == ERROR_OK)
-		error = compare_chains(run, letters, count, *number, &party, reason);
-	if (error == ERROR_OK && *reason == ERROR_OK)
-		error = extend(run, *number, &party, letters, count, verified);
+		error = extend(run, *number, &party, letters, verified);
 	return error;
 }
 
@@ -146,6 +190,7 @@ enum error registry_extend_chain(struct run *run, const struct bytes *letters, s
 static enum error take_addresses(struct run *run, uint64_t number, const struct card *card)
 {
 	uint64_t done = UINT64_MAX;
+	bool missing = false;
 
 	for (size_t i = 0; i < card->addresses_count; i++) {
 		struct row_key key = key_party_post(TABLE_PARTY_POST, number, card->addresses[i].slot);
@@ -154,10 +199,62 @@ static enum error take_addresses(struct run *run, uint64_t number, const struct 
 			continue;
 		done = card->addresses[i].slot;
 		enum error error = run_get(run, &key, &schema_party_post, &post);
-		if (error != ERROR_OK)
-			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		if (!run_missing(error, &missing))
+			return run_must(error);
 		post.address = card->addresses[i].address;
 		run_put(run, &key, &schema_party_post, &post);
+	}
+	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
+}
+
+static bool prekeys_valid(const struct prekeys *prekeys)
+{
+	bool valid = x25519_key_valid(prekeys->last_resort);
+
+	for (size_t i = 0; i < prekeys->keys_count; i++)
+		valid = valid && x25519_key_valid(prekeys->keys[i]);
+	return valid;
+}
+
+/* The slots of the card's statements of prekeys. *reason: one is not of the form, or a key is no good point. */
+static void read_prekeys_slots(struct run *run, const struct card *card, uint64_t slots[POST_SLOTS],
+			       enum error *reason)
+{
+	struct prekeys *prekeys = run_take(run, sizeof(*prekeys));
+	struct cose_signed object;
+
+	for (size_t i = 0; *reason == ERROR_OK && i < card->prekeys_count; i++) {
+		*reason = cose_signed_decode(card->prekeys[i], &object);
+		if (*reason == ERROR_OK)
+			*reason = prekeys_decode(object.payload, prekeys);
+		if (*reason == ERROR_OK && !prekeys_valid(prekeys))
+			*reason = ERROR_BAD_KEY;
+		slots[i] = prekeys->slot;
+	}
+}
+
+/* Hands the statements of prekeys on. Their rows are asked for at once, before keys_take_prekeys verifies each. */
+static enum error take_prekeys(struct run *run, uint64_t number, const struct card *card,
+			       const uint64_t slots[POST_SLOTS])
+{
+	bool missing = false;
+
+	for (size_t i = 0; i < card->prekeys_count; i++) {
+		struct row_key key = key_party_post(TABLE_PREKEYS, number, slots[i]);
+		struct bytes value;
+		enum error error = rows_get(run_rows(run), key_view(&key), &value);
+		if (error != ERROR_NOT_FOUND && !run_missing(error, &missing))
+			return error;
+	}
+	if (missing)
+		return ERROR_NEEDS_ROWS;
+	for (size_t i = 0; i < card->prekeys_count; i++) {
+		enum error reason;
+		enum error error = keys_take_prekeys(run, number, slots[i], card->prekeys[i], &reason);
+		if (error != ERROR_OK)
+			return error;
+		if (reason != ERROR_OK) /* an older card, and another post stands in that slot by now */
+			run_log(run, reason, "prekeys on a card are not those of the post that is known");
 	}
 	return ERROR_OK;
 }
@@ -165,20 +262,24 @@ static enum error take_addresses(struct run *run, uint64_t number, const struct 
 static enum error take_card(struct run *run, const struct card *card, const struct card_party *verified,
 			    uint64_t *number, enum error *reason)
 {
-	enum error error =
-		registry_extend_chain(run, card->letters, card->letters_count, verified, number, reason);
-	if (error == ERROR_OK && *reason == ERROR_OK)
+	uint64_t slots[POST_SLOTS];
+	struct party party = {0};
+
+	read_prekeys_slots(run, card, slots, reason);
+	if (*reason != ERROR_OK)
+		return ERROR_OK;
+	enum error error = registry_party_by_id(run, verified->id, number);
+	if (error == ERROR_OK)
+		error = run_must(registry_party(run, *number, &party));
+	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+		return error;
+	bool is_older = verified->number + 1 < party.letters;
+	error = registry_extend_chain(run, card->letters, verified, number, reason);
+	if (error == ERROR_OK && *reason == ERROR_OK && !is_older)
 		error = take_addresses(run, *number, card);
-	struct prekeys *prekeys = run_take(run, sizeof(*prekeys));
-	for (size_t i = 0; error == ERROR_OK && *reason == ERROR_OK && i < card->prekeys_count; i++) {
-		struct cose_signed object;
-		*reason = cose_signed_decode(card->prekeys[i], &object);
-		if (*reason == ERROR_OK)
-			*reason = prekeys_decode(object.payload, prekeys);
-		if (*reason == ERROR_OK)
-			error = keys_take_prekeys(run, *number, prekeys->slot, card->prekeys[i], reason);
-	}
-	return error;
+	if (error != ERROR_OK || *reason != ERROR_OK)
+		return error;
+	return take_prekeys(run, *number, card, slots);
 }
 
 const struct card_party *registry_verify_chain(struct run *run, const struct bytes *letters, size_t count)
@@ -229,7 +330,7 @@ enum error registry_take_own_card(struct run *run, const struct card *card, enum
 	return error;
 }
 
-/* ---- the own card ---- */
+/* ---- cards as they are held ---- */
 
 static enum error collect_letters(struct run *run, uint64_t number, struct card *card)
 {
@@ -249,16 +350,18 @@ static enum error collect_posts(struct run *run, uint64_t number, struct card *c
 {
 	struct row_key prefix = key_make(TABLE_PARTY_POST);
 	struct row row;
+	bool missing = false;
 
 	key_u8(&prefix, number);
 	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
-	while (error == ERROR_OK && card->addresses_count < POST_SLOTS) {
+	while (error == ERROR_OK) {
 		struct key_reader reader = key_reader_make(row.key);
 		struct party_post post;
 		struct prekeys_row prekeys;
 		(void)key_read_u8(&reader);
 		uint64_t slot = key_read_u8(&reader);
-		if (schema_read(&schema_party_post, row.value, &post) != ERROR_OK)
+		if (key_read_end(&reader) != ERROR_OK || slot >= POST_SLOTS ||
+		    schema_read(&schema_party_post, row.value, &post) != ERROR_OK)
 			return ERROR_MALFORMED;
 		if (post.address.size > 0)
 			card->addresses[card->addresses_count++] =
@@ -267,24 +370,31 @@ static enum error collect_posts(struct run *run, uint64_t number, struct card *c
 		error = run_get(run, &key, &schema_prekeys_row, &prekeys);
 		if (error == ERROR_OK)
 			card->prekeys[card->prekeys_count++] = prekeys.cose;
-		else if (error != ERROR_NOT_FOUND)
+		else if (error != ERROR_NOT_FOUND && !run_missing(error, &missing))
 			return error;
 		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
 	}
-	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	if (error != ERROR_NOT_FOUND)
+		return error;
+	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
 
 enum error registry_collect_card(struct run *run, uint64_t number, struct buffer *buffer)
 {
 	struct card *card = run_take(run, sizeof(*card));
+	bool missing = false;
 
 	memset(card, 0, sizeof(*card));
 	enum error error = collect_letters(run, number, card);
-	if (error == ERROR_OK)
-		error = collect_posts(run, number, card);
-	if (error == ERROR_OK)
-		card_encode(card, buffer);
-	return error;
+	if (!run_missing(error, &missing))
+		return error;
+	error = collect_posts(run, number, card);
+	if (!run_missing(error, &missing))
+		return error;
+	if (missing)
+		return ERROR_NEEDS_ROWS;
+	card_encode(card, buffer);
+	return ERROR_OK;
 }
 
 enum error registry_export_card(struct run *run, struct buffer *buffer)

@@ -1,22 +1,74 @@
+#include <sodium.h>
 #include <string.h>
 
-#include "record/log.h"
-#include "record/registry.h"
+#include "record/registry_letter.h"
 
-#define ALERT_FORK "two letters of one number by one signer: the first stands"
+#define ALERT_FORK "an authority has signed two letters of one number: the first stands"
+
+/* What the judgement of one entry goes by. */
+struct judging {
+	const struct registry_entry *entry;
+	bool own;
+	struct channel channel; /* only its id where the channel is not made yet */
+	struct terms terms;
+	struct aad aad;
+	size_t keys_count;
+	uint8_t keys[SIGNERS_MAX][PUBLIC_KEY_SIZE];
+	struct officer officers[SIGNERS_MAX]; /* where officers have signed */
+};
+
+/* ---- the channel ---- */
+
+static bool is_opening(const struct content *content)
+{
+	return content->kind == CONTENT_LETTER && content->of.letter.kind == LETTER_OPENING;
+}
+
+/* An opening of a channel that is not known yet stands for its own channel. */
+static enum error read_opening(struct run *run, struct judging *judging, enum error *reason)
+{
+	const struct opening_letter *opening = &judging->entry->content->of.letter.of.opening;
+	struct channel *channel = &judging->channel;
+	struct party author;
+	size_t index;
+
+	if (!is_opening(judging->entry->content)) {
+		*reason = ERROR_REFUSED_CHANNEL;
+		return ERROR_OK;
+	}
+	enum error error = run_must(registry_party(run, judging->entry->party, &author));
+	if (error != ERROR_OK)
+		return error;
+	if (!roster_find(&opening->parties, author.id, &index))
+		*reason = ERROR_REFUSED_CHANNEL;
+	else if (terms_decode(opening->terms, &judging->terms) != ERROR_OK)
+		*reason = ERROR_REFUSED_TERMS;
+	if (*reason != ERROR_OK)
+		return ERROR_OK;
+	channel_id_make(&opening->parties, opening->terms, opening->nonce, channel->id);
+	aad_on_channel(&judging->aad, AAD_ENTRY, channel->id, &opening->parties, index);
+	return ERROR_OK;
+}
+
+static enum error read_channel(struct run *run, struct judging *judging, enum error *reason)
+{
+	const struct registry_entry *entry = judging->entry;
+
+	if (entry->channel == 0)
+		return read_opening(run, judging, reason);
+	enum error error = run_must(registry_channel(run, entry->channel, &judging->channel));
+	if (error == ERROR_OK)
+		error = registry_terms(&judging->channel, &judging->terms);
+	if (error == ERROR_OK)
+		error = registry_aad(run, &judging->channel, AAD_ENTRY, entry->index, &judging->aad);
+	return error;
+}
 
 /* ---- who signed ---- */
 
-struct signers {
-	size_t count;
-	uint8_t keys[SIGNERS_MAX][PUBLIC_KEY_SIZE];
-	struct officer officers[SIGNERS_MAX]; /* of messages and acknowledgments */
-};
-
-static enum error post_signer(struct run *run, const struct registry_entry *entry, struct signers *signers,
-			      enum error *reason)
+static enum error find_post(struct run *run, struct judging *judging, enum error *reason)
 {
-	struct row_key key = key_party_post(TABLE_PARTY_POST, entry->party, entry->slot);
+	struct row_key key = key_party_post(TABLE_PARTY_POST, judging->entry->party, judging->entry->slot);
 	struct party_post post;
 
 	enum error error = run_get(run, &key, &schema_party_post, &post);
@@ -24,354 +76,258 @@ static enum error post_signer(struct run *run, const struct registry_entry *entr
 		*reason = ERROR_REFUSED_SIGNER;
 		return ERROR_OK;
 	}
-	signers->count = 1;
-	memcpy(signers->keys[0], post.statement_key, PUBLIC_KEY_SIZE);
+	judging->keys_count = 1;
+	memcpy(judging->keys[0], post.statement_key, sizeof(judging->keys[0]));
 	return error;
 }
 
-static enum error authority_signer(struct run *run, const struct registry_entry *entry, struct signers *signers,
-				   enum error *reason)
+static enum error find_authority(struct run *run, struct judging *judging)
 {
-	const struct content *content = entry->content;
 	struct party party;
 
-	if (content->signers_count != 1 || content->signers[0] != 0) {
-		*reason = ERROR_REFUSED_AUTHORITY; /* no letter delegates yet */
-		return ERROR_OK;
-	}
-	enum error error = registry_party(run, entry->party, &party);
-	signers->count = 1;
-	memcpy(signers->keys[0], party.authority_key, PUBLIC_KEY_SIZE);
-	return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	enum error error = run_must(registry_party(run, judging->entry->party, &party));
+	judging->keys_count = 1;
+	memcpy(judging->keys[0], party.authority_key, sizeof(judging->keys[0]));
+	return error;
 }
 
-static struct row_key key_officer(uint64_t channel, uint64_t index, uint64_t officer)
+static enum error find_officers(struct run *run, struct judging *judging, enum error *reason)
 {
-	struct row_key key = key_channel(TABLE_OFFICER, channel);
-	key_u8(&key, index);
-	key_u32(&key, officer);
-	return key;
-}
-
-static enum error officer_signers(struct run *run, const struct registry_entry *entry, struct signers *signers,
-				  enum error *reason)
-{
+	const struct registry_entry *entry = judging->entry;
 	bool missing = false;
 
-	for (size_t i = 0; i < entry->content->signers_count; i++) {
-		struct row_key key = key_officer(entry->channel, entry->index, entry->content->signers[i]);
-		enum error error = run_get(run, &key, &schema_officer, &signers->officers[i]);
-		if (error == ERROR_NEEDS_ROWS)
-			missing = true;
-		else if (error == ERROR_NOT_FOUND || (error == ERROR_OK && !signers->officers[i].credence))
+	judging->keys_count = entry->content->signers_count;
+	for (size_t i = 0; i < judging->keys_count; i++) {
+		struct row_key key =
+			registry_officer_row(entry->channel, entry->index, entry->content->signers[i]);
+		enum error error = run_get(run, &key, &schema_officer, &judging->officers[i]);
+		if (error == ERROR_NOT_FOUND)
 			*reason = ERROR_REFUSED_SIGNER;
-		else if (error != ERROR_OK)
+		else if (!run_missing(error, &missing))
 			return error;
-		memcpy(signers->keys[i], signers->officers[i].key, PUBLIC_KEY_SIZE);
+		memcpy(judging->keys[i], judging->officers[i].key, sizeof(judging->keys[i]));
 	}
-	signers->count = entry->content->signers_count;
-	if (signers->count == 0)
-		*reason = ERROR_REFUSED_SIGNER;
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
 
-static enum error find_signers(struct run *run, const struct registry_entry *entry, struct signers *signers,
-			       enum error *reason)
+static enum error find_signers(struct run *run, struct judging *judging, enum error *reason)
 {
-	if (content_is_from_post(entry->content->kind))
-		return post_signer(run, entry, signers, reason);
-	if (entry->content->kind == CONTENT_LETTER)
-		return authority_signer(run, entry, signers, reason);
-	return officer_signers(run, entry, signers, reason);
-}
+	const struct content *content = judging->entry->content;
 
-/* The aad: of the channel, or of the one that an opening names. */
-static enum error find_aad(struct run *run, const struct registry_entry *entry, const struct channel *channel,
-			   struct aad *aad)
-{
-	const struct opening_letter *opening = &entry->content->of.letter.of.opening;
-	uint8_t id[CHANNEL_ID_SIZE];
-
-	if (entry->channel != 0)
-		return registry_aad(run, channel, AAD_ENTRY, entry->index, aad);
-	channel_id_make(&opening->parties, opening->terms, opening->nonce, id);
-	aad_on_channel(aad, AAD_ENTRY, id, &opening->parties, entry->index);
-	return ERROR_OK;
+	if (content->signers_count == 0)
+		return find_post(run, judging, reason);
+	if (content->signers[0] == 0)
+		return find_authority(run, judging);
+	if (judging->entry->channel == 0) {
+		*reason = ERROR_REFUSED_AUTHORITY; /* who might be an officer of what is not there? */
+		return ERROR_OK;
+	}
+	return find_officers(run, judging, reason);
 }
 
 /* ---- messages and acknowledgments ---- */
 
-static void judge_officers(const struct registry_entry *entry, const struct channel *channel,
-			   const struct signers *signers, bool own, enum error *reason)
+/* The channel is open, and the author's post serves on it: its party's opening names it. */
+static enum error judge_line(struct run *run, const struct judging *judging, enum error *reason)
 {
-	uint64_t all = channel->parties.size == 64 ? UINT64_MAX : (UINT64_C(1) << channel->parties.size) - 1;
-	uint64_t wanted = own ? all & ~(UINT64_C(1) << entry->index) : UINT64_C(1) << channel->own_index;
+	const struct registry_entry *entry = judging->entry;
+	struct row_key key = key_line(entry->channel, log_number(entry->index, entry->slot));
+	struct line line;
 
-	wanted &= ~(UINT64_C(1) << entry->index); /* among siblings, nobody's agrément is needed */
-	for (size_t i = 0; i < signers->count; i++) {
-		const struct officer *officer = &signers->officers[i];
-		if ((officer->agreed & wanted) != wanted)
-			*reason = ERROR_REFUSED_AGREMENT;
-		else if (officer->highest_precedence != 0 &&
-			 entry->content->precedence > officer->highest_precedence)
-			*reason = ERROR_REFUSED_SCOPE;
-	}
+	enum error error = run_get(run, &key, &schema_line, &line);
+	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+		return error;
+	if (judging->channel.state != CHANNEL_OPEN || sodium_is_zero(line.log_key, sizeof(line.log_key)))
+		*reason = ERROR_REFUSED_CHANNEL;
+	return ERROR_OK;
 }
 
 /*
- * What an entry names must be held, on this channel. Between more than two parties it may be on its way from a
- * third: then only what is held is checked.
+ * Here, all others must have agreed to whom we let speak. What another party's officer says counts where this party has
+ * agreed; that others' agréments are on their way is no fault of his.
  */
-static enum error judge_reference(struct run *run, const struct registry_entry *entry, const struct channel *channel,
-				  const uint8_t identity[IDENTITY_SIZE], bool of_another, enum error *reason)
+static void judge_officers(const struct judging *judging, enum error *reason)
 {
-	struct entry_key key;
+	const struct channel *channel = &judging->channel;
+	uint64_t wanted = registry_others(channel, judging->entry->index);
 
-	enum error error = log_find(run, identity, &key);
-	if (error == ERROR_NOT_FOUND) {
-		if (channel->parties.size == 2)
-			*reason = ERROR_REFUSED_REFERENCE;
-		return ERROR_OK;
+	if (!judging->own)
+		wanted &= UINT64_C(1) << channel->own_index;
+	for (size_t i = 0; i < judging->keys_count; i++) {
+		const struct officer *officer = &judging->officers[i];
+		if ((officer->agreed & wanted) != wanted)
+			*reason = ERROR_REFUSED_AGREMENT;
+		else if (officer->highest_precedence != 0 &&
+			 judging->entry->content->precedence > officer->highest_precedence)
+			*reason = ERROR_REFUSED_SCOPE;
+		if (*reason != ERROR_OK)
+			return;
 	}
-	if (error != ERROR_OK)
-		return error;
-	if (key.channel != entry->channel || (of_another && log_roster_index(key.log) == entry->index))
-		*reason = ERROR_REFUSED_REFERENCE;
-	return ERROR_OK;
 }
 
-static enum error judge_message(struct run *run, const struct registry_entry *entry, const struct channel *channel,
-				enum error *reason)
+/* True in *two if only two posts are on the channel: then what one names was at hand to both. */
+static enum error count_lines(struct run *run, uint64_t channel, bool *two)
 {
-	const struct message *message = &entry->content->of.message;
-	enum error error = ERROR_OK;
+	struct row_key prefix = key_channel(TABLE_LINE, channel);
+	struct row row;
+	size_t count = 0;
 
-	if (channel->state != CHANNEL_OPEN) {
-		*reason = ERROR_REFUSED_CHANNEL;
-		return ERROR_OK;
-	}
-	if (message->has_answers)
-		error = judge_reference(run, entry, channel, message->answers, true, reason);
-	for (size_t i = 0; error == ERROR_OK && i < message->references_count; i++)
-		error = judge_reference(run, entry, channel, message->references[i], false, reason);
-	return error;
-}
-
-/* ---- letters ---- */
-
-/* The card in an opening is the author's own chain, and its posts are in it. */
-static enum error judge_opening(struct run *run, const struct registry_entry *entry, const struct channel *channel,
-				bool own, enum error *reason)
-{
-	const struct opening_letter *opening = &entry->content->of.letter.of.opening;
-	const struct own_post *post = run_post(run);
-	struct party party;
-
-	enum error error = registry_party(run, entry->party, &party);
-	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-	const struct card_party *verified = registry_verify_chain(run, opening->card, opening->card_count);
-	if (memcmp(verified->id, party.id, PARTY_ID_SIZE) != 0)
-		*reason = ERROR_REFUSED_FORM;
-	for (size_t i = 0; *reason == ERROR_OK && i < opening->posts_count; i++)
-		if (!verified->posts[opening->posts[i].slot].known)
-			*reason = ERROR_REFUSED_FORM;
-	if (*reason != ERROR_OK || !own)
-		return ERROR_OK;
-	/* Only with this post's own keys can this post go on to speak. */
-	struct ed25519_pair log;
-	struct ed25519_pair cosigner;
-	uint8_t id[CHANNEL_ID_SIZE];
-	bool named = false;
-	if (channel != NULL)
-		memcpy(id, channel->id, sizeof(id));
-	else
-		channel_id_make(&opening->parties, opening->terms, opening->nonce, id);
-	registry_own_keys(post, id, &log, &cosigner);
-	for (size_t i = 0; i < opening->posts_count; i++)
-		named = named || (opening->posts[i].slot == post->slot &&
-				  memcmp(opening->posts[i].log_key, log.key, PUBLIC_KEY_SIZE) == 0 &&
-				  memcmp(opening->posts[i].cosigner_key, cosigner.key, PUBLIC_KEY_SIZE) == 0);
-	ed25519_pair_erase(&log);
-	ed25519_pair_erase(&cosigner);
-	if (!named)
-		*reason = ERROR_REFUSED_FORM;
-	return ERROR_OK;
-}
-
-static enum error judge_credence(struct run *run, const struct registry_entry *entry, enum error *reason)
-{
-	const struct credence_letter *credence = &entry->content->of.letter.of.credence;
-	struct row_key key = key_officer(entry->channel, entry->index, credence->officer);
-	struct officer officer;
-
-	enum error error = run_get(run, &key, &schema_officer, &officer);
-	if (error == ERROR_OK && officer.credence)
-		*reason = ERROR_REFUSED_CHAIN; /* a number is not used again */
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	while (error == ERROR_OK && ++count <= 2)
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	*two = count <= 2;
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }
 
-/* The officers named must be known where they can be: to their own party, and to whoever agrees to them. */
-static enum error judge_agrement(struct run *run, const struct registry_entry *entry, const struct channel *channel,
-				 bool own, enum error *reason)
+/*
+ * What is acknowledged or answered must be held, on this channel, and be another party's. Among more than two posts it
+ * may still be on its way from a third: then only what is held is checked.
+ */
+static enum error judge_named(struct run *run, const struct judging *judging, const uint8_t identity[IDENTITY_SIZE],
+			      enum error *reason)
 {
-	const struct agrement_letter *agrement = &entry->content->of.letter.of.agrement;
-	bool missing = false;
+	struct row_key row_key = key_identity(identity);
+	struct entry_key key;
+	bool two;
 
-	if (agrement->party >= channel->parties.size || agrement->party == entry->index) {
-		*reason = ERROR_REFUSED_FORM;
-		return ERROR_OK;
-	}
-	if (!own && agrement->party != channel->own_index)
-		return ERROR_OK;
-	for (size_t i = 0; i < agrement->officers_count; i++) {
-		struct row_key key = key_officer(entry->channel, agrement->party, agrement->officers[i]);
-		struct officer officer;
-		enum error error = run_get(run, &key, &schema_officer, &officer);
-		if (error == ERROR_NEEDS_ROWS)
-			missing = true;
-		else if (error == ERROR_NOT_FOUND || (error == ERROR_OK && !officer.credence))
-			*reason = ERROR_REFUSED_REFERENCE;
-		else if (error != ERROR_OK)
-			return error;
-	}
-	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
-}
-
-static struct row_key key_chain(uint64_t channel, uint64_t index)
-{
-	struct row_key key = key_channel(TABLE_CHAIN, channel);
-	key_u8(&key, index);
-	key_u32(&key, 0);
-	return key;
-}
-
-static enum error judge_chain(struct run *run, const struct registry_entry *entry, bool own, enum error *reason)
-{
-	const struct letter *letter = &entry->content->of.letter;
-	struct row_key chain_key = key_chain(entry->channel, entry->index);
-	struct row_key letter_key = key_channel(TABLE_LETTER, entry->channel);
-	struct chain chain;
-	struct entry_key held;
-
-	key_u8(&letter_key, entry->index);
-	key_u32(&letter_key, 0);
-	key_u32(&letter_key, letter->number);
-	enum error chain_error = run_get(run, &chain_key, &schema_chain, &chain);
-	enum error error = run_get(run, &letter_key, &schema_entry_key, &held);
-	if (chain_error != ERROR_OK && chain_error != ERROR_NOT_FOUND)
-		return chain_error;
+	enum error error = run_get(run, &row_key, &schema_entry_key, &key);
 	if (error == ERROR_OK) {
-		*reason = ERROR_REFUSED_CHAIN;
-		run_alert(run, ERROR_REFUSED_CHAIN, ALERT_FORK);
+		if (key.channel != judging->entry->channel || log_roster_index(key.log) == judging->entry->index)
+			*reason = ERROR_REFUSED_REFERENCE;
 		return ERROR_OK;
 	}
 	if (error != ERROR_NOT_FOUND)
 		return error;
-	bool next = letter->number == chain.letters;
-	if (letter->number < chain.letters || (own && !next))
-		*reason = ERROR_REFUSED_CHAIN;
-	if (next && letter->number > 0 && memcmp(letter->previous, chain.head, IDENTITY_SIZE) != 0)
-		*reason = ERROR_REFUSED_CHAIN;
+	error = count_lines(run, judging->entry->channel, &two);
+	if (error == ERROR_OK && (two || judging->own))
+		*reason = ERROR_REFUSED_REFERENCE;
+	return error;
+}
+
+static enum error judge_speech(struct run *run, const struct judging *judging, enum error *reason)
+{
+	const struct content *content = judging->entry->content;
+
+	enum error error = judge_line(run, judging, reason);
+	if (error != ERROR_OK || *reason != ERROR_OK)
+		return error;
+	judge_officers(judging, reason);
+	if (*reason != ERROR_OK)
+		return ERROR_OK;
+	if (content->kind == CONTENT_ACKNOWLEDGMENT)
+		return judge_named(run, judging, content->of.acknowledgment.acknowledged, reason);
+	if (content->of.message.has_answers)
+		return judge_named(run, judging, content->of.message.answers, reason);
 	return ERROR_OK;
 }
 
-static enum error judge_letter(struct run *run, const struct registry_entry *entry, const struct channel *channel,
-			       bool own, enum error *reason)
-{
-	const struct letter *letter = &entry->content->of.letter;
-	enum error error = ERROR_OK;
+/* ---- letters ---- */
 
-	if (letter->kind < LETTER_OPENING || letter->kind > LETTER_AGREMENT) {
-		*reason = ERROR_REFUSED_KIND; /* founding and post letters stand on cards */
+/* A letter of this number is held: it is this very one, carried by another post, or there are two of one number. */
+static enum error judge_again(struct run *run, const struct judging *judging, const struct entry_key *held,
+			      enum error *reason)
+{
+	struct row_key key = key_entry(TABLE_ENTRY, held);
+	struct entry entry;
+
+	enum error error = run_must(run_get(run, &key, &schema_entry, &entry));
+	if (error != ERROR_OK || memcmp(entry.identity, judging->entry->identity, sizeof(entry.identity)) == 0)
+		return error;
+	*reason = ERROR_REFUSED_CHAIN;
+	if (!judging->own)
+		run_alert(run, *reason, ALERT_FORK);
+	return ERROR_OK;
+}
+
+/* What comes before its predecessor waits (registry_apply), but for what is submitted here. */
+static enum error judge_in_chain(struct run *run, const struct judging *judging, enum error *reason)
+{
+	const struct registry_entry *entry = judging->entry;
+	const struct letter *letter = &entry->content->of.letter;
+	struct row_key chain_key = registry_chain_row(entry->channel, entry->index);
+	struct row_key letter_key = registry_letter_row(entry->channel, entry->index, letter->number);
+	struct chain chain;
+	struct entry_key held;
+	bool missing = false;
+
+	enum error error = run_get(run, &chain_key, &schema_chain, &chain);
+	if (error != ERROR_NOT_FOUND && !run_missing(error, &missing))
+		return error;
+	error = run_get(run, &letter_key, &schema_entry_key, &held);
+	if (missing || error == ERROR_NEEDS_ROWS)
+		return ERROR_NEEDS_ROWS;
+	if (error == ERROR_OK)
+		return judge_again(run, judging, &held, reason);
+	if (error != ERROR_NOT_FOUND)
+		return error;
+	if (letter->number < chain.letters)
+		return ERROR_MALFORMED; /* every letter that was applied is held */
+	if (letter->number > chain.letters) {
+		*reason = judging->own ? ERROR_REFUSED_CHAIN : ERROR_OK;
 		return ERROR_OK;
 	}
-	if ((letter->kind == LETTER_OPENING) != (letter->number == 0)) {
+	if (letter->number > 0 && memcmp(letter->previous, chain.head, sizeof(chain.head)) != 0) {
 		*reason = ERROR_REFUSED_CHAIN;
 		return ERROR_OK;
 	}
-	if (entry->channel != 0)
-		error = judge_chain(run, entry, own, reason);
-	if (error != ERROR_OK || *reason != ERROR_OK)
-		return error;
-	if (letter->kind == LETTER_OPENING)
-		return judge_opening(run, entry, entry->channel == 0 ? NULL : channel, own, reason);
-	if (letter->kind == LETTER_CREDENCE)
-		return judge_credence(run, entry, reason);
-	return judge_agrement(run, entry, channel, own, reason);
+	return registry_letter_rules(run, entry, &judging->channel, &chain, judging->own, reason);
+}
+
+static enum error judge_letter(struct run *run, const struct judging *judging, enum error *reason)
+{
+	static const struct chain empty;
+
+	if (judging->entry->content->signers[0] != 0) {
+		*reason = ERROR_REFUSED_AUTHORITY; /* no letter delegates yet */
+		return ERROR_OK;
+	}
+	if (judging->entry->channel != 0)
+		return judge_in_chain(run, judging, reason);
+	return registry_letter_rules(run, judging->entry, &judging->channel, &empty, judging->own, reason);
 }
 
 /* ---- the whole ---- */
 
-static enum error judge_content(struct run *run, const struct registry_entry *entry, const struct channel *channel,
-				bool own, enum error *reason)
+/* What is wrong with the form is one reason to others; the post alone knows more. */
+static enum error check_content(const struct judging *judging)
 {
-	switch (entry->content->kind) {
-	case CONTENT_MESSAGE:
-		return judge_message(run, entry, channel, reason);
-	case CONTENT_ACKNOWLEDGMENT:
-		return judge_reference(run, entry, channel, entry->content->of.acknowledgment.acknowledged, true,
-				       reason);
-	case CONTENT_LETTER:
-		return judge_letter(run, entry, channel, own, reason);
-	case CONTENT_VERDICT:
-	case CONTENT_INCARNATION:
-		return ERROR_OK;
-	default:
-		*reason = ERROR_REFUSED_KIND;
-		return ERROR_OK;
-	}
+	enum error error = content_check(judging->entry->content, &judging->terms);
+
+	return error != ERROR_OK && error < ERROR_REFUSED_FORM ? ERROR_REFUSED_FORM : error;
 }
 
-static enum error check_form(const struct registry_entry *entry, const struct channel *channel)
+static enum error judge_content(struct run *run, const struct judging *judging, enum error *reason)
 {
-	const struct content *content = entry->content;
-	struct terms terms;
-
-	if (content->kind < CONTENT_MESSAGE || content->kind > CONTENT_INCARNATION ||
-	    (content->kind == CONTENT_LETTER &&
-	     (content->of.letter.kind < LETTER_FOUNDING || content->of.letter.kind > LETTER_AGREMENT)))
-		return ERROR_REFUSED_KIND;
-	bool opening = content->kind == CONTENT_LETTER && content->of.letter.kind == LETTER_OPENING;
-	struct bytes encoded = opening ? content->of.letter.of.opening.terms : channel->terms;
-	bool has_terms = terms_decode(encoded, &terms) == ERROR_OK;
-	enum error error = content_check(content, has_terms ? &terms : NULL);
-	if (error != ERROR_OK && error < ERROR_REFUSED_FORM)
-		return ERROR_REFUSED_FORM;
-	return error;
+	*reason = check_content(judging);
+	if (*reason != ERROR_OK)
+		return ERROR_OK;
+	switch (judging->entry->content->kind) {
+	case CONTENT_MESSAGE:
+	case CONTENT_ACKNOWLEDGMENT:
+		return judge_speech(run, judging, reason);
+	case CONTENT_LETTER:
+		return judge_letter(run, judging, reason);
+	default:
+		return ERROR_OK; /* what a post says of logs is never judged, only receipted */
+	}
 }
 
 enum error registry_judge(struct run *run, const struct registry_entry *entry, bool own, enum error *reason)
 {
-	struct signers *signers = run_take(run, sizeof(*signers));
-	struct aad *aad = run_take(run, sizeof(*aad));
-	struct channel channel = {0};
-	enum error error = ERROR_OK;
+	struct judging *judging = run_take(run, sizeof(*judging));
 
+	*judging = (struct judging){.entry = entry, .own = own};
 	*reason = ERROR_OK;
-	memset(signers, 0, sizeof(*signers));
-	if (entry->channel != 0)
-		error = registry_channel(run, entry->channel, &channel);
-	if (error == ERROR_OK)
-		error = find_signers(run, entry, signers, reason);
+	enum error error = read_channel(run, judging, reason);
+	if (error == ERROR_OK && *reason == ERROR_OK)
+		error = find_signers(run, judging, reason);
 	if (error != ERROR_OK || *reason != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-	error = find_aad(run, entry, &channel, aad);
-	if (error != ERROR_OK)
 		return error;
-	*reason = run_verify(run, entry->object, aad, (const uint8_t(*)[PUBLIC_KEY_SIZE])signers->keys, signers->count);
-	if (*reason != ERROR_OK) {
-		*reason = ERROR_BAD_SIGNATURE;
-		return ERROR_OK;
-	}
-	*reason = check_form(entry, &channel);
-	if (*reason == ERROR_OK && !content_is_from_post(entry->content->kind) &&
-	    entry->content->kind != CONTENT_LETTER)
-		judge_officers(entry, &channel, signers, own, reason);
-	if (*reason != ERROR_OK)
-		return ERROR_OK;
-	error = judge_content(run, entry, &channel, own, reason);
-	if (own && *reason == ERROR_BAD_SIGNATURE)
-		*reason = ERROR_REFUSED_SIGNATURE;
-	return error;
+	enum error verified = run_verify(run, entry->object, &judging->aad,
+					 (const uint8_t(*)[PUBLIC_KEY_SIZE])judging->keys, judging->keys_count);
+	if (verified == ERROR_OK)
+		return judge_content(run, judging, reason);
+	/* Two officers with one key are not two persons; that is a matter of the entry, not of the channel. */
+	*reason = verified == ERROR_BAD_KEY ? ERROR_REFUSED_SIGNATURE : ERROR_BAD_SIGNATURE;
+	return ERROR_OK;
 }

@@ -142,6 +142,17 @@ void run_delete(struct run *run, const struct row_key *key)
 	rows_delete(&run->rows, key_view(key));
 }
 
+bool run_missing(enum error error, bool *missing)
+{
+	*missing = *missing || error == ERROR_NEEDS_ROWS;
+	return error == ERROR_OK || error == ERROR_NEEDS_ROWS;
+}
+
+enum error run_must(enum error error)
+{
+	return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+}
+
 /* ---- dear things ---- */
 
 bool run_kept(struct run *run, size_t size, void **room)

@@ -197,8 +197,8 @@ SCHEMA(line, F(line, log_key), F(line, cosigner_key), U(line, incarnation), U(li
        F(line, cosignature), U(line, theirs_incarnation), U(line, theirs_size), F(line, theirs_root),
        U(line, theirs_at), F(line, theirs_cosignature), U(line, heads_sent_ms), U(line, heads_sent_sum),
        U(line, heads_serial), U(line, disagrees), U(line, forked));
-SCHEMA(chain, U(chain, letters), U(chain, officers), F(chain, head));
-SCHEMA(officer, T(officer, credence), V(officer, name), V(officer, title), F(officer, key),
+SCHEMA(chain, U(chain, letters), U(chain, officers), U(chain, agreed), F(chain, head));
+SCHEMA(officer, V(officer, name), V(officer, title), F(officer, key),
        U(officer, highest_precedence), U(officer, agreed), F(officer, letter));
 SCHEMA(quota, U(quota, start_ms), U(quota, count));
 SCHEMA(entry_key, U(entry_key, channel), U(entry_key, log), U(entry_key, incarnation), U(entry_key, position));

@@ -44,6 +44,9 @@ enum table {
 	TABLE_CHAIN = 0x24,       /* channel u16, roster index u8, signer u32 -> struct chain */
 	TABLE_LETTER = 0x25,      /* channel u16, roster index u8, signer u32, number u32 -> struct entry_key: a letter held */
 	TABLE_OFFICER = 0x26,     /* channel u16, roster index u8, officer u32 -> struct officer */
+	TABLE_AGREED = 0x28,      /* channel u16, roster index u8, officer u32 -> struct number: bit i: the party of roster
+				     index i gave agrément to one who is not named yet */
+	TABLE_FOLD = 0x29,        /* channel u16, roster index u8 -> empty: letters wait that may follow already */
 	TABLE_QUOTA = 0x27,       /* channel u16, log u16 -> struct quota: refused ranges named in verdicts */
 
 	/* logs */
@@ -211,12 +214,13 @@ struct line {
 
 struct chain {
 	uint64_t letters;            /* numbers 0 to letters - 1 have been applied */
-	uint64_t officers;           /* named in it */
+	uint64_t officers;           /* named by its credences */
+	uint64_t agreed;             /* agréments given by it: officers of others */
 	uint8_t head[IDENTITY_SIZE];
 };
 
+/* One whom the own party has named. */
 struct officer {
-	bool credence;               /* the own party has named this officer (the fields below are then filled in) */
 	struct bytes name;
 	struct bytes title;
 	uint8_t key[PUBLIC_KEY_SIZE];
