@@ -1,0 +1,575 @@
+#include "sim/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "envelope/cose.h"
+#include "envelope/merkle.h"
+#include "envelope/statement.h"
+#include "record/schema.h"
+
+/*
+ * What is known of the whole world, which no party knows. A `place` is line u8, log u16, incarnation u16, position u32.
+ *
+ *   signed     identity                -> empty: an officer's or authority's entry that may be accepted
+ *   committed  place                   -> identity: what an author's own store has ever had there
+ *   held       node u8, place          -> identity: what a node's store has ever had there
+ *   roots      line, log, incarnation, size u64 -> root: what anyone ever computed
+ *   shown      node u8, identity       -> empty: notices of arrivals
+ */
+struct checker {
+	struct disk signed_by_people;
+	struct disk committed;
+	struct disk held;
+	struct disk roots;
+	struct disk shown;
+};
+
+struct place {
+	uint8_t bytes[16];
+	size_t size;
+};
+
+struct checker *checker_make(void)
+{
+	return disk_must(calloc(1, sizeof(struct checker)));
+}
+
+void checker_free(struct checker *checker)
+{
+	disk_free(&checker->signed_by_people);
+	disk_free(&checker->committed);
+	disk_free(&checker->held);
+	disk_free(&checker->roots);
+	disk_free(&checker->shown);
+	free(checker);
+}
+
+static struct bytes place_view(const struct place *place)
+{
+	return bytes_make(place->bytes, place->size);
+}
+
+static struct place place_of(size_t line, const struct entry_key *key)
+{
+	struct place place = {.size = 9};
+
+	place.bytes[0] = (uint8_t)line;
+	store_u16(place.bytes + 1, (uint16_t)key->log);
+	store_u16(place.bytes + 3, (uint16_t)key->incarnation);
+	store_u32(place.bytes + 5, (uint32_t)key->position);
+	return place;
+}
+
+static struct place with_node(size_t node, struct bytes rest)
+{
+	struct place place = {.size = rest.size + 1};
+
+	place.bytes[0] = (uint8_t)node;
+	memcpy(place.bytes + 1, rest.data, rest.size);
+	return place;
+}
+
+static struct bytes identity_view(const uint8_t identity[IDENTITY_SIZE])
+{
+	return bytes_make(identity, IDENTITY_SIZE);
+}
+
+/* A map's value there must be this one, or there is none yet. */
+static bool agree(struct disk *map, struct bytes key, struct bytes value)
+{
+	struct bytes held;
+
+	if (disk_get(map, key, &held))
+		return bytes_equal(held, value);
+	disk_put(map, key, value);
+	return true;
+}
+
+/* ---- rows of a post ---- */
+
+static bool read_row(const struct disk *disk, const struct row_key *key, const struct schema *schema, void *value)
+{
+	struct bytes bytes;
+	return disk_get(disk, key_view(key), &bytes) && schema_read(schema, bytes, value) == ERROR_OK;
+}
+
+/* The line of a post's local channel number; from the batch's rows if it is made in it. */
+static bool line_of(const struct world *world, size_t node, uint64_t channel_number, size_t *line)
+{
+	struct row_key key = key_channel(TABLE_CHANNEL, channel_number);
+	const struct rows *rows = record_rows(world->nodes[node].post.record);
+	struct channel channel;
+	struct rows_change change;
+	size_t at = 0;
+	bool found = read_row(&world->nodes[node].post.disk, &key, &schema_channel, &channel);
+
+	while (!found && rows_next_write(rows, &at, &change))
+		found = bytes_equal(change.key, key_view(&key)) &&
+			schema_read(&schema_channel, change.value, &channel) == ERROR_OK;
+	for (size_t i = 0; found && i < world->lines_count; i++) {
+		*line = i;
+		if (memcmp(world->lines[i].id, channel.id, sizeof(channel.id)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool read_place(const struct world *world, size_t node, struct bytes key_bytes, size_t *line,
+		       struct entry_key *key)
+{
+	struct key_reader reader = key_reader_make(key_bytes);
+
+	key->channel = key_read_u16(&reader);
+	key->log = key_read_u16(&reader);
+	key->incarnation = key_read_u16(&reader);
+	key->position = key_read_u32(&reader);
+	return key_read_end(&reader) == ERROR_OK && line_of(world, node, key->channel, line);
+}
+
+/* ---- entries ---- */
+
+static void check_own(struct world *world, size_t node, const struct place *place, const struct entry *entry)
+{
+	struct bytes nothing;
+	struct bytes identity = identity_view(entry->identity);
+
+	if (!agree(&world->checker->committed, place_view(place), identity))
+		world_violation(world, "a position is given once", "post %zu", node);
+	if (!content_is_from_post(entry->kind) &&
+	    !disk_get(&world->checker->signed_by_people, identity, &nothing))
+		world_violation(world, "nothing is accepted unsigned or unaccredited", "in the own log of %zu", node);
+}
+
+static void check_foreign(struct world *world, size_t node, const struct place *place, const struct entry *entry)
+{
+	struct bytes committed;
+
+	if (!disk_get(&world->checker->committed, place_view(place), &committed))
+		world_violation(world, "nothing is held that its author has not on disk", "by %zu", node);
+	else if (!bytes_equal(committed, identity_view(entry->identity)))
+		world_violation(world, "nothing is accepted unsigned or unaccredited",
+				"by %zu: another entry than the author's", node);
+	if (entry->state == LOCAL_REFUSED)
+		world_violation(world, "what is good is not refused", "by %zu: %s", node,
+				error_name((enum error)entry->reason));
+}
+
+static void check_entry(struct world *world, size_t node, const struct rows_change *change)
+{
+	struct entry_key key;
+	struct entry entry;
+	struct entry before;
+	struct bytes old;
+	size_t line;
+
+	if (!read_place(world, node, change->key, &line, &key) ||
+	    schema_read(&schema_entry, change->value, &entry) != ERROR_OK) {
+		world_violation(world, "rows are of the form", "an entry at %zu", node);
+		return;
+	}
+	struct place place = place_of(line, &key);
+	if (disk_get(&world->nodes[node].post.disk, change->key, &old)) {
+		if (schema_read(&schema_entry, old, &before) != ERROR_OK ||
+		    memcmp(before.identity, entry.identity, IDENTITY_SIZE) != 0 ||
+		    !bytes_equal(before.leaf, entry.leaf) || before.arrival != entry.arrival)
+			world_violation(world, "an entry stays as it is", "at %zu", node);
+		if (before.state > entry.state)
+			world_violation(world, "a state only grows", "at %zu: %u to %u", node,
+					(unsigned)before.state, (unsigned)entry.state);
+		return;
+	}
+	bool own = key.log == world_log_of(&world->lines[line], node);
+	if (own)
+		check_own(world, node, &place, &entry);
+	else
+		check_foreign(world, node, &place, &entry);
+	struct place held = with_node(node, place_view(&place));
+	if (!agree(&world->checker->held, place_view(&held), identity_view(entry.identity)))
+		world_violation(world, "a position is held once", "at %zu", node);
+}
+
+/* Two rows of arrival for one entry would show it twice. */
+static void check_arrival(struct world *world, size_t node, const struct rows_change *change)
+{
+	struct arrival arrival;
+	struct bytes old;
+
+	if (schema_read(&schema_arrival, change->value, &arrival) != ERROR_OK)
+		world_violation(world, "rows are of the form", "an arrival at %zu", node);
+	struct row_key key = key_entry(TABLE_ENTRY, &arrival.key);
+	if (disk_get(&world->nodes[node].post.disk, key_view(&key), &old))
+		world_violation(world, "nothing is shown twice", "an entry arrives again at %zu", node);
+}
+
+/* ---- views ---- */
+
+static void check_log(struct world *world, size_t node, const struct rows_change *change)
+{
+	struct key_reader reader = key_reader_make(change->key);
+	struct entry_key key = {.channel = key_read_u16(&reader)};
+	struct merkle_frontier frontier;
+	struct merkle_hash root;
+	struct log log;
+	size_t line;
+
+	key.log = key_read_u16(&reader);
+	key.incarnation = key_read_u16(&reader);
+	if (key_read_end(&reader) != ERROR_OK || !line_of(world, node, key.channel, &line) ||
+	    schema_read(&schema_log, change->value, &log) != ERROR_OK ||
+	    merkle_frontier_read(log.frontier, &frontier) != ERROR_OK) {
+		world_violation(world, "rows are of the form", "a log at %zu", node);
+		return;
+	}
+	key.position = frontier.size;
+	struct place place = place_of(line, &key);
+	merkle_frontier_root(&frontier, &root);
+	if (!agree(&world->checker->roots, place_view(&place), bytes_make(root.bytes, sizeof(root.bytes))))
+		world_violation(world, "no two honest views of one log disagree", "log %u of line %zu at size %u",
+				(unsigned)key.log, line, (unsigned)key.position);
+}
+
+/* ---- receipts ---- */
+
+static void check_range(struct world *world, const struct receipt *receipt, size_t line, const struct held_range *range)
+{
+	const struct world_line *ends = &world->lines[line];
+	size_t by = ends->nodes[log_roster_index(receipt->by)];
+
+	for (uint64_t i = 0; i < range->count; i++) {
+		struct entry_key key = {.log = receipt->log, .incarnation = receipt->incarnation};
+		struct bytes identity;
+		key.position = range->first + i;
+		struct place place = place_of(line, &key);
+		struct place held = with_node(by, place_view(&place));
+		if (!disk_get(&world->checker->held, place_view(&held), &identity))
+			world_violation(world, "no receipt before its commit", "by %zu for position %u", by,
+					(unsigned)key.position);
+	}
+}
+
+static void check_receipt(struct world *world, size_t node, const struct rows_change *change)
+{
+	static struct receipt receipt;
+	struct receipt_row row;
+	struct cose_signed object;
+	size_t line;
+
+	if (schema_read(&schema_receipt_row, change->value, &row) != ERROR_OK ||
+	    cose_signed_decode(row.cose, &object) != ERROR_OK ||
+	    receipt_decode(object.payload, &receipt) != ERROR_OK || !line_of(world, node, row.channel, &line)) {
+		world_violation(world, "rows are of the form", "a receipt at %zu", node);
+		return;
+	}
+	for (size_t i = 0; i < receipt.held_count; i++)
+		check_range(world, &receipt, line, &receipt.held[i]);
+	if (receipt.refused_count > 0)
+		world_violation(world, "what is good is not refused", "a receipt at %zu", node);
+}
+
+/* ---- a batch ---- */
+
+static void check_deletion(struct world *world, size_t node, const struct rows_change *change)
+{
+	struct bytes old;
+
+	switch ((enum table)change->key.data[0]) {
+	case TABLE_ENTRY:
+	case TABLE_COSE:
+	case TABLE_IDENTITY:
+	case TABLE_TREE:
+	case TABLE_ARRIVAL:
+	case TABLE_RECEIPT:
+		if (disk_get(&world->nodes[node].post.disk, change->key, &old))
+			world_violation(world, "nothing acknowledged is lost", "a row of table %02x is deleted at %zu",
+					change->key.data[0], node);
+		break;
+	default:
+		break;
+	}
+}
+
+static void check_change(struct world *world, size_t node, const struct rows_change *change)
+{
+	struct bytes old;
+
+	switch ((enum table)change->key.data[0]) {
+	case TABLE_ENTRY:
+		check_entry(world, node, change);
+		break;
+	case TABLE_ARRIVAL:
+		check_arrival(world, node, change);
+		break;
+	case TABLE_LOG:
+		check_log(world, node, change);
+		break;
+	case TABLE_RECEIPT:
+		check_receipt(world, node, change);
+		break;
+	case TABLE_EVIDENCE:
+		world_violation(world, "no false accusation", "by %zu", node);
+		break;
+	case TABLE_COSE:
+	case TABLE_TREE:
+	case TABLE_IDENTITY:
+		if (disk_get(&world->nodes[node].post.disk, change->key, &old) && !bytes_equal(old, change->value))
+			world_violation(world, "an entry stays as it is", "a row of table %02x changes at %zu",
+					change->key.data[0], node);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Rows of tables that do not grow with the record itself. */
+static void check_bounds(struct world *world, size_t node)
+{
+	static const struct {
+		enum table table;
+		size_t rows_max;
+	} bounds[] = {
+		{TABLE_REFUSED, 128},
+		{TABLE_ANCHOR, CHANNELS_MAX},
+		{TABLE_SEEN, WORLD_NODES_MAX * 8},
+		{TABLE_ADVANCE, 64},
+		{TABLE_EPOCH, 2 * EPOCHS_AHEAD_MAX + 16},
+		{TABLE_PSK, WORLD_NODES_MAX * (2 * EPOCHS_AHEAD_MAX + 16)},
+		{TABLE_EPOCH_PSK, WORLD_NODES_MAX * (2 * EPOCHS_AHEAD_MAX + 16)},
+		{TABLE_CANNOT_OPEN, WORLD_NODES_MAX},
+		{TABLE_STATEMENT, 1024},
+		{TABLE_QUOTA, WORLD_NODES_MAX},
+	};
+	const struct disk *disk = &world->nodes[node].post.disk;
+	size_t copies = disk->tables[TABLE_COPY] + disk->tables[TABLE_STATEMENT];
+
+	for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++)
+		if (disk->tables[bounds[i].table] > bounds[i].rows_max)
+			world_violation(world, "nothing is unbounded", "%zu rows of table %02x at %zu",
+					disk->tables[bounds[i].table], bounds[i].table, node);
+	if (disk->tables[TABLE_SEALED] > copies || disk->tables[TABLE_DUE] > copies ||
+	    disk->tables[TABLE_WAITING] + disk->tables[TABLE_HANDED] > copies)
+		world_violation(world, "nothing is unbounded", "the outbox of %zu has more rows than copies", node);
+	if (disk->tables[TABLE_RECEIPT] > 2 * disk->tables[TABLE_ENTRY] + 64)
+		world_violation(world, "nothing is unbounded", "%zu receipts at %zu for %zu entries",
+				disk->tables[TABLE_RECEIPT], node, disk->tables[TABLE_ENTRY]);
+}
+
+void check_commit(struct world *world, size_t node)
+{
+	const struct rows *rows = record_rows(world->nodes[node].post.record);
+	struct rows_change change;
+	size_t at = 0;
+
+	while (rows_next_write(rows, &at, &change)) {
+		if (change.deleted)
+			check_deletion(world, node, &change);
+		else
+			check_change(world, node, &change);
+	}
+}
+
+/* ---- what leaves a post ---- */
+
+void check_action(struct world *world, size_t node, const struct record_action *action, unsigned *sent_min)
+{
+	const struct disk *disk = &world->nodes[node].post.disk;
+	struct row_key key = key_make(TABLE_SEALED);
+	struct sealed sealed;
+
+	if (action->kind != RECORD_ACTION_SEND)
+		return;
+	if (*sent_min != 0 && action->precedence > *sent_min)
+		world_violation(world, "no lower precedence starts while a higher waits", "post %zu sends %u after %u",
+				node, action->precedence, *sent_min);
+	*sent_min = action->precedence;
+	key_bytes(&key, action->copy, sizeof(action->copy));
+	if (!read_row(disk, &key, &schema_sealed, &sealed) || !bytes_equal(sealed.bytes, action->bytes))
+		world_violation(world, "nothing leaves that is not on disk", "post %zu", node);
+}
+
+void check_batch(struct world *world, size_t node, unsigned sent_min)
+{
+	const struct disk *disk = &world->nodes[node].post.disk;
+	uint8_t prefix[1] = {TABLE_WAITING};
+	struct row row;
+	size_t at = 0;
+
+	check_bounds(world, node);
+	if (sent_min == 0 || !disk_next(disk, bytes_make(prefix, 1), &at, &row))
+		return;
+	if ((unsigned)(PRECEDENCE_COUNT - row.key.data[1]) > sent_min)
+		world_violation(world, "no lower precedence starts while a higher waits", "post %zu sent %u", node,
+				sent_min);
+}
+
+/* ---- what people are told ---- */
+
+void check_signed(struct world *world, const uint8_t identity[IDENTITY_SIZE])
+{
+	disk_put(&world->checker->signed_by_people, identity_view(identity), bytes_make(NULL, 0));
+}
+
+static bool holds(const struct world *world, size_t node, const uint8_t identity[IDENTITY_SIZE])
+{
+	const struct disk *disk = &world->nodes[node].post.disk;
+	struct row_key key = key_identity(identity);
+	struct entry_key place;
+	struct entry entry;
+	struct bytes cose;
+
+	if (!read_row(disk, &key, &schema_entry_key, &place))
+		return false;
+	key = key_entry(TABLE_ENTRY, &place);
+	if (!read_row(disk, &key, &schema_entry, &entry) || memcmp(entry.identity, identity, IDENTITY_SIZE) != 0)
+		return false;
+	key = key_entry(TABLE_COSE, &place);
+	return disk_get(disk, key_view(&key), &cose);
+}
+
+void check_held(struct world *world, size_t node, const uint8_t identity[IDENTITY_SIZE])
+{
+	if (!holds(world, node, identity))
+		world_violation(world, "nothing acknowledged is lost", "post %zu said that it holds an entry", node);
+}
+
+void check_shown(struct world *world, size_t node, const uint8_t identity[IDENTITY_SIZE])
+{
+	uint8_t key[1 + IDENTITY_SIZE];
+	struct bytes nothing;
+
+	key[0] = (uint8_t)node;
+	memcpy(key + 1, identity, IDENTITY_SIZE);
+	if (disk_get(&world->checker->shown, bytes_make(key, sizeof(key)), &nothing))
+		world_violation(world, "nothing is shown twice", "a notice at %zu", node);
+	disk_put(&world->checker->shown, bytes_make(key, sizeof(key)), bytes_make(NULL, 0));
+}
+
+void check_restored(struct world *world, size_t node)
+{
+	struct disk *shown = &world->checker->shown;
+	uint8_t prefix[1] = {(uint8_t)node};
+	struct row row;
+	size_t at = 0;
+
+	/* What came after the image was made comes again. */
+	while (disk_next(shown, bytes_make(prefix, 1), &at, &row)) {
+		if (holds(world, node, row.key.data + 1))
+			continue;
+		disk_delete(shown, row.key);
+		at--;
+	}
+}
+
+/* ---- couriers ---- */
+
+/* Rows of the queue: "Q", the route's name after its size, the inverse of the precedence, number (carry/queue_rows.h). */
+void check_transfer(struct world *world, size_t node, const struct queue_transfer *transfer)
+{
+	const struct courier *courier = &world->nodes[node].courier;
+	const struct queue *queue = courier->queue;
+	struct bytes name = courier->routes[transfer->route].name;
+	uint8_t prefix[2 + sizeof(courier->route_names[0])] = {'Q', (uint8_t)name.size};
+	struct row row;
+	size_t at = 0;
+
+	memcpy(prefix + 2, name.data, name.size);
+	while (disk_next(&courier->disk, bytes_make(prefix, 2 + name.size), &at, &row)) {
+		unsigned precedence = QUEUE_CLASSES - row.key.data[2 + name.size];
+		uint64_t number = load_u64(row.key.data + row.key.size - 8);
+		bool under_way = false;
+		if (precedence <= transfer->precedence)
+			return;
+		for (size_t i = 0; i < queue->transfers_count; i++)
+			under_way = under_way || queue->transfers[i].number == number;
+		if (!under_way)
+			world_violation(world, "no lower precedence starts while a higher waits",
+					"courier %zu sends %u before %u", node, transfer->precedence, precedence);
+	}
+}
+
+void check_courier(struct world *world, size_t node)
+{
+	const struct courier *courier = &world->nodes[node].courier;
+
+	if (courier->disk.size > 2 * courier->settings.pool_size_max + QUEUE_SEEN_MAX * 512 + QUEUE_CARRIED_MAX * 512)
+		world_violation(world, "nothing is unbounded", "the disk of courier %zu", node);
+	if (courier->queue->transfers_count > QUEUE_TRANSFERS_MAX)
+		world_violation(world, "nothing is unbounded", "transfers of courier %zu", node);
+}
+
+/* ---- the end ---- */
+
+bool check_quiet(const struct world *world)
+{
+	for (size_t i = 0; i < world->settings.nodes; i++) {
+		const struct node *node = &world->nodes[i];
+		const struct world_party *party = &node->party;
+		const size_t *tables = node->post.disk.tables;
+		if (!node->post.up || !node->courier.up || !node->link_up || node->post.requests.first != NULL ||
+		    tables[TABLE_COPY] + tables[TABLE_STATEMENT] + tables[TABLE_AHEAD] + tables[TABLE_ADVANCE] > 0 ||
+		    node->courier.disk.tables['Q'] + node->courier.disk.tables['D'] > 0)
+			return false;
+		for (size_t j = party->unanswered; j < party->submissions_count; j++)
+			if (party->submissions[j].state < SUBMISSION_HELD)
+				return false;
+	}
+	return true;
+}
+
+static bool read_log(const struct world *world, size_t node, size_t line, uint64_t log, uint64_t incarnation,
+		     struct log *row)
+{
+	const struct disk *disk = &world->nodes[node].post.disk;
+	struct row_key id_key = key_make(TABLE_CHANNEL_ID);
+	struct number number;
+
+	key_bytes(&id_key, world->lines[line].id, CHANNEL_ID_SIZE);
+	if (!read_row(disk, &id_key, &schema_number, &number))
+		return false;
+	struct row_key key = key_log(TABLE_LOG, number.number, log, incarnation);
+	return read_row(disk, &key, &schema_log, row);
+}
+
+/* The author's newest incarnation is held whole by the other end. */
+static bool heads_agree(const struct world *world, size_t line, size_t author, size_t reader)
+{
+	uint64_t number = world_log_of(&world->lines[line], author);
+	uint64_t newest = world->nodes[author].post.restores + 1;
+	struct log own;
+	struct log other;
+
+	while (newest > 1 && !read_log(world, author, line, number, newest, &own))
+		newest--;
+	if (!read_log(world, author, line, number, newest, &own))
+		return true;
+	return read_log(world, reader, line, number, newest, &other) && own.size == other.size &&
+	       bytes_equal(own.frontier, other.frontier);
+}
+
+bool check_converged(struct world *world, char *what, size_t size)
+{
+	for (size_t i = 0; i < world->settings.nodes; i++) {
+		const struct world_party *party = &world->nodes[i].party;
+		for (size_t j = 0; j < party->submissions_count; j++) {
+			const struct submission *submission = &party->submissions[j];
+			const struct world_line *line = &world->lines[submission->line];
+			size_t other = line->nodes[1 - world_end_of(line, i)];
+			if (submission->state != SUBMISSION_HELD)
+				continue;
+			check_held(world, i, submission->identity);
+			if (!holds(world, other, submission->identity)) {
+				snprintf(what, size, "an entry of %zu is not held by %zu", i, other);
+				return false;
+			}
+		}
+	}
+	for (size_t i = 0; i < world->lines_count; i++)
+		for (size_t end = 0; end < 2; end++)
+			if (!heads_agree(world, i, world->lines[i].nodes[end], world->lines[i].nodes[1 - end])) {
+				snprintf(what, size, "line %zu: the log of %zu is not held whole", i,
+					 world->lines[i].nodes[end]);
+				return false;
+			}
+	return true;
+}

@@ -1,0 +1,39 @@
+/*
+ * What must hold in a simulated world, after every step and at the end. The first thing that does not ends the seed
+ * (world_violation).
+ */
+#ifndef SIM_CHECK_H
+#define SIM_CHECK_H
+
+#include "sim/world.h"
+
+struct checker *checker_make(void);
+void checker_free(struct checker *checker);
+
+/* Something was signed that may be accepted: its identity. */
+void check_signed(struct world *world, const uint8_t identity[IDENTITY_SIZE]);
+
+/* A post's batch as it goes to disk: before the disk changes. */
+void check_commit(struct world *world, size_t node);
+/* An action of a committed batch, as it is performed; `sent_max` is the lowest precedence sent before it in the batch. */
+void check_action(struct world *world, size_t node, const struct record_action *action, unsigned *sent_min);
+/* After the batch: nothing of a higher precedence waits than the lowest that was sent. */
+void check_batch(struct world *world, size_t node, unsigned sent_min);
+/* A post's reply that an entry is on disk. */
+void check_held(struct world *world, size_t node, const uint8_t identity[IDENTITY_SIZE]);
+/* A notice of an arrival. */
+void check_shown(struct world *world, size_t node, const uint8_t identity[IDENTITY_SIZE]);
+/* A post's store was replaced by an old image. */
+void check_restored(struct world *world, size_t node);
+
+/* A transfer begins at a courier. */
+void check_transfer(struct world *world, size_t node, const struct queue_transfer *transfer);
+/* A courier's batch is on disk. */
+void check_courier(struct world *world, size_t node);
+
+/* True if nothing is under way any more. */
+bool check_quiet(const struct world *world);
+/* The end: all that was acknowledged is there and all heads agree. *what says what is not so. */
+bool check_converged(struct world *world, char *what, size_t size);
+
+#endif

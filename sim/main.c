@@ -1,0 +1,152 @@
+/*
+ * liaison-sim: the record and the queue of the daemons, in virtual time, each world from one seed.
+ *
+ *     liaison-sim --seeds A..B [--steps N] [--parties N] [--json] [--trace]
+ */
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "sim/world.h"
+
+#define STEPS_DEFAULT 20000
+#define YEAR_MS       (365.25 * 86400000.0)
+
+struct options {
+	uint64_t first;
+	uint64_t last;
+	uint64_t steps;
+	uint64_t parties;
+	bool json;
+	bool trace;
+};
+
+struct totals {
+	uint64_t violations;
+	uint64_t unconverged;
+	uint64_t steps;
+	double years;
+	uint64_t digest;
+};
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: liaison-sim --seeds A..B [--steps N] [--parties 2..8] [--json] [--trace]\n");
+	return 2;
+}
+
+static bool read_number(const char *text, const char **end, uint64_t *number)
+{
+	char *stop;
+
+	errno = 0;
+	*number = strtoull(text, &stop, 10);
+	*end = stop;
+	return errno == 0 && stop != text && text[0] >= '0' && text[0] <= '9';
+}
+
+static bool read_seeds(const char *text, struct options *options)
+{
+	const char *end;
+
+	if (!read_number(text, &end, &options->first))
+		return false;
+	options->last = options->first;
+	if (*end == '\0')
+		return true;
+	return strncmp(end, "..", 2) == 0 && read_number(end + 2, &end, &options->last) && *end == '\0' &&
+	       options->last >= options->first;
+}
+
+static bool read_count(const char *text, uint64_t *number)
+{
+	const char *end;
+	return text != NULL && read_number(text, &end, number) && *end == '\0';
+}
+
+static bool read_options(int count, char **arguments, struct options *options)
+{
+	bool seeds = false;
+
+	for (int i = 1; i < count; i++) {
+		const char *name = arguments[i];
+		const char *value = i + 1 < count ? arguments[i + 1] : NULL;
+		bool good = true;
+		if (strcmp(name, "--json") == 0) {
+			options->json = true;
+			continue;
+		}
+		if (strcmp(name, "--trace") == 0) {
+			options->trace = true;
+			continue;
+		}
+		if (strcmp(name, "--seeds") == 0)
+			good = seeds = value != NULL && read_seeds(value, options);
+		else if (strcmp(name, "--steps") == 0)
+			good = read_count(value, &options->steps);
+		else if (strcmp(name, "--parties") == 0)
+			good = read_count(value, &options->parties) && options->parties >= 2 &&
+			       options->parties <= WORLD_NODES_MAX;
+		else
+			good = false;
+		if (!good)
+			return false;
+		i++;
+	}
+	return seeds;
+}
+
+static void add(struct totals *totals, const struct result *result)
+{
+	totals->violations += result->violated;
+	totals->unconverged += result->unconverged;
+	totals->steps += result->steps;
+	totals->years += (double)result->time_ms / YEAR_MS;
+	totals->digest = (totals->digest ^ result->digest) * UINT64_C(0x100000001b3);
+	totals->digest ^= totals->digest >> 29;
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void tell(const struct options *options, const struct totals *totals, double elapsed)
+{
+	const char *format = options->json ?
+		"{\"seeds\": %llu, \"violations\": %llu, \"unconverged\": %llu, \"steps\": %llu, "
+		"\"steps_per_s\": %.0f, \"simulated_years\": %.3f, \"digest\": \"%016llx\"}\n" :
+		"%llu seeds, %llu violations, %llu unconverged, %llu steps, %.0f a second, %.3f years, digest %016llx\n";
+
+	printf(format, (unsigned long long)(options->last - options->first + 1),
+	       (unsigned long long)totals->violations, (unsigned long long)totals->unconverged,
+	       (unsigned long long)totals->steps, (double)totals->steps / elapsed, totals->years,
+	       (unsigned long long)totals->digest);
+}
+
+int main(int count, char **arguments)
+{
+	struct options options = {.steps = STEPS_DEFAULT, .parties = 2};
+	struct totals totals = {.digest = UINT64_C(0xcbf29ce484222325)};
+
+	if (!read_options(count, arguments, &options))
+		return usage();
+	if (sodium_init() < 0) {
+		fprintf(stderr, "liaison-sim: libsodium does not start\n");
+		return 2;
+	}
+	double start = seconds();
+	for (uint64_t seed = options.first; seed <= options.last && seed >= options.first; seed++) {
+		struct result result;
+		run_seed(seed, (size_t)options.parties, options.steps, options.trace, &result);
+		add(&totals, &result);
+	}
+	tell(&options, &totals, seconds() - start);
+	return totals.violations == 0 && totals.unconverged == 0 ? 0 : 1;
+}

@@ -1,0 +1,206 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/check.h"
+#include "sim/world.h"
+
+#define SETUP_MS    600000
+#define HEAL_MS_MAX (60 * DAY_MS) /* longer than any lifetime, any delay, and what waits for both */
+#define HEAL_TICK_MS_MAX 300000
+
+/* ---- events ---- */
+
+static void tick(struct world *world, size_t node)
+{
+	struct event event = {.kind = EVENT_TICK, .node = node};
+	uint64_t tick_ms = 1000;
+
+	world->nodes[node].post.wants_tick = world->nodes[node].post.up;
+	world->nodes[node].courier.wants_tick = world->nodes[node].courier.up;
+	shell_wake(world, node);
+	courier_wake(world, node);
+	if (world->phase == PHASE_FAULTS)
+		tick_ms = world->settings.tick_ms;
+	if (world->phase == PHASE_HEALING)
+		tick_ms += (world->now_ms - world->heal_ms) / 100;
+	if (world->phase == PHASE_HEALING && tick_ms > HEAL_TICK_MS_MAX)
+		tick_ms = HEAL_TICK_MS_MAX;
+	world_schedule(world, tick_ms / 2 + random_below(&world->random, tick_ms), &event);
+}
+
+static void happen(struct world *world, const struct event *event)
+{
+	switch (event->kind) {
+	case EVENT_POST_RUN:
+		shell_run(world, event->node);
+		break;
+	case EVENT_POST_START:
+		if (!world->nodes[event->node].post.up)
+			shell_start(world, event->node);
+		break;
+	case EVENT_COURIER_RUN:
+		courier_run(world, event->node);
+		break;
+	case EVENT_COURIER_START:
+		if (!world->nodes[event->node].courier.up)
+			courier_start(world, event->node);
+		break;
+	case EVENT_TICK:
+		tick(world, event->node);
+		break;
+	case EVENT_LINK_UP:
+		link_up(world, event->node);
+		break;
+	case EVENT_SESSION_UP:
+		network_up(world, event->node, event->peer);
+		break;
+	case EVENT_ARRIVAL:
+		network_arrive(world, event->node, event->peer, event->input);
+		break;
+	case EVENT_ANSWER:
+		network_answered(world, event->node, event->input);
+		break;
+	case EVENT_OFFICER:
+		officer_act(world, event->node);
+		break;
+	case EVENT_FAULT:
+		faults_happen(world);
+		break;
+	}
+}
+
+static void run_until_quiet(struct world *world, uint64_t duration_ms)
+{
+	uint64_t end_ms = world->now_ms + duration_ms;
+	struct event event;
+
+	while (world->violation == NULL && world->now_ms < end_ms && world_next_event(world, &event)) {
+		happen(world, &event);
+		if (event.kind == EVENT_TICK && world->events_count < 64 && check_quiet(world))
+			return;
+	}
+}
+
+/* ---- phases ---- */
+
+static void setup(struct world *world)
+{
+	world->phase = PHASE_SETUP;
+	network_make(world);
+	officer_make(world);
+	officer_setup(world);
+	for (size_t i = 0; i < world->settings.nodes; i++)
+		tick(world, i);
+	for (unsigned stage = 0; stage < 3 && world->violation == NULL; stage++) {
+		officer_open(world, stage);
+		run_until_quiet(world, SETUP_MS);
+	}
+	if (world->violation == NULL && !check_quiet(world))
+		world_violation(world, "the setup works", "something is still under way");
+}
+
+static void fault_phase(struct world *world)
+{
+	struct event event = {.kind = EVENT_FAULT};
+	uint64_t end = world->steps + world->settings.steps_max;
+
+	world->phase = PHASE_FAULTS;
+	world_schedule(world, 0, &event);
+	event.kind = EVENT_OFFICER;
+	for (event.node = 0; event.node < world->settings.nodes; event.node++)
+		world_schedule(world, 0, &event);
+	while (world->violation == NULL && world->steps < end && world_next_event(world, &event))
+		happen(world, &event);
+}
+
+static bool heal(struct world *world)
+{
+	char what[120] = "";
+
+	world_trace(world, "healing");
+	world->phase = PHASE_HEALING;
+	world->heal_ms = world->now_ms;
+	for (size_t i = 0; i < world->settings.nodes; i++) {
+		world->nodes[i].post.skew_ms = 0;
+		for (size_t j = 0; j < world->settings.nodes; j++)
+			world->sessions[i][j].cut_until_ms = 0;
+	}
+	run_until_quiet(world, HEAL_MS_MAX);
+	if (world->violation != NULL)
+		return true;
+	if (!check_quiet(world))
+		snprintf(what, sizeof(what), "something is still under way after the bound");
+	else if (check_converged(world, what, sizeof(what)))
+		return true;
+	world_trace(world, "UNCONVERGED: %s", what);
+	return false;
+}
+
+static void tell(const struct world *world, bool converged)
+{
+	uint64_t first = world->trace_count > WORLD_TRACE_LINES ? world->trace_count - WORLD_TRACE_LINES : 0;
+
+	if (world->violation == NULL && converged)
+		return;
+	if (world->violation != NULL)
+		fprintf(stderr, "seed %llu, step %llu: violated: %s: %s\n", (unsigned long long)world->seed,
+			(unsigned long long)world->violation_step, world->violation, world->violation_detail);
+	else
+		fprintf(stderr, "seed %llu, step %llu: not converged\n", (unsigned long long)world->seed,
+			(unsigned long long)world->steps);
+	for (uint64_t i = first; i < world->trace_count; i++)
+		fprintf(stderr, "    %s\n", world->trace[i % WORLD_TRACE_LINES]);
+}
+
+static void world_free(struct world *world)
+{
+	struct event event;
+
+	while (world_next_event(world, &event))
+		free(event.input);
+	officer_free(world);
+	for (size_t i = 0; i < world->settings.nodes; i++) {
+		struct node *node = &world->nodes[i];
+		frames_clear(&node->to_post);
+		frames_clear(&node->to_courier);
+		shell_free(&node->post);
+		courier_free(&node->courier);
+	}
+	for (size_t i = 0; i < world->captured_count; i++)
+		free(world->captured[i].bytes);
+	checker_free(world->checker);
+	free(world->events);
+	free(world);
+}
+
+void run_seed(uint64_t seed, size_t nodes, uint64_t steps_max, bool print, struct result *result)
+{
+	struct world *world = disk_must(calloc(1, sizeof(*world)));
+	bool converged = true;
+
+	world->seed = seed;
+	world->random = random_make(seed);
+	world->print = print;
+	world->digest = UINT64_C(0xcbf29ce484222325);
+	world->now_ms = UINT64_C(1795320000000);
+	world->checker = checker_make();
+	faults_draw(world);
+	world->settings.nodes = nodes;
+	world->settings.steps_max = steps_max;
+	uint64_t start_ms = world->now_ms;
+	setup(world);
+	if (world->violation == NULL)
+		fault_phase(world);
+	if (world->violation == NULL)
+		converged = heal(world);
+	tell(world, converged);
+	*result = (struct result){
+		.steps = world->steps,
+		.time_ms = world->now_ms - start_ms,
+		.digest = world->digest,
+		.violated = world->violation != NULL,
+		.unconverged = !converged,
+	};
+	world_free(world);
+}

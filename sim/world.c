@@ -1,0 +1,171 @@
+#include "sim/world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the queue of events: a heap by time, then by the order in which they were scheduled ---- */
+
+static bool before(const struct event *a, const struct event *b)
+{
+	return a->time_ms != b->time_ms ? a->time_ms < b->time_ms : a->sequence < b->sequence;
+}
+
+static void swap(struct event *a, struct event *b)
+{
+	struct event kept = *a;
+	*a = *b;
+	*b = kept;
+}
+
+void world_schedule(struct world *world, uint64_t delay_ms, const struct event *event)
+{
+	if (world->events_count == world->events_max) {
+		world->events_max = world->events_max * 2 + 256;
+		world->events = disk_must(realloc(world->events, world->events_max * sizeof(*world->events)));
+	}
+	size_t at = world->events_count++;
+	world->events[at] = *event;
+	world->events[at].time_ms = world->now_ms + delay_ms;
+	world->events[at].sequence = ++world->sequence;
+	while (at > 0 && before(&world->events[at], &world->events[(at - 1) / 2])) {
+		swap(&world->events[at], &world->events[(at - 1) / 2]);
+		at = (at - 1) / 2;
+	}
+}
+
+bool world_next_event(struct world *world, struct event *event)
+{
+	if (world->events_count == 0)
+		return false;
+	*event = world->events[0];
+	world->events[0] = world->events[--world->events_count];
+	size_t at = 0;
+	for (;;) {
+		size_t least = at;
+		for (size_t child = 2 * at + 1; child <= 2 * at + 2; child++)
+			if (child < world->events_count && before(&world->events[child], &world->events[least]))
+				least = child;
+		if (least == at)
+			break;
+		swap(&world->events[at], &world->events[least]);
+		at = least;
+	}
+	world->now_ms = event->time_ms;
+	return true;
+}
+
+/* ---- the trace ---- */
+
+/* FNV-1a, 64 bits: the same on every machine. */
+void world_digest(struct world *world, struct bytes bytes)
+{
+	uint64_t digest = world->digest;
+
+	for (size_t i = 0; i < bytes.size; i++)
+		digest = (digest ^ bytes.data[i]) * UINT64_C(0x100000001b3);
+	world->digest = digest;
+}
+
+void world_trace(struct world *world, const char *format, ...)
+{
+	char *line = world->trace[world->trace_count++ % WORLD_TRACE_LINES];
+	const size_t size_max = sizeof(world->trace[0]);
+	va_list arguments;
+
+	int size = snprintf(line, size_max, "%8.3f d %7llu  ", (double)(world->now_ms % (10000 * DAY_MS)) / DAY_MS,
+			    (unsigned long long)world->steps);
+	va_start(arguments, format);
+	vsnprintf(line + size, size_max - (size_t)size, format, arguments);
+	va_end(arguments);
+	world_digest(world, bytes_of_text(line));
+	if (world->print)
+		printf("%s\n", line);
+}
+
+void world_violation(struct world *world, const char *invariant, const char *format, ...)
+{
+	va_list arguments;
+
+	if (world->violation != NULL)
+		return;
+	world->violation = invariant;
+	world->violation_step = world->steps;
+	va_start(arguments, format);
+	vsnprintf(world->violation_detail, sizeof(world->violation_detail), format, arguments);
+	va_end(arguments);
+	world_trace(world, "VIOLATION: %s: %s", invariant, world->violation_detail);
+}
+
+/* ---- small things ---- */
+
+bool world_fault(struct world *world, unsigned share)
+{
+	return world->phase == PHASE_FAULTS && random_chance(&world->random, share);
+}
+
+uint64_t world_wall_ms(const struct world *world, size_t node)
+{
+	return world->now_ms + (uint64_t)world->nodes[node].post.skew_ms;
+}
+
+size_t world_slot(size_t node)
+{
+	return (node * 9) % POST_SLOTS;
+}
+
+size_t world_line_of(const struct world *world, size_t a, size_t b)
+{
+	for (size_t i = 0; i < world->lines_count; i++) {
+		const struct world_line *line = &world->lines[i];
+		if ((line->nodes[0] == a && line->nodes[1] == b) || (line->nodes[0] == b && line->nodes[1] == a))
+			return i;
+	}
+	abort();
+}
+
+size_t world_end_of(const struct world_line *line, size_t node)
+{
+	return line->nodes[0] == node ? 0 : 1;
+}
+
+uint64_t world_log_of(const struct world_line *line, size_t node)
+{
+	return log_number(world_end_of(line, node), world_slot(node));
+}
+
+/* ---- frames ---- */
+
+void frames_add(struct frames *frames, struct bytes bytes)
+{
+	struct frame *frame = disk_must(malloc(sizeof(*frame) + bytes.size));
+
+	frame->next = NULL;
+	frame->size = bytes.size;
+	memcpy(frame->data, bytes.data, bytes.size);
+	if (frames->first == NULL)
+		frames->last = &frames->first;
+	*frames->last = frame;
+	frames->last = &frame->next;
+	frames->count++;
+}
+
+struct frame *frames_take(struct frames *frames)
+{
+	struct frame *frame = frames->first;
+
+	if (frame != NULL) {
+		frames->first = frame->next;
+		frames->count--;
+	}
+	return frame;
+}
+
+void frames_clear(struct frames *frames)
+{
+	struct frame *frame;
+
+	while ((frame = frames_take(frames)) != NULL)
+		free(frame);
+}

@@ -1,0 +1,386 @@
+/*
+ * A simulated world: parties, each with one post and one courier that run the real cores (record/, carry/queue.h) over
+ * stores in memory, between them sessions that fail, and virtual time. Everything comes from one seed.
+ *
+ * What happens is an event in the queue of world.c, at a time; the parts are
+ *
+ *     officer.c   people: parties, cards, channels, messages; they repeat what was not answered
+ *     shell.c     a post's process: batches, commit, anchor, actions, as record.h demands
+ *     courier.c   a courier's process: the queue, and a simple model of its sessions
+ *     network.c   what becomes of a bundle between two couriers
+ *     faults.c    what goes wrong beside: crashes, images restored, clocks, hostile bytes
+ *     check.c     what must hold
+ *     run.c       one seed from beginning to end
+ */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include "base/link.h"
+#include "base/local.h"
+#include "carry/queue.h"
+#include "envelope/content.h"
+#include "envelope/ed25519.h"
+#include "record/record.h"
+#include "sim/disk.h"
+#include "sim/random.h"
+
+#define WORLD_NODES_MAX    8
+#define WORLD_LINES_MAX    (WORLD_NODES_MAX * (WORLD_NODES_MAX - 1) / 2)
+#define WORLD_COPIES_MAX   256 /* handed to a courier and not answered */
+#define WORLD_ARRIVED_MAX  64  /* messages that an officer remembers, to answer them */
+#define WORLD_CAPTURED_MAX 64  /* sealed bytes that an adversary keeps */
+#define WORLD_TRACE_LINES  64
+
+#define DAY_MS UINT64_C(86400000)
+
+/* ---- what a seed decides (shares are of 10,000) ---- */
+
+struct settings {
+	size_t nodes;
+	uint64_t steps_max;      /* of the fault phase */
+	uint64_t tick_ms;        /* about so often, in the fault phase */
+	uint64_t officer_ms;     /* between two deeds of the officers of one post, at most */
+	unsigned crash;          /* at each point where a process can die */
+	unsigned link_drop;      /* of batches: the stream between post and courier breaks */
+	unsigned lose;           /* of transfers: the session ends, the bundle may have arrived */
+	unsigned relay;          /* of transfers: a relay takes it, to deliver it late, or */
+	unsigned relay_lose;     /* (of those) never */
+	unsigned twice;          /* of transfers */
+	unsigned corrupt;
+	unsigned partition;      /* of fault events: one direction is cut for a while */
+	unsigned jump;           /* a wall clock jumps */
+	unsigned restore;        /* a post's store is replaced by an old image */
+	unsigned hostile;        /* bytes are injected */
+	uint64_t delay_max_ms;   /* of a relay */
+	uint64_t fault_ms;       /* between two fault events, at most */
+};
+
+/* ---- people ---- */
+
+enum submission_state {
+	SUBMISSION_NEW = 1,   /* to be given to the post */
+	SUBMISSION_ASKED = 2, /* given, no reply yet */
+	SUBMISSION_HELD = 3,  /* the reply said: on disk */
+	SUBMISSION_REFUSED = 4,
+	SUBMISSION_LOST = 5, /* it was held, and an old image was put in its place */
+};
+
+struct submission {
+	enum submission_state state;
+	size_t line;
+	bool good; /* signed by one who may; else it must be refused */
+	bool is_message;
+	unsigned precedence;
+	uint8_t identity[IDENTITY_SIZE];
+	uint8_t *cose;
+	size_t size;
+};
+
+struct arrived {
+	size_t line;
+	uint8_t identity[IDENTITY_SIZE];
+};
+
+struct world_party {
+	char name[32];
+	struct ed25519_pair authority;
+	struct ed25519_pair officers[2]; /* 1 is accredited everywhere, 2 nowhere */
+	uint8_t id[PARTY_ID_SIZE];
+	uint8_t *letters[2]; /* founding, post */
+	size_t letters_size[2];
+	size_t letters_count;
+	uint8_t head[IDENTITY_SIZE];
+	struct submission *submissions;
+	size_t submissions_count;
+	size_t unanswered; /* those before are answered */
+	struct arrived arrived[WORLD_ARRIVED_MAX];
+	size_t arrived_count;
+};
+
+/* A channel of two parties. */
+struct world_line {
+	size_t nodes[2]; /* in roster order */
+	struct roster roster;
+	uint8_t terms[TERMS_SIZE_MAX];
+	size_t terms_size;
+	uint8_t nonce[CHANNEL_NONCE_SIZE];
+	uint8_t id[CHANNEL_ID_SIZE];
+	uint64_t chain_number[2]; /* of each authority */
+	uint8_t chain_head[2][IDENTITY_SIZE];
+};
+
+/* ---- machines ---- */
+
+struct frame {
+	struct frame *next;
+	size_t size;
+	uint8_t data[];
+};
+
+struct frames {
+	struct frame *first;
+	struct frame **last;
+	size_t count;
+};
+
+struct kept_action {
+	struct record_action action;
+	uint8_t *memory;
+};
+
+struct sent_copy {
+	uint8_t id[LINK_ID_SIZE];
+	unsigned precedence;
+	size_t size;
+};
+
+struct post {
+	void *memory;
+	struct record *record;
+	struct disk disk;
+	struct disk image; /* an old one, to be restored */
+	bool has_image;
+	uint8_t *anchor;
+	size_t anchor_size;
+	bool up;
+	bool lost;           /* the stream broke: to be told to the core */
+	bool wants_tick;
+	bool scheduled;
+	uint64_t started_ms; /* true time at which its steady clock showed 0 */
+	int64_t skew_ms;     /* of its wall clock */
+	struct frames requests;
+	struct kept_action *actions; /* of the open batch */
+	size_t actions_count;
+	size_t actions_max;
+	struct sent_copy copies[WORLD_COPIES_MAX];
+	size_t copies_count;
+	struct link_window window;
+	uint64_t restores;
+	uint64_t commits;
+	uint8_t *reply; /* the last one */
+	size_t reply_size;
+};
+
+struct courier_input {
+	struct courier_input *next;
+	enum queue_event_kind kind;
+	size_t peer;
+	uint64_t number;     /* transfer */
+	uint64_t generation; /* of the session it came by; 0: nobody waits for an answer */
+	uint8_t reason;
+	size_t size;
+	uint8_t data[];
+};
+
+struct courier {
+	struct queue *queue;
+	struct rows rows;
+	void *memory;
+	struct disk disk;
+	bool up;
+	bool scheduled;
+	bool wants_tick;
+	uint64_t started_ms;
+	char node[32];
+	char route_names[WORLD_NODES_MAX][32];
+	struct queue_route routes[WORLD_NODES_MAX];
+	size_t route_of[WORLD_NODES_MAX]; /* by node */
+	size_t node_of[WORLD_NODES_MAX];  /* by route */
+	struct queue_settings settings;
+	struct courier_input *first;
+	struct courier_input **last;
+};
+
+struct node {
+	struct world_party party;
+	struct post post;
+	struct courier courier;
+	/* the stream between them */
+	bool link_up;
+	bool greeted; /* the courier has been told of it */
+	struct frames to_post;
+	struct frames to_courier;
+	uint64_t tick_ms;
+};
+
+/* Transfers from one courier to another. */
+struct session {
+	bool up;
+	uint64_t generation;   /* from 1; each break begins another */
+	uint64_t cut_until_ms; /* one-way partition */
+	uint64_t last_ms;      /* arrivals keep their order */
+};
+
+enum event_kind {
+	EVENT_POST_RUN = 1,
+	EVENT_POST_START,
+	EVENT_COURIER_RUN,
+	EVENT_COURIER_START,
+	EVENT_TICK, /* of post and courier */
+	EVENT_LINK_UP,
+	EVENT_SESSION_UP,
+	EVENT_ARRIVAL,
+	EVENT_ANSWER,
+	EVENT_OFFICER,
+	EVENT_FAULT,
+};
+
+struct event {
+	uint64_t time_ms;
+	uint64_t sequence;
+	enum event_kind kind;
+	size_t node;
+	size_t peer;
+	struct courier_input *input; /* ARRIVAL, ANSWER: owned */
+};
+
+struct captured {
+	uint8_t *bytes;
+	size_t size;
+	size_t from;
+	size_t to;
+};
+
+enum phase {
+	PHASE_SETUP = 1, /* nothing goes wrong */
+	PHASE_FAULTS,
+	PHASE_HEALING, /* nothing goes wrong any more */
+};
+
+struct checker;
+
+struct world {
+	uint64_t seed;
+	struct random random;
+	struct settings settings;
+	enum phase phase;
+	uint64_t now_ms; /* true time */
+	uint64_t heal_ms; /* when healing began */
+	uint64_t steps;  /* events given to a core */
+	uint64_t digest;
+	struct event *events; /* a heap */
+	size_t events_count;
+	size_t events_max;
+	uint64_t sequence;
+	struct node nodes[WORLD_NODES_MAX];
+	struct session sessions[WORLD_NODES_MAX][WORLD_NODES_MAX];
+	struct world_line lines[WORLD_LINES_MAX];
+	size_t lines_count;
+	struct captured captured[WORLD_CAPTURED_MAX];
+	size_t captured_count;
+	struct checker *checker;
+	/* the trace */
+	bool print;
+	char trace[WORLD_TRACE_LINES][160];
+	uint64_t trace_count;
+	/* what failed first */
+	const char *violation;
+	char violation_detail[160];
+	uint64_t violation_step;
+};
+
+/* ---- world.c ---- */
+
+/* An event after `delay_ms`; *event says kind, node, peer, input. */
+void world_schedule(struct world *world, uint64_t delay_ms, const struct event *event);
+/* The next event; false if there is none. */
+bool world_next_event(struct world *world, struct event *event);
+
+/* One line of trace, which also goes into the digest. */
+void world_trace(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void world_digest(struct world *world, struct bytes bytes);
+/* An invariant does not hold: the first one ends the seed. */
+void world_violation(struct world *world, const char *invariant, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* A draw that decides a fault: never true outside the fault phase. */
+bool world_fault(struct world *world, unsigned share);
+
+uint64_t world_wall_ms(const struct world *world, size_t node);
+size_t world_slot(size_t node); /* of the node's post */
+/* The line between two nodes, and which end `node` is of it. */
+size_t world_line_of(const struct world *world, size_t a, size_t b);
+size_t world_end_of(const struct world_line *line, size_t node);
+uint64_t world_log_of(const struct world_line *line, size_t node);
+
+void frames_add(struct frames *frames, struct bytes bytes);
+struct frame *frames_take(struct frames *frames); /* to be freed; NULL: none */
+void frames_clear(struct frames *frames);
+
+/* ---- shell.c ---- */
+
+void shell_make(struct world *world, size_t node);
+void shell_free(struct post *post);
+void shell_start(struct world *world, size_t node);
+void shell_run(struct world *world, size_t node); /* one batch, if there is anything to do */
+void shell_wake(struct world *world, size_t node);
+void shell_crash(struct world *world, size_t node);
+/* For the setup: a batch of its own for one event or request. The reply is in post->reply. */
+void shell_provision(struct world *world, size_t node, struct bytes post_file);
+enum error shell_request(struct world *world, size_t node, struct bytes frame);
+/* The results of the last reply. */
+struct cbor_reader shell_results(const struct post *post);
+
+/* The stream between post and courier ends; a new one begins some time later. */
+void link_break(struct world *world, size_t node);
+void link_up(struct world *world, size_t node);
+
+/* ---- courier.c ---- */
+
+void courier_make(struct world *world, size_t node);
+void courier_free(struct courier *courier);
+void courier_start(struct world *world, size_t node);
+void courier_run(struct world *world, size_t node);
+void courier_wake(struct world *world, size_t node);
+void courier_crash(struct world *world, size_t node);
+/* An input from a session; takes `input` over. */
+void courier_give(struct world *world, size_t node, struct courier_input *input);
+
+/* ---- network.c ---- */
+
+void network_make(struct world *world);
+/* A transfer begins: schedules what becomes of it. */
+void network_send(struct world *world, size_t from, size_t to, uint64_t number, struct bytes bundle);
+void network_arrive(struct world *world, size_t to, size_t from, struct courier_input *input);
+/* What the receiver says to a transfer. */
+void network_answer(struct world *world, size_t from, const struct courier_input *input, bool stored,
+		    uint8_t reason);
+void network_answered(struct world *world, size_t to, struct courier_input *answer);
+/* All transfers under way end without an answer. */
+void network_break(struct world *world, size_t from, size_t to);
+void network_up(struct world *world, size_t from, size_t to);
+struct courier_input *network_input(enum queue_event_kind kind, size_t peer, struct bytes bundle);
+
+/* ---- officer.c ---- */
+
+void officer_make(struct world *world);   /* parties and lines */
+void officer_setup(struct world *world);  /* cards, keyings, channels */
+void officer_open(struct world *world, unsigned stage); /* the letters of one stage, 0 to 2, at all posts */
+bool officer_is_open(struct world *world);
+void officer_act(struct world *world, size_t node);
+void officer_free(struct world *world);
+/* Gives again what was not answered. */
+void officer_repeat(struct world *world, size_t node, size_t count_max);
+void officer_reply(struct world *world, size_t node, uint64_t client, struct bytes frame);
+void officer_arrived(struct world *world, size_t node, size_t line, const uint8_t identity[IDENTITY_SIZE]);
+
+/* ---- faults.c ---- */
+
+void faults_draw(struct world *world);   /* the settings of the seed */
+void faults_happen(struct world *world); /* one fault event */
+void faults_capture(struct world *world, size_t from, size_t to, struct bytes sealed);
+
+/* ---- run.c ---- */
+
+struct result {
+	uint64_t steps;
+	uint64_t time_ms;
+	uint64_t digest;
+	bool violated;
+	bool unconverged;
+};
+
+/* Runs one seed; prints what failed to standard error. */
+void run_seed(uint64_t seed, size_t nodes, uint64_t steps_max, bool print, struct result *result);
+
+#endif
