@@ -96,7 +96,9 @@ enum error connector_start(const char *path, bool sandbox, int *channel)
 		signal(SIGTERM, SIG_IGN);
 		signal(SIGHUP, SIG_IGN);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(ends[0]);
+		/* Nothing else of the courier's goes with it. */
+		close_range(3, (unsigned)ends[1] - 1, 0);
+		close_range((unsigned)ends[1] + 1, ~0U, 0);
 		serve(ends[1], path, sandbox);
 	}
 	close(ends[1]);

@@ -1,6 +1,7 @@
 #include "courier/courier.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -197,11 +198,23 @@ static uint64_t disk_room(const struct courier *courier)
 	return (uint64_t)status.f_bavail * status.f_frsize;
 }
 
+/* Goes on with nothing after that: what SQLite holds is not known to be on disk. */
+static void fail_store(struct courier *courier)
+{
+	char why[160];
+
+	snprintf(why, sizeof why,
+		STORE_FILE ": %s; nothing was acknowledged that is not on disk: see to the disk, "
+			   "then start again",
+		store_problem(courier->store));
+	courier_fail(courier, why);
+}
+
 bool dispatch_load(struct courier *courier)
 {
 	if (store_load(courier->store, &courier->rows) == ERROR_OK)
 		return true;
-	courier_fail(courier, store_problem(courier->store));
+	fail_store(courier);
 	return false;
 }
 
@@ -360,7 +373,7 @@ static bool run_batch(struct courier *courier)
 		return false;
 	}
 	if (error != ERROR_OK) {
-		courier_fail(courier, store_problem(courier->store));
+		fail_store(courier);
 		return false;
 	}
 	for (unsigned i = 0; i < courier->outcome_count; i++)

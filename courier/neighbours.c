@@ -236,17 +236,19 @@ static void on_refused_close(uv_handle_t *handle)
 }
 
 /* Takes a connection only to close it: the kernel would otherwise keep it waiting. */
-static void turn_away(struct courier *courier, uv_stream_t *listener)
+static void turn_away(struct courier *courier, uv_stream_t *listener, const char *why)
 {
 	uv_tcp_t *tcp = malloc(sizeof *tcp);
 
-	if (tcp == NULL)
+	if (tcp == NULL) {
+		courier_fail(courier, "there is no memory left");
 		return;
+	}
 	uv_tcp_init(&courier->loop, tcp);
 	uv_accept(listener, (uv_stream_t *)tcp);
 	uv_close((uv_handle_t *)tcp, on_refused_close);
-	log_limited(&courier->log, LOG_CONNECTION, now_ms(courier),
-		"a connection was closed: too many peers have not named themselves");
+	log_limited(
+		&courier->log, LOG_CONNECTION, now_ms(courier), "a connection was closed at once: %s", why);
 }
 
 static void on_connection(uv_stream_t *listener, int status)
@@ -255,12 +257,13 @@ static void on_connection(uv_stream_t *listener, int status)
 
 	if (status < 0)
 		return;
-	if (courier->session_count == SESSIONS_MAX || count_strangers(courier) >= STRANGERS_MAX ||
-		courier->stopping || courier->starting_over)
-		turn_away(courier, listener);
-	else
-		courier_note_session(courier,
-			session_accept(&courier->session_settings, listener, some_link_is_closed(courier)));
+	if (courier->stopping || courier->starting_over)
+		turn_away(courier, listener, "this courier is ending its sessions");
+	else if (courier->session_count == SESSIONS_MAX || count_strangers(courier) >= STRANGERS_MAX)
+		turn_away(courier, listener, "too many peers have not named themselves yet");
+	else if (!courier_note_session(courier,
+			 session_accept(&courier->session_settings, listener, some_link_is_closed(courier))))
+		turn_away(courier, listener, "there is no memory for it");
 }
 
 int neighbours_listen(struct courier *courier, unsigned index)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLOSE_TIMEOUT_MS 2000 /* for the last bytes and the FIN */
+#define CLOSE_TIMEOUT_MS 2000 /* for the last bytes, and both FINs */
 
 uint64_t session_now_ms(const struct session *session)
 {
@@ -48,13 +48,33 @@ static void on_close_timeout(uv_timer_t *timer)
 	close_handles(timer->data);
 }
 
+static void on_alloc_last(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+	struct session *session = handle->data;
+
+	(void)suggested;
+	*buffer = uv_buf_init((char *)session->cipher, sizeof session->cipher);
+}
+
+static void on_read_last(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
+{
+	(void)buffer;
+	if (size < 0)
+		close_handles(stream->data);
+}
+
+/*
+ * Our FIN is sent. Closing now, with bytes of the peer unread, would send a reset that may overtake what we
+ * said last; so what still comes is read and thrown away until the peer's FIN, or the timer.
+ */
 static void on_shutdown(uv_shutdown_t *request, int status)
 {
 	struct session *session = request->data;
 
-	(void)status;
-	/* The peer's FIN may follow; nothing that it could still say matters. */
-	close_handles(session);
+	if (session->phase != PHASE_SHUTTING)
+		return;
+	if (status < 0 || uv_read_start((uv_stream_t *)&session->tcp, on_alloc_last, on_read_last) != 0)
+		close_handles(session);
 }
 
 static void shut(struct session *session)

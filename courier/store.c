@@ -116,6 +116,10 @@ static enum error set_up(struct store *store, uint64_t size_max)
 		STORE_CACHE_KIB, STORE_CHECKPOINT_PAGES, (unsigned long long)pages, STORE_APPLICATION_ID,
 		STORE_FORMAT);
 	error = run(store, text);
+	/* After a failed sync the log's pages may be in memory only and count as written: they are written
+	 * again. */
+	if (error == ERROR_OK)
+		error = run(store, "PRAGMA wal_checkpoint(TRUNCATE)");
 	for (unsigned i = 0; i < STATEMENTS && error == ERROR_OK; i++)
 		error = error_of(sqlite3_prepare_v3(store->database, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
 			&store->statements[i], NULL));

@@ -82,7 +82,8 @@ static bool set_up(SSL_CTX *ssl, const struct certificate *certificate)
 	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_cert_verify_callback(ssl, verify, NULL);
-	return SSL_CTX_set_min_proto_version(ssl, TLS1_3_VERSION) == 1 &&
+	return SSL_CTX_set1_groups_list(ssl, "X25519:P-256:P-384") == 1 &&
+		SSL_CTX_set_min_proto_version(ssl, TLS1_3_VERSION) == 1 &&
 		SSL_CTX_set_max_proto_version(ssl, TLS1_3_VERSION) == 1 &&
 		SSL_CTX_set_num_tickets(ssl, 0) == 1 &&
 		SSL_CTX_use_certificate(ssl, certificate->x509) == 1 &&

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-from courier_world import Courier, World, free_port, until
+from courier_world import World, run_tests, until
 from fake_post import CARRIED, FAILED, FLASH, PRIORITY, QUEUED, ROUTINE
 
 BETA = "ipn:2002.0"
@@ -439,26 +439,11 @@ TESTS = (
 
 
 def main():
-    arguments = sys.argv[1:]
-    if arguments[0] == "--bench":
-        with World(arguments[1]) as world:
+    if sys.argv[1] == "--bench":
+        with World(sys.argv[2]) as world:
             bench(world)
         return 0
-    chosen = [test for test in TESTS if len(arguments) == 1 or test.__name__ in arguments[1:]]
-    failed = 0
-    print(f"1..{len(chosen)}")
-    for number, test in enumerate(chosen, 1):
-        name = test.__name__.replace("_", " ")
-        begin = time.monotonic()
-        try:
-            with World(arguments[0]) as world:
-                skipped = test(world)
-            print(f"ok {number} - {name}" + (f" # SKIP {skipped}" if skipped else ""), flush=True)
-        except (AssertionError, OSError, subprocess.SubprocessError) as error:
-            failed += 1
-            print(f"not ok {number} - {name}\n# {type(error).__name__}: {error}", flush=True)
-        print(f"# {time.monotonic() - begin:.1f} s", flush=True)
-    return 1 if failed else 0
+    return run_tests(TESTS, sys.argv[1], sys.argv[2:])
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ class Courier:
         self.directory = world.place / name
         self.port = free_port()
         self.process = None
+        self.preload = None  # a library laid under the daemon
         self.log_path = world.place / f"{name}.log"
         out = subprocess.run([world.program, "--dir", self.directory, "--init", "--node", node], check=True,
             capture_output=True, text=True).stdout
@@ -41,8 +42,13 @@ class Courier:
             f"address 127.0.0.1:{other.port} {extra}")
 
     def start(self):
+        environment = dict(os.environ)
+        if self.preload:
+            # The address sanitizer would rather come first of all; it need not.
+            environment.update(LD_PRELOAD=self.preload, ASAN_OPTIONS="verify_asan_link_order=0")
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([self.world.program, "--dir", self.directory], stderr=log)
+            self.process = subprocess.Popen([self.world.program, "--dir", self.directory], stderr=log,
+                env=environment)
         return self
 
     def up(self, timeout=10):
@@ -108,6 +114,26 @@ class World:
                 for line in courier.log().splitlines()[-20:]:
                     print(f"# {courier.name}: {line}")
         shutil.rmtree(self.place)
+
+
+def run_tests(tests, program, chosen=()):
+    """Runs each test in a world of its own and prints TAP; a test that returns a text is skipped for that reason.
+    Returns the exit code."""
+    tests = [test for test in tests if not chosen or test.__name__ in chosen]
+    failed = 0
+    print(f"1..{len(tests)}")
+    for number, test in enumerate(tests, 1):
+        name = test.__name__.replace("_", " ")
+        begin = time.monotonic()
+        try:
+            with World(program) as world:
+                skipped = test(world)
+            print(f"ok {number} - {name}" + (f" # SKIP {skipped}" if skipped else ""))
+        except (AssertionError, OSError, subprocess.SubprocessError) as error:
+            failed += 1
+            print(f"not ok {number} - {name}\n# {type(error).__name__}: {error}")
+        print(f"# {time.monotonic() - begin:.1f} s", flush=True)
+    return 1 if failed else 0
 
 
 def until(condition, timeout, what):
