@@ -117,8 +117,8 @@ class World:
 
 
 def run_tests(tests, program, chosen=()):
-    """Runs each test in a world of its own and prints TAP; a test that returns a text is skipped for that reason.
-    Returns the exit code."""
+    """Runs each test in a world of its own and prints TAP; a test that returns a text is skipped for that
+    reason. Returns the exit code."""
     tests = [test for test in tests if not chosen or test.__name__ in chosen]
     failed = 0
     print(f"1..{len(tests)}")
