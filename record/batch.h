@@ -1,7 +1,7 @@
 /*
- * What the events of one batch leave for its RECORD_COMMIT: entries to be receipted, verdicts to be given, own
- * logs whose head is to be signed. It is memory, not rows: it never outlives the transaction. A run notes; only a
- * complete run's notes join the batch.
+ * What the events of one batch leave for its RECORD_COMMIT: entries to be receipted, verdicts to be given,
+ * own logs whose head is to be signed. It is memory, not rows: it never outlives the transaction. A run
+ * notes; only a complete run's notes join the batch.
  */
 #ifndef RECORD_BATCH_H
 #define RECORD_BATCH_H

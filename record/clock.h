@@ -1,6 +1,7 @@
 /*
- * The rate-limited clock: TABLE_CLOCK. Within a process it runs with the steady clock; over a restart it gains what the
- * wall clock says, but two minutes at most. So a wall clock that jumps moves it by nothing, and no key is erased for it.
+ * The rate-limited clock: TABLE_CLOCK. Within a process it runs with the steady clock; over a restart it
+ * gains what the wall clock says, but two minutes at most. So a wall clock that jumps moves it by nothing,
+ * and no key is erased for it.
  */
 #ifndef RECORD_CLOCK_H
 #define RECORD_CLOCK_H

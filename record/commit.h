@@ -1,5 +1,6 @@
 /*
- * RECORD_COMMIT: what a batch leaves to be done once: verdicts filed, receipts made, own heads signed, the anchor given.
+ * RECORD_COMMIT: what a batch leaves to be done once: verdicts filed, receipts made, own heads signed, the
+ * anchor given.
  */
 #ifndef RECORD_COMMIT_H
 #define RECORD_COMMIT_H
@@ -9,7 +10,8 @@
 enum error commit_handle(struct run *run);
 
 /*
- * What the anchor holds, in bytes: ["liaison anchor", 1, [* [channel id, incarnation, size, root]]], of all own logs. At most one row of each channel.
+ * What the anchor holds, in bytes: ["liaison anchor", 1, [* [channel id, incarnation, size, root]]], of all
+ * own logs. At most one row of each channel.
  */
 struct anchor_entry {
 	uint8_t channel[CHANNEL_ID_SIZE];

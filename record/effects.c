@@ -12,13 +12,14 @@
  * The entry that an acknowledgment or answer names moves on, with the acting post's name. Only one that was
  * addressed to the actor moves: nobody reads or answers his own words.
  */
-static enum error move(struct run *run, const struct registry_entry *registry_entry, const struct entry_key *key,
-		       const uint8_t named[IDENTITY_SIZE], uint64_t state)
+static enum error move(struct run *run, const struct registry_entry *registry_entry,
+		       const struct entry_key *key, const uint8_t named[IDENTITY_SIZE], uint64_t state)
 {
 	struct entry_key target;
 	struct entry entry;
 	struct party_post post;
-	struct row_key post_key = key_party_post(TABLE_PARTY_POST, registry_entry->party, registry_entry->slot);
+	struct row_key post_key =
+		key_party_post(TABLE_PARTY_POST, registry_entry->party, registry_entry->slot);
 
 	enum error error = log_find(run, named, &target);
 	if (error != ERROR_OK)
@@ -71,8 +72,8 @@ static enum error tell_arrival(struct run *run, const struct entry_key *key, con
 	return error;
 }
 
-enum error effects_of(struct run *run, const struct registry_entry *registry_entry, const struct entry_key *key,
-		      struct entry *entry, bool own)
+enum error effects_of(struct run *run, const struct registry_entry *registry_entry,
+		      const struct entry_key *key, struct entry *entry, bool own)
 {
 	const struct content *content = registry_entry->content;
 	enum error error = ERROR_OK;

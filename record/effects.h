@@ -1,13 +1,13 @@
 /*
- * What an accepted entry changes beside its log: letters fold into the registry, acknowledgments and answers move the
- * state of what they name, a new incarnation becomes the current one, people are told.
+ * What an accepted entry changes beside its log: letters fold into the registry, acknowledgments and answers
+ * move the state of what they name, a new incarnation becomes the current one, people are told.
  */
 #ifndef RECORD_EFFECTS_H
 #define RECORD_EFFECTS_H
 
 #include "record/registry.h"
 
-enum error effects_of(struct run *run, const struct registry_entry *registry_entry, const struct entry_key *key,
-		      struct entry *entry, bool own);
+enum error effects_of(struct run *run, const struct registry_entry *registry_entry,
+		      const struct entry_key *key, struct entry *entry, bool own);
 
 #endif

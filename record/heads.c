@@ -46,7 +46,8 @@ static enum error read_lines(struct run *run, struct lines *lines, size_t count_
 		struct line *line = &lines->lines[lines->count];
 		(void)key_read_u16(&reader);
 		lines->logs[lines->count] = key_read_u16(&reader);
-		if (key_read_end(&reader) != ERROR_OK || schema_read(&schema_line, row.value, line) != ERROR_OK)
+		if (key_read_end(&reader) != ERROR_OK ||
+		    schema_read(&schema_line, row.value, line) != ERROR_OK)
 			return ERROR_MALFORMED;
 		if (lines->logs[lines->count] == lines->own_log)
 			lines->own = line;

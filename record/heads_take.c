@@ -30,7 +30,8 @@ enum finding {
 	FINDING_FORKED = 4,    /* proved */
 };
 
-static enum error root_of_tree(struct run *run, const struct told *told, uint64_t size, struct merkle_hash *root)
+static enum error root_of_tree(struct run *run, const struct told *told, uint64_t size,
+			       struct merkle_hash *root)
 {
 	return log_root_at(run, told->channel_number, told->log, told->head->incarnation, size, root);
 }
@@ -83,8 +84,8 @@ static void compare_by_proof(const struct told *told, const struct signed_head *
 	if (statement == NULL || !statement->has_proof || statement->old_size != small->size ||
 	    large->size != told->head->size)
 		return;
-	if (merkle_roots_from_consistency(small->size, large->size, &small->root, &statement->proof, &old_root,
-					  &new_root) != ERROR_OK ||
+	if (merkle_roots_from_consistency(small->size, large->size, &small->root, &statement->proof,
+					  &old_root, &new_root) != ERROR_OK ||
 	    !merkle_hash_equal(&new_root, &large->root))
 		return;
 	if (merkle_hash_equal(&old_root, &small->root)) {
@@ -210,7 +211,8 @@ static void cosign(struct run *run, struct told *told)
 	memcpy(line->head_signature, head->signature, sizeof(line->head_signature));
 	line->cosigned_at = run_time_s(run) == 0 ? 1 : run_time_s(run);
 	registry_own_keys(run_post(run), told->channel->id, &log_pair, &cosigner_pair);
-	enum error error = cosignature_sign(&checkpoint, line->cosigned_at, &cosigner_pair, line->cosignature);
+	enum error error =
+		cosignature_sign(&checkpoint, line->cosigned_at, &cosigner_pair, line->cosignature);
 	ed25519_pair_erase(&log_pair);
 	ed25519_pair_erase(&cosigner_pair);
 	assert(error == ERROR_OK);
@@ -220,15 +222,17 @@ static enum error conclude(struct run *run, struct told *told, enum finding find
 			   const struct equivocation *equivocation)
 {
 	struct line *line = &told->line;
-	bool newer = told->head->incarnation > line->head_incarnation ||
-		     (told->head->incarnation == line->head_incarnation && told->head->size > line->head_size);
+	bool newer =
+		told->head->incarnation > line->head_incarnation ||
+		(told->head->incarnation == line->head_incarnation && told->head->size > line->head_size);
 	enum error error = ERROR_OK;
 
 	if (finding == FINDING_FORKED) {
 		error = keep_proof(run, told, equivocation);
 	} else if (finding == FINDING_DISAGREES) {
 		if (line->disagrees == 0)
-			run_alert(run, ERROR_BAD_PROOF, "a post's signed head is not that of its log as held here");
+			run_alert(run, ERROR_BAD_PROOF,
+				  "a post's signed head is not that of its log as held here");
 		line->disagrees = 1;
 	} else if (finding == FINDING_CONSISTENT) {
 		line->disagrees = 0;
@@ -243,7 +247,8 @@ static enum error conclude(struct run *run, struct told *told, enum finding find
 
 /* ---- reading ---- */
 
-/* Fills in what is held of a log, and verifies the head's signature; *valid is false where it is not of an accredited log. */
+/* Fills in what is held of a log, and verifies the head's signature; *valid is false where it is not of an
+ * accredited log. */
 static enum error look_up(struct run *run, struct told *told, bool *valid)
 {
 	struct row_key key = key_line(told->channel_number, told->log);
@@ -258,7 +263,8 @@ static enum error look_up(struct run *run, struct told *told, bool *valid)
 	if (index >= told->channel->parties.size)
 		return ERROR_OK;
 	enum error error = run_get(run, &key, &schema_line, &told->line);
-	if (error == ERROR_NOT_FOUND || (error == ERROR_OK && memcmp(told->line.log_key, zeros, sizeof(zeros)) == 0))
+	if (error == ERROR_NOT_FOUND ||
+	    (error == ERROR_OK && memcmp(told->line.log_key, zeros, sizeof(zeros)) == 0))
 		return ERROR_OK;
 	if (error == ERROR_OK)
 		error = registry_party(run, registry_party_of(told->channel, index), &party);
@@ -267,7 +273,8 @@ static enum error look_up(struct run *run, struct told *told, bool *valid)
 	if (error != ERROR_OK)
 		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
 	told->tree_size = row.size;
-	checkpoint_origin(told->channel->id, party.id, log_slot(told->log), told->head->incarnation, told->origin);
+	checkpoint_origin(told->channel->id, party.id, log_slot(told->log), told->head->incarnation,
+			  told->origin);
 	struct checkpoint checkpoint = {
 		.origin = bytes_of_text(told->origin),
 		.size = told->head->size,
@@ -275,7 +282,8 @@ static enum error look_up(struct run *run, struct told *told, bool *valid)
 	};
 	if (checkpoint_write(&checkpoint, &text) != ERROR_OK)
 		return ERROR_OK;
-	*valid = run_verify_plain(run, told->line.log_key, buffer_bytes(&text), told->head->signature) == ERROR_OK;
+	*valid = run_verify_plain(run, told->line.log_key, buffer_bytes(&text), told->head->signature) ==
+		 ERROR_OK;
 	return ERROR_OK;
 }
 
@@ -289,7 +297,8 @@ static enum error take_head(struct run *run, struct told *told)
 	if (error != ERROR_OK)
 		return error;
 	if (!valid)
-		return run_count(run, ERROR_BAD_SIGNATURE, "a head dropped: it is not signed by its log's key");
+		return run_count(run, ERROR_BAD_SIGNATURE,
+				 "a head dropped: it is not signed by its log's key");
 	bool known = told->head->incarnation == told->line.head_incarnation &&
 		     told->head->size == told->line.head_size &&
 		     memcmp(told->head->root.bytes, told->line.head_root, MERKLE_HASH_SIZE) == 0;
@@ -311,7 +320,8 @@ static enum error take_own(struct run *run, struct told *told, uint64_t by)
 	bool valid;
 
 	enum error error = run_get(run, &by_key, &schema_line, &line);
-	if (error == ERROR_OK && line.theirs_incarnation == head->incarnation && line.theirs_size >= head->size)
+	if (error == ERROR_OK && line.theirs_incarnation == head->incarnation &&
+	    line.theirs_size >= head->size)
 		return ERROR_OK;
 	if (error == ERROR_OK)
 		error = look_up(run, told, &valid);
@@ -319,8 +329,8 @@ static enum error take_own(struct run *run, struct told *told, uint64_t by)
 		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
 	struct checkpoint checkpoint = {
 		.origin = bytes_of_text(told->origin), .size = head->size, .root = head->root};
-	if (!valid || cosignature_verify(&checkpoint, head->cosigned_at, line.cosigner_key, head->cosignature) !=
-			      ERROR_OK)
+	if (!valid || cosignature_verify(&checkpoint, head->cosigned_at, line.cosigner_key,
+					 head->cosignature) != ERROR_OK)
 		return run_count(run, ERROR_BAD_SIGNATURE, "a cosignature dropped: it does not match");
 	if (head->incarnation > told->line.incarnation || head->size > told->tree_size)
 		return incarnation_behind(run, told->channel_number, head->incarnation);
@@ -356,7 +366,8 @@ enum error heads_take(struct run *run, const struct received_statement *received
 		told->head = &heads->heads[i];
 		told->log = told->head->log;
 		told->statement = i == 0 ? heads : NULL;
-		enum error error = told->log == own_log ? take_own(run, told, heads->by) : take_head(run, told);
+		enum error error =
+			told->log == own_log ? take_own(run, told, heads->by) : take_head(run, told);
 		if (error != ERROR_OK)
 			return error;
 	}

@@ -38,7 +38,8 @@ static enum error begin(struct run *run, uint64_t channel_number, uint64_t incar
 	content->of.incarnation.time = run_time_s(run);
 	content->of.incarnation.previous = line.incarnation;
 	content->of.incarnation.size = row.size;
-	error = log_root_at(run, channel_number, log, line.incarnation, row.size, &content->of.incarnation.root);
+	error = log_root_at(run, channel_number, log, line.incarnation, row.size,
+			    &content->of.incarnation.root);
 	if (error != ERROR_OK)
 		return error;
 	uint64_t next = line.incarnation > incarnation_min ? line.incarnation : incarnation_min;
@@ -48,7 +49,8 @@ static enum error begin(struct run *run, uint64_t channel_number, uint64_t incar
 	run_put(run, &key, &schema_line, &line);
 	run_state(run)->restored = 1;
 	run_state(run)->requeue = 1;
-	run_alert(run, ERROR_NOT_NOW, "this post cannot show that its log goes on: a new incarnation has begun");
+	run_alert(run, ERROR_NOT_NOW,
+		  "this post cannot show that its log goes on: a new incarnation has begun");
 	run_log(run, ERROR_NOT_NOW, "the store does not continue the anchor: a new incarnation begins");
 	return post_entry(run, channel_number, content);
 }
@@ -74,8 +76,8 @@ enum error incarnation_behind(struct run *run, uint64_t channel_number, uint64_t
 /* ---- at start ---- */
 
 /* True in *shown if the anchor's head of this channel is a prefix of the store. */
-static enum error compare(struct run *run, uint64_t number, const struct channel *channel, const struct line *line,
-			  const struct anchor_entry *anchor, bool *shown)
+static enum error compare(struct run *run, uint64_t number, const struct channel *channel,
+			  const struct line *line, const struct anchor_entry *anchor, bool *shown)
 {
 	struct log row;
 	struct merkle_hash root;
@@ -93,8 +95,8 @@ static enum error compare(struct run *run, uint64_t number, const struct channel
 }
 
 /*
- * The anchor's shadow of one log is in no backup: where it is missing, this store comes from one. Its epoch keys and its
- * copies' bytes are gone then, even if its logs are whole.
+ * The anchor's shadow of one log is in no backup: where it is missing, this store comes from one. Its epoch
+ * keys and its copies' bytes are gone then, even if its logs are whole.
  */
 static enum error check_shadow(struct run *run, uint64_t number, const struct line *line)
 {
@@ -116,7 +118,8 @@ static enum error check_shadow(struct run *run, uint64_t number, const struct li
 }
 
 static enum error check_channel(struct run *run, uint64_t number, const struct channel *channel,
-				const struct anchor_entry *anchors, size_t count, bool has_anchor, bool *begun)
+				const struct anchor_entry *anchors, size_t count, bool has_anchor,
+				bool *begun)
 {
 	struct row_key key = key_line(number, log_own_number(run, channel));
 	const struct anchor_entry *anchor = NULL;
@@ -195,7 +198,8 @@ static enum error check_head(struct run *run, uint64_t number, const struct chan
 	struct checkpoint checkpoint = {.origin = head->origin, .size = head->size};
 	memcpy(checkpoint.root.bytes, head->root, sizeof(checkpoint.root.bytes));
 	if (checkpoint_verify(&checkpoint, line.log_key, head->signature) != ERROR_OK)
-		return run_count(run, ERROR_BAD_SIGNATURE, "the courier shows a head that is not this post's");
+		return run_count(run, ERROR_BAD_SIGNATURE,
+				 "the courier shows a head that is not this post's");
 	error = log_row(run, number, log, line.incarnation, &row);
 	if (error != ERROR_OK)
 		return error;

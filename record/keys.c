@@ -65,7 +65,8 @@ static struct row_key key_epoch(uint64_t epoch)
 	return key;
 }
 
-static struct row_key key_psk(enum table table, const uint8_t id[KEYING_ID_SIZE], uint64_t party, uint64_t slot)
+static struct row_key key_psk(enum table table, const uint8_t id[KEYING_ID_SIZE], uint64_t party,
+			      uint64_t slot)
 {
 	struct row_key key = key_make(table);
 	key_bytes(&key, id, KEYING_ID_SIZE);
@@ -76,7 +77,7 @@ static struct row_key key_psk(enum table table, const uint8_t id[KEYING_ID_SIZE]
 
 /* ---- what opens ---- */
 
-/* Writes the PSKs of one sender for the epochs from its leaf's to the last made, and steps the leaf beyond. */
+/* Writes the PSKs of one sender for the epochs from its leaf's to the last; steps the leaf beyond. */
 static enum error cover_epochs(struct run *run, const struct post_number *post, struct leaf_row *leaf)
 {
 	const struct state *state = run_state(run);
@@ -191,7 +192,8 @@ static enum error publish(struct run *run, uint64_t first)
 	prekeys->slot = own->slot;
 	prekeys->number = state->prekeys_number + 1;
 	if (state->restored != 0 && prekeys->number < run_time_s(run))
-		prekeys->number = run_time_s(run); /* numbers published since the image was taken are below it */
+		/* numbers published since the image was taken are below it */
+		prekeys->number = run_time_s(run);
 	prekeys->first_epoch = first;
 	prekeys->start = state->epoch_start + (first - state->epoch_origin) * KEYS_EPOCH_S;
 	prekeys->length_s = KEYS_EPOCH_S;
@@ -315,7 +317,8 @@ enum error keys_make(struct run *run, bool anew)
 	bool known = epoch_by_clock(run, &current);
 	if (!anew && known && state->epoch_next - current >= KEYS_AHEAD_MIN)
 		return ERROR_OK;
-	if (!anew && !known && state->epoch_next > state->epoch_origin && run_time_s(run) < state->epoch_start &&
+	if (!anew && !known && state->epoch_next > state->epoch_origin &&
+	    run_time_s(run) < state->epoch_start &&
 	    state->epoch_start - run_time_s(run) < KEYS_AHEAD * KEYS_EPOCH_S)
 		return ERROR_OK; /* a clock that was set back a little: those published will serve */
 	if (!known) {
@@ -381,7 +384,8 @@ static enum error erase_epoch(struct run *run, uint64_t epoch)
 		(void)key_read_u32(&reader);
 		uint64_t party = key_read_u8(&reader);
 		uint64_t slot = key_read_u8(&reader);
-		if (key_read_end(&reader) != ERROR_OK || schema_read(&schema_psk, row.value, &psk) != ERROR_OK)
+		if (key_read_end(&reader) != ERROR_OK ||
+		    schema_read(&schema_psk, row.value, &psk) != ERROR_OK)
 			return ERROR_MALFORMED;
 		struct row_key key = key_psk(TABLE_PSK, psk.id, party, slot);
 		sodium_memzero(&psk, sizeof(psk));
@@ -469,7 +473,8 @@ static enum error step_sending_leaf(struct run *run, const struct post_number *p
 	if (error == ERROR_NEEDS_ROWS || prekeys_error == ERROR_NEEDS_ROWS)
 		return ERROR_NEEDS_ROWS;
 	if (error != ERROR_OK || prekeys_error != ERROR_OK)
-		return error == ERROR_MALFORMED || prekeys_error == ERROR_MALFORMED ? ERROR_MALFORMED : ERROR_OK;
+		return error == ERROR_MALFORMED || prekeys_error == ERROR_MALFORMED ? ERROR_MALFORMED
+										    : ERROR_OK;
 	if (prekeys_decode(row.payload, prekeys) != ERROR_OK)
 		return ERROR_MALFORMED;
 	if (!prekeys_epoch_at(prekeys, run_time_s(run), window_s, &current) || current <= leaf.epoch)

@@ -1,10 +1,11 @@
 /*
- * Sealing and opening: own prekeys, those of other posts, and the keying's leaves (doc/PROTOCOL.md, sections 4
- * and 8; envelope/keying.h).
+ * Sealing and opening: own prekeys, those of other posts, and the keying's leaves (doc/PROTOCOL.md, sections
+ * 4 and 8; envelope/keying.h).
  *
- * Own epochs: made KEYS_AHEAD ahead, published as numbered statements. An epoch's secret and its PSKs are erased when every serving
- * post of a counterpart has used a later one and a delay window has passed since its end, or after three windows. The passing of time is that of the
- * rate-limited clock: a wall clock that jumps erases nothing by itself. Sending leaves follow a window late.
+ * Own epochs: made KEYS_AHEAD ahead, published as numbered statements. An epoch's secret and its PSKs are
+ * erased when every serving post of a counterpart has used a later one and a delay window has passed since
+ * its end, or after three windows. The passing of time is that of the rate-limited clock: a wall clock that
+ * jumps erases nothing by itself. Sending leaves follow a window late.
  *
  * Functions return what run.h says.
  */
@@ -21,12 +22,14 @@
 /* ---- own prekeys ---- */
 
 /*
- * Makes epochs and publishes a new statement where fewer than KEYS_AHEAD_MIN are left, or none fits the wall clock, or
- * `anew`. The statement is kept in TABLE_PREKEYS (party 0, own slot) and queued for every post with keying.
+ * Makes epochs and publishes a new statement where fewer than KEYS_AHEAD_MIN are left, or none fits the wall
+ * clock, or `anew`. The statement is kept in TABLE_PREKEYS (party 0, own slot) and queued for every post with
+ * keying.
  */
 enum error keys_make(struct run *run, bool anew);
 
-/* Erases what is due (several epochs at most in one event), and steps sending leaves forward; for RECORD_TICK. */
+/* Erases what is due (several epochs at most in one event), and steps sending leaves forward; for
+ * RECORD_TICK. */
 enum error keys_sweep(struct run *run);
 
 /* The newest own statement, COSE. ERROR_NOT_FOUND before provision. */
@@ -35,19 +38,22 @@ enum error keys_own_prekeys(struct run *run, struct bytes *cose);
 /* ---- others' ---- */
 
 /*
- * A prekeys statement of a post whose TABLE_PARTY_POST row is written. *reason: BAD_SIGNATURE, a form error, ERROR_BAD_KEY for a bad point. An
- * older or equal number is ignored, without a reason. Statements of this very post are ignored.
+ * A prekeys statement of a post whose TABLE_PARTY_POST row is written. *reason: BAD_SIGNATURE, a form error,
+ * ERROR_BAD_KEY for a bad point. An older or equal number is ignored, without a reason. Statements of this
+ * very post are ignored.
  */
 enum error keys_take_prekeys(struct run *run, uint64_t party, uint64_t slot, struct bytes cose,
 			     enum error *reason);
 
 /*
- * A keying packet for this post. *reason: what keying_packet_decode gives, ERROR_BAD_ARGUMENT if it is another post's, ERROR_NOT_FOUND if the
- * other party's card is not held, ERROR_EXISTS if this number or a later one is accepted already.
+ * A keying packet for this post. *reason: what keying_packet_decode gives, ERROR_BAD_ARGUMENT if it is
+ * another post's, ERROR_NOT_FOUND if the other party's card is not held, ERROR_EXISTS if this number or a
+ * later one is accepted already.
  */
 enum error keys_take_keying(struct run *run, struct bytes packet, uint64_t *party, enum error *reason);
 
-/* A post was named (registry_take_card): what it seals from now on can be looked up. Without keying, nothing yet. */
+/* A post was named (registry_take_card): what it seals from now on can be looked up. Without keying, nothing
+ * yet. */
 enum error keys_post_named(struct run *run, uint64_t party, uint64_t slot);
 
 /* ---- sealing ---- */
@@ -55,13 +61,13 @@ enum error keys_post_named(struct run *run, uint64_t party, uint64_t slot);
 struct keys_target {
 	uint64_t party;
 	uint64_t slot;
-	uint64_t window_s;  /* the channel's delay window */
-	bool last_resort;   /* to the last-resort key even if epochs are known */
+	uint64_t window_s; /* the channel's delay window */
+	bool last_resort;  /* to the last-resort key even if epochs are known */
 };
 
 /*
- * Seals a padded plaintext; *used_last_resort says which key it was. *reason: ERROR_UNKNOWN_KEY where no keying, prekeys or leaf are
- * held, or ERROR_BAD_KEY.
+ * Seals a padded plaintext; *used_last_resort says which key it was. *reason: ERROR_UNKNOWN_KEY where no
+ * keying, prekeys or leaf are held, or ERROR_BAD_KEY.
  */
 enum error keys_seal(struct run *run, const struct keys_target *target, struct bytes plaintext,
 		     struct bytes *sealed, bool *used_last_resort, enum error *reason);
@@ -75,28 +81,32 @@ struct keys_opened {
 	struct party_post post; /* the sender's */
 };
 
-/* Opens sealed bytes in psk mode. *reason: ERROR_CANNOT_OPEN, or ERROR_MALFORMED and its kin where they are not even of the form. */
+/* Opens sealed bytes in psk mode. *reason: ERROR_CANNOT_OPEN, or ERROR_MALFORMED and its kin where they are
+ * not even of the form. */
 enum error keys_open(struct run *run, struct bytes sealed, struct keys_opened *opened, enum error *reason);
 
 /* That post cannot open what is sealed to the prekeys held of it: last resort until it publishes others. */
 enum error keys_distrust(struct run *run, uint64_t party, uint64_t slot);
 
-/* After something opened was found good: notes which own epoch that post has reached, and sends it new prekeys where it lags. */
+/* After something opened was found good: notes which own epoch that post has reached, and sends it new
+ * prekeys where it lags. */
 enum error keys_note_use(struct run *run, const struct keys_opened *opened);
 
 /* Opens a card sealed in base mode to this post's last-resort key. */
 enum error keys_open_card(struct run *run, struct bytes sealed, struct bytes *card, enum error *reason);
 
-/* Seals this post's card in base mode to the post of another card (its first with prekeys). *reason: what card_verify gave, ERROR_UNKNOWN_KEY. */
-enum error keys_seal_card(struct run *run, struct bytes receiver_card, struct bytes card, struct bytes *sealed,
-			  enum error *reason);
+/* Seals this post's card in base mode to the post of another card (its first with prekeys). *reason: what
+ * card_verify gave, ERROR_UNKNOWN_KEY. */
+enum error keys_seal_card(struct run *run, struct bytes receiver_card, struct bytes card,
+			  struct bytes *sealed, enum error *reason);
 
 /* Queues the newest own prekeys statement for a post; nothing without keying. */
 enum error keys_send_prekeys(struct run *run, uint64_t party, uint64_t slot);
 
 /* ---- shared by the parts of keys_*.c ---- */
 
-#define KEYS_POSTS_MAX 512 /* serving posts of all counterparts and siblings that are looked at in one event */
+/* serving posts of all counterparts and siblings that are looked at in one event */
+#define KEYS_POSTS_MAX 512
 
 /* The posts of all parties, but the own. */
 enum error keys_posts(struct run *run, struct post_number **posts, size_t *count);

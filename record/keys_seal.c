@@ -316,7 +316,8 @@ enum error keys_note_use(struct run *run, const struct keys_opened *opened)
 	if (opened->has_epoch && opened->epoch >= run_state(run)->epoch_marked)
 		return ERROR_OK;
 	/* The last resort, or an epoch that is over: it may lack the newest statement. */
-	if (use.number == run_state(run)->prekeys_number && run_slow_ms(run) - use.sent_ms < PREKEYS_RESEND_MS)
+	if (use.number == run_state(run)->prekeys_number &&
+	    run_slow_ms(run) - use.sent_ms < PREKEYS_RESEND_MS)
 		return ERROR_OK;
 	return keys_send_prekeys(run, opened->party, opened->slot);
 }
@@ -490,8 +491,8 @@ enum error keys_open_card(struct run *run, struct bytes sealed, struct bytes *ca
 	return ERROR_OK;
 }
 
-enum error keys_seal_card(struct run *run, struct bytes receiver_card, struct bytes card, struct bytes *sealed,
-			  enum error *reason)
+enum error keys_seal_card(struct run *run, struct bytes receiver_card, struct bytes card,
+			  struct bytes *sealed, enum error *reason)
 {
 	struct card *receiver = run_take(run, sizeof(*receiver));
 	struct card_party *party = run_take(run, sizeof(*party));

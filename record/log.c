@@ -8,9 +8,9 @@
 #include "record/outbox.h"
 #include "record/query.h"
 
-#define ADVANCE_MAX 64   /* leaves that follow in the event that closed the gap */
+#define ADVANCE_MAX  64  /* leaves that follow in the event that closed the gap */
 #define ADVANCE_TICK 192 /* and in one RECORD_COMMIT or RECORD_TICK */
-#define TIMES_MAX 24     /* state times that one entry keeps */
+#define TIMES_MAX    24  /* state times that one entry keeps */
 
 /* ---- rows ---- */
 
@@ -133,7 +133,8 @@ static enum error take_seen(struct run *run, uint64_t channel, struct heads_seen
 		struct seen seen;
 		(void)key_read_u16(&reader);
 		uint64_t log = key_read_u16(&reader);
-		if (key_read_end(&reader) != ERROR_OK || schema_read(&schema_seen, row.value, &seen) != ERROR_OK)
+		if (key_read_end(&reader) != ERROR_OK ||
+		    schema_read(&schema_seen, row.value, &seen) != ERROR_OK)
 			return ERROR_MALFORMED;
 		heads->heads[heads->count++] =
 			(struct head_seen){.log = log, .incarnation = seen.incarnation, .size = seen.size};
@@ -143,7 +144,8 @@ static enum error take_seen(struct run *run, uint64_t channel, struct heads_seen
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }
 
-enum error log_append(struct run *run, const struct log_item *item, struct entry_key *key, struct entry *entry)
+enum error log_append(struct run *run, const struct log_item *item, struct entry_key *key,
+		      struct entry *entry)
 {
 	struct heads_seen *heads = run_take(run, sizeof(*heads));
 	struct merkle_frontier frontier;
@@ -254,7 +256,8 @@ static enum error follow(struct run *run, const struct entry_key *log, struct lo
 	return ERROR_OK;
 }
 
-/* After the tree of another's log grew: the row, what the next own entry names, and whether more is to follow. */
+/* After the tree of another's log grew: the row, what the next own entry names, and whether more is to
+ * follow. */
 static void write_grown(struct run *run, const struct entry_key *key, struct log *row,
 			const struct merkle_frontier *frontier, bool more)
 {
@@ -380,8 +383,8 @@ static enum error node_hash(struct run *run, const struct entry_key *log, const 
 }
 
 /* All of them asked for at once. */
-static enum error node_hashes(struct run *run, const struct entry_key *log, const struct merkle_coordinate *nodes,
-			      size_t count, struct merkle_hash *hashes)
+static enum error node_hashes(struct run *run, const struct entry_key *log,
+			      const struct merkle_coordinate *nodes, size_t count, struct merkle_hash *hashes)
 {
 	bool missing = false;
 
@@ -413,8 +416,8 @@ enum error log_root_at(struct run *run, uint64_t channel, uint64_t log, uint64_t
 	return ERROR_OK;
 }
 
-enum error log_consistency(struct run *run, uint64_t channel, uint64_t log, uint64_t incarnation, uint64_t old_size,
-			   uint64_t new_size, struct merkle_proof *proof)
+enum error log_consistency(struct run *run, uint64_t channel, uint64_t log, uint64_t incarnation,
+			   uint64_t old_size, uint64_t new_size, struct merkle_proof *proof)
 {
 	struct entry_key key = {.channel = channel, .log = log, .incarnation = incarnation};
 	struct merkle_proof_nodes *nodes = run_take(run, sizeof(*nodes));

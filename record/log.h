@@ -9,7 +9,8 @@
 #include "record/batch.h"
 #include "record/run.h"
 
-/* Positions of another's log that are accepted beyond the first gap: what is farther is dropped, and comes again. */
+/* Positions of another's log that are accepted beyond the first gap: what is farther is dropped, and comes
+ * again. */
 #define LOG_AHEAD_MAX 65536
 /* Incarnations of another's log that may run ahead of the newest whose first entry is held. */
 #define LOG_INCARNATIONS_AHEAD 4
@@ -27,10 +28,12 @@ struct log_item {
 uint64_t log_own_number(struct run *run, const struct channel *channel);
 
 /*
- * Appends to the own log: gives the position, names the heads seen, writes all rows and makes the copies (outbox_entry). The first entry of
- * a channel's log makes the log. key->channel is given; the rest of *key is the result.
+ * Appends to the own log: gives the position, names the heads seen, writes all rows and makes the copies
+ * (outbox_entry). The first entry of a channel's log makes the log. key->channel is given; the rest of *key
+ * is the result.
  */
-enum error log_append(struct run *run, const struct log_item *item, struct entry_key *key, struct entry *entry);
+enum error log_append(struct run *run, const struct log_item *item, struct entry_key *key,
+		      struct entry *entry);
 
 enum log_place {
 	LOG_NEW = 1,   /* the position is free: log_take */
@@ -39,7 +42,8 @@ enum log_place {
 	LOG_FAR = 4,   /* beyond what is accepted */
 };
 
-/* Looks where an entry of another's log would go. `held` is what is there (LOG_SAME, LOG_OTHER); *gap: positions before it are missing. */
+/* Looks where an entry of another's log would go. `held` is what is there (LOG_SAME, LOG_OTHER); *gap:
+ * positions before it are missing. */
 enum error log_look(struct run *run, const struct entry_key *key, const uint8_t identity[IDENTITY_SIZE],
 		    enum log_place *place, struct entry *held, bool *gap);
 
@@ -47,7 +51,8 @@ enum error log_look(struct run *run, const struct entry_key *key, const uint8_t 
 enum error log_take(struct run *run, const struct entry_key *key, const struct log_item *item,
 		    const struct heads_seen *heads, enum error reason);
 
-/* Lets trees follow over gaps that were closed: at most some hundred leaves; for RECORD_COMMIT and RECORD_TICK. */
+/* Lets trees follow over gaps that were closed: at most some hundred leaves; for RECORD_COMMIT and
+ * RECORD_TICK. */
 enum error log_advance(struct run *run);
 
 /* ---- looking up ---- */
@@ -63,14 +68,15 @@ enum error log_row(struct run *run, uint64_t channel, uint64_t log, uint64_t inc
 enum error log_root_at(struct run *run, uint64_t channel, uint64_t log, uint64_t incarnation, uint64_t size,
 		       struct merkle_hash *root);
 /* A consistency proof between two sizes, 0 < old_size <= new_size, not above the log's. */
-enum error log_consistency(struct run *run, uint64_t channel, uint64_t log, uint64_t incarnation, uint64_t old_size,
-			   uint64_t new_size, struct merkle_proof *proof);
+enum error log_consistency(struct run *run, uint64_t channel, uint64_t log, uint64_t incarnation,
+			   uint64_t old_size, uint64_t new_size, struct merkle_proof *proof);
 
 /* ---- states ---- */
 
 /*
- * Adds a state to an entry's times and writes it; entry->state becomes it if it is further on (enum local_state; REFUSED only from
- * below RECEIVED), else only the time is noted (once for each state and detail). Gives LOCAL_STATE if the state changed.
+ * Adds a state to an entry's times and writes it; entry->state becomes it if it is further on (enum
+ * local_state; REFUSED only from below RECEIVED), else only the time is noted (once for each state and
+ * detail). Gives LOCAL_STATE if the state changed.
  */
 enum error log_set_state(struct run *run, const struct entry_key *key, struct entry *entry, uint64_t state,
 			 struct bytes detail);

@@ -1,11 +1,11 @@
 /*
- * Copies under way: one sealed copy of each own entry for every other post of the channel, until that post has receipted
- * it; and statements, until the courier has them.
+ * Copies under way: one sealed copy of each own entry for every other post of the channel, until that post
+ * has receipted it; and statements, until the courier has them.
  *
- * A copy waits (TABLE_WAITING, by precedence, then age), is handed over (TABLE_HANDED), is reported queued, and is
- * resent, the same bytes, when it is due (TABLE_DUE, on the rate-limited clock): first after a quarter of the
- * handling time, then twice as long each time. It is sealed when it is first handed over, and again only where the
- * receiver says that it cannot open it. Functions return what run.h says.
+ * A copy waits (TABLE_WAITING, by precedence, then age), is handed over (TABLE_HANDED), is reported queued,
+ * and is resent, the same bytes, when it is due (TABLE_DUE, on the rate-limited clock): first after a quarter
+ * of the handling time, then twice as long each time. It is sealed when it is first handed over, and again
+ * only where the receiver says that it cannot open it. Functions return what run.h says.
  */
 #ifndef RECORD_OUTBOX_H
 #define RECORD_OUTBOX_H
@@ -16,14 +16,15 @@
 #define OUTBOX_RESEND_MIN_MS UINT64_C(15000)
 #define OUTBOX_RESEND_MAX_MS UINT64_C(21600000)
 
-/* Makes the copies of an own entry: the action copy for the first post of each other party at the entry's precedence, record copies for further posts at
- * ROUTINE; letters, verdicts and incarnations go to every post at their own. */
+/* Makes the copies of an own entry: the action copy for the first post of each other party at the entry's
+ * precedence, record copies for further posts at ROUTINE; letters, verdicts and incarnations go to every post
+ * at their own. */
 enum error outbox_entry(struct run *run, const struct channel *channel, const struct entry_key *key,
 			const struct content *content);
 
 struct outbox_statement {
-	uint64_t kind;     /* enum statement_kind */
-	uint64_t channel;  /* 0: none */
+	uint64_t kind;    /* enum statement_kind */
+	uint64_t channel; /* 0: none */
 	uint64_t party;
 	uint64_t slot;
 	uint64_t precedence;
@@ -45,14 +46,16 @@ enum error outbox_due(struct run *run);      /* RECORD_TICK: copies to be resent
 
 /* ---- receipts ---- */
 
-/* The copy of an own entry for one post is receipted: all its rows go, and the courier is told. Nothing if there is none. */
+/* The copy of an own entry for one post is receipted: all its rows go, and the courier is told. Nothing if
+ * there is none. */
 enum error outbox_receipted(struct run *run, const struct entry_key *key, uint64_t log);
 
 /* Every other party has receipted the entry: it waits no more, for STATUS. */
 enum error outbox_settled(struct run *run, const struct entry_key *key, uint64_t precedence);
 
-/* What a post could not open is sealed anew, to the last-resort key (or, where that was it, to the newest prekeys), RESEALS_MAX times at most. sha256 is that of the sealed bytes; only
- * copies for that post are touched. */
+/* What a post could not open is sealed anew, to the last-resort key (or, where that was it, to the newest
+ * prekeys), RESEALS_MAX times at most. sha256 is that of the sealed bytes; only copies for that post are
+ * touched. */
 enum error outbox_cannot_open(struct run *run, uint64_t party, uint64_t slot, const uint8_t sha256[32]);
 
 #endif

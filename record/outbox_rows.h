@@ -1,5 +1,6 @@
 /*
- * The outbox's rows, shared by outbox.c (what waits, is handed over and due) and outbox_send.c (sealing).
+ * The outbox's rows, shared by outbox.c (what waits and is handed over), outbox_send.c (sealing) and
+ * outbox_settle.c (what becomes of it: hints, resending, receipts).
  */
 #ifndef RECORD_OUTBOX_ROWS_H
 #define RECORD_OUTBOX_ROWS_H
@@ -26,11 +27,17 @@ enum error outbox_read(struct run *run, const struct copy_key *key, struct outgo
 void outbox_write(struct run *run, const struct outgoing *outgoing);
 /* Deletes all rows of it. */
 void outbox_remove(struct run *run, const struct outgoing *outgoing);
+/* Takes it out of the table that its state says it is in; forgets when it is due. */
+void outbox_unplace(struct run *run, const struct copy *copy);
+void outbox_forget_due(struct run *run, struct copy *copy);
+/* Counts an own entry that waits for receipts, or no longer does, in TABLE_PENDING. */
+enum error outbox_count_pending(struct run *run, uint64_t channel, uint64_t precedence, bool more);
 /* Makes it wait at its precedence, from whatever state it is in. */
 void outbox_wait(struct run *run, struct outgoing *outgoing);
 
 /*
- * The sealed bytes of it: those stored, or sealed now (outgoing->copy is changed, and to be written). *reason: why it cannot be sealed.
+ * The sealed bytes of it: those stored, or sealed now (outgoing->copy is changed, and to be written).
+ * *reason: why it cannot be sealed.
  */
 enum error outbox_seal(struct run *run, struct outgoing *outgoing, struct bytes *sealed, enum error *reason);
 

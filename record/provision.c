@@ -111,8 +111,10 @@ enum error provision_card_seal(struct run *run, struct cbor_reader *arguments)
 	enum error error = registry_export_card(run, &card);
 	if (error != ERROR_OK)
 		return error;
-	if (buffer_error(&card) != ERROR_OK || cose_sealed_size(card.size, 0) + card.size / 8 > SEALED_SIZE_MAX)
-		return fail(run, ERROR_TOO_LARGE, "this card is too large to be sealed: hand it over as it is");
+	if (buffer_error(&card) != ERROR_OK ||
+	    cose_sealed_size(card.size, 0) + card.size / 8 > SEALED_SIZE_MAX)
+		return fail(run, ERROR_TOO_LARGE,
+			    "this card is too large to be sealed: hand it over as it is");
 	error = keys_seal_card(run, receiver, buffer_bytes(&card), &sealed, &reason);
 	if (error != ERROR_OK || reason != ERROR_OK)
 		return error != ERROR_OK ? error : fail(run, reason, NULL);

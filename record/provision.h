@@ -1,5 +1,6 @@
 /*
- * How a post begins, and the cards and keying that people bring (LOCAL_CARD_SEAL, CARD_ACCEPT, KEYING_ACCEPT).
+ * How a post begins, and the cards and keying that people bring (LOCAL_CARD_SEAL, CARD_ACCEPT,
+ * KEYING_ACCEPT).
  */
 #ifndef RECORD_PROVISION_H
 #define RECORD_PROVISION_H
@@ -7,7 +8,8 @@
 #include "base/cbor.h"
 #include "record/run.h"
 
-/* RECORD_PROVISION. ERROR_EXISTS if the store has a post already, and the error of a post file that is not one: record_needs gives it. */
+/* RECORD_PROVISION. ERROR_EXISTS if the store has a post already, and the error of a post file that is not
+ * one: record_needs gives it. */
 enum error provision_handle(struct run *run);
 
 enum error provision_card_seal(struct run *run, struct cbor_reader *arguments);

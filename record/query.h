@@ -7,12 +7,14 @@
 #include "record/run.h"
 
 /*
- * Answers HELLO, CARD_EXPORT, CHANNELS, CHANNEL, CHANNEL_KEYS, PARTIES, ENTRIES, ENTRY, HEADS and STATUS with a reply, also where the
- * request is malformed or names nothing (ERROR_BAD_ARGUMENT, ERROR_NOT_FOUND). `arguments` stands after
- * the verb, and is read to the end of the frame. ERROR_UNSUPPORTED, without a reply, for another verb.
+ * Answers HELLO, CARD_EXPORT, CHANNELS, CHANNEL, CHANNEL_KEYS, PARTIES, ENTRIES, ENTRY, HEADS and STATUS with
+ * a reply, also where the request is malformed or names nothing (ERROR_BAD_ARGUMENT, ERROR_NOT_FOUND).
+ * `arguments` stands after the verb, and is read to the end of the frame. ERROR_UNSUPPORTED, without a reply,
+ * for another verb.
  *
- * ENTRIES reads TABLE_ARRIVAL from the cursor on and looks at most at QUERY_SCAN_MAX rows for one reply, so a reply may
- * hold fewer rows than asked for, or none, with a cursor to go on from. A reply stays below LOCAL_FRAME_SIZE_MAX.
+ * ENTRIES reads TABLE_ARRIVAL from the cursor on and looks at most at QUERY_SCAN_MAX rows for one reply, so a
+ * reply may hold fewer rows than asked for, or none, with a cursor to go on from. A reply stays below
+ * LOCAL_FRAME_SIZE_MAX.
  */
 #define QUERY_SCAN_MAX 256
 enum error query_handle(struct run *run, uint64_t verb, struct cbor_reader *arguments, size_t count);

@@ -35,7 +35,8 @@ static int compare_items(const struct batch_item *a, const struct batch_item *b)
 	return order;
 }
 
-/* Heapsort: no recursion, no memory, no bad case. The items come nearly in order, and there are some thousand at most. */
+/* Heapsort: no recursion, no memory, no bad case. The items come nearly in order, and there are some thousand
+ * at most. */
 static void sift(struct batch_item *items, size_t root, size_t count)
 {
 	for (;;) {
@@ -78,7 +79,8 @@ static bool add_range(struct receipt *receipt, const struct batch_item *item)
 	uint64_t position = item->key.position;
 
 	if (item->reason == ERROR_OK) {
-		struct held_range *last = receipt->held_count > 0 ? &receipt->held[receipt->held_count - 1] : NULL;
+		struct held_range *last =
+			receipt->held_count > 0 ? &receipt->held[receipt->held_count - 1] : NULL;
 		if (last != NULL && last->first + last->count == position) {
 			last->count++;
 			return true;
@@ -203,8 +205,8 @@ static size_t list_named(const struct receipt *receipt, uint64_t channel, struct
 }
 
 /* Reads all entries that are named, and checks the digest. *reason: NOT_FOUND, or BAD_PROOF. */
-static enum error check_named(struct run *run, const struct receipt *receipt, const struct named *named, size_t count,
-			      struct entry *entries, enum error *reason)
+static enum error check_named(struct run *run, const struct receipt *receipt, const struct named *named,
+			      size_t count, struct entry *entries, enum error *reason)
 {
 	struct receipt_digest digest;
 	uint8_t result[32];
@@ -242,8 +244,9 @@ static bool settled(const struct channel *channel, const struct entry *entry)
 	return ((entry->received | entry->refused) & others) == others;
 }
 
-static enum error take_one(struct run *run, const struct received_statement *statement, const struct receipt *receipt,
-			   const struct named *named, struct entry *entry, uint64_t number)
+static enum error take_one(struct run *run, const struct received_statement *statement,
+			   const struct receipt *receipt, const struct named *named, struct entry *entry,
+			   uint64_t number)
 {
 	uint64_t bit = UINT64_C(1) << statement->index;
 	bool sibling = statement->index == statement->channel.own_index;
@@ -268,7 +271,8 @@ static enum error take_one(struct run *run, const struct received_statement *sta
 	if (entry->state < LOCAL_RECEIVED)
 		entry->reason = (uint64_t)named->reason;
 	run_put(run, &key, &schema_entry, entry);
-	return log_set_state(run, &named->key, entry, LOCAL_REFUSED, bytes_of_text(error_text(named->reason)));
+	return log_set_state(run, &named->key, entry, LOCAL_REFUSED,
+			     bytes_of_text(error_text(named->reason)));
 }
 
 enum error receipt_take(struct run *run, const struct received_statement *statement)

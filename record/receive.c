@@ -71,7 +71,8 @@ struct arriving {
 	bool gap;
 };
 
-static enum error note_item(struct run *run, const struct arriving *arriving, uint64_t precedence, enum error reason)
+static enum error note_item(struct run *run, const struct arriving *arriving, uint64_t precedence,
+			    enum error reason)
 {
 	struct batch_item item = {.key = arriving->key, .precedence = precedence, .reason = reason};
 
@@ -83,7 +84,8 @@ static enum error note_item(struct run *run, const struct arriving *arriving, ui
 static uint64_t precedence_of(const struct arriving *arriving)
 {
 	uint64_t precedence = arriving->readable ? arriving->decoded.content.precedence : 0;
-	return precedence >= PRECEDENCE_ROUTINE && precedence <= PRECEDENCE_FLASH ? precedence : PRECEDENCE_ROUTINE;
+	return precedence >= PRECEDENCE_ROUTINE && precedence <= PRECEDENCE_FLASH ? precedence
+										  : PRECEDENCE_ROUTINE;
 }
 
 /* Another entry at a position that is held: it is kept as evidence, the first stays. */
@@ -114,10 +116,12 @@ static enum error forked(struct run *run, const struct arriving *arriving)
 		struct row_key key = prefix;
 		key_u64(&key, number);
 		run_put(run, &key, &schema_evidence, &evidence);
-		run_alert(run, ERROR_REFUSED_FORK, "a post has sent two entries with one number; the first one stands");
+		run_alert(run, ERROR_REFUSED_FORK,
+			  "a post has sent two entries with one number; the first one stands");
 	}
 	error = drop(run, ERROR_REFUSED_FORK, "entry dropped: another is held at its position");
-	return error == ERROR_OK ? note_item(run, arriving, precedence_of(arriving), ERROR_REFUSED_FORK) : error;
+	return error == ERROR_OK ? note_item(run, arriving, precedence_of(arriving), ERROR_REFUSED_FORK)
+				 : error;
 }
 
 /* Rules of the log itself, which no signer can lift. */
@@ -128,7 +132,8 @@ static enum error judge_place(const struct arriving *arriving)
 
 	if ((content->kind == CONTENT_INCARNATION) != first_of_new)
 		return ERROR_REFUSED_FORM;
-	if (content->kind == CONTENT_INCARNATION && content->of.incarnation.previous >= arriving->key.incarnation)
+	if (content->kind == CONTENT_INCARNATION &&
+	    content->of.incarnation.previous >= arriving->key.incarnation)
 		return ERROR_REFUSED_FORM;
 	return ERROR_OK;
 }
@@ -172,7 +177,8 @@ static enum error file(struct run *run, struct arriving *arriving, enum error re
 	return effects_of(run, &arriving->entry, &arriving->key, &filed, false);
 }
 
-/* The entry on a channel that is known (arriving->channel), or with entry.channel 0 an opening of one that is not. */
+/* The entry on a channel that is known (arriving->channel), or with entry.channel 0 an opening of one that is
+ * not. */
 static enum error judge(struct run *run, struct arriving *arriving, enum error form, enum error *reason)
 {
 	*reason = form;
@@ -186,7 +192,8 @@ static enum error judge(struct run *run, struct arriving *arriving, enum error f
 
 static enum error on_channel(struct run *run, struct arriving *arriving, enum error form, bool *mismatch)
 {
-	struct row_key line_key = key_line(arriving->entry.channel, log_number(arriving->entry.index, arriving->entry.slot));
+	struct row_key line_key =
+		key_line(arriving->entry.channel, log_number(arriving->entry.index, arriving->entry.slot));
 	struct line line;
 	enum log_place place;
 	struct entry held;
@@ -203,7 +210,8 @@ static enum error on_channel(struct run *run, struct arriving *arriving, enum er
 	if (error == ERROR_NOT_FOUND)
 		return drop(run, ERROR_REFUSED_CHANNEL, "entry dropped: its post is not on that channel");
 	if (error == ERROR_OK)
-		error = log_look(run, &arriving->key, arriving->entry.identity, &place, &held, &arriving->gap);
+		error = log_look(run, &arriving->key, arriving->entry.identity, &place, &held,
+				 &arriving->gap);
 	if (error != ERROR_OK)
 		return error;
 	if (place == LOG_SAME)
@@ -225,7 +233,8 @@ static enum error on_channel(struct run *run, struct arriving *arriving, enum er
 		return ERROR_OK;
 	}
 	if (arriving->channel.state != CHANNEL_OPEN && arriving->channel.entries >= ENTRIES_PROPOSED_MAX)
-		return drop(run, ERROR_REFUSED_QUOTA, "entry dropped: too many on a channel that is not open");
+		return drop(run, ERROR_REFUSED_QUOTA,
+			    "entry dropped: too many on a channel that is not open");
 	return file(run, arriving, reason);
 }
 
@@ -325,8 +334,7 @@ static enum error receive_cannot_open(struct run *run, const struct received_sta
 	    cannot_open->slot != opened->slot)
 		return drop(run, ERROR_MALFORMED, "statement dropped: cannot open");
 	aad_cannot_open(aad, party.id, run_post(run)->party_id);
-	if (run_verify_one(run, &statement->object, aad, opened->post.statement_key) !=
-	    ERROR_OK)
+	if (run_verify_one(run, &statement->object, aad, opened->post.statement_key) != ERROR_OK)
 		return drop(run, ERROR_BAD_SIGNATURE, "statement dropped: bad signature");
 	for (size_t i = 0; error == ERROR_OK && i < cannot_open->hashes_count; i++)
 		error = outbox_cannot_open(run, opened->party, opened->slot, cannot_open->hashes[i]);
@@ -336,15 +344,16 @@ static enum error receive_cannot_open(struct run *run, const struct received_sta
 static enum error receive_prekeys(struct run *run, const struct received_statement *statement)
 {
 	enum error reason;
-	enum error error =
-		keys_take_prekeys(run, statement->opened->party, statement->opened->slot, statement->cose, &reason);
+	enum error error = keys_take_prekeys(run, statement->opened->party, statement->opened->slot,
+					     statement->cose, &reason);
 	if (error == ERROR_OK && reason != ERROR_OK)
 		error = drop(run, reason, "statement dropped: prekeys");
 	return error;
 }
 
 /* Receipts and heads, which belong to a channel. */
-static enum error receive_on_channel(struct run *run, struct received_statement *statement, const struct wire *wire)
+static enum error receive_on_channel(struct run *run, struct received_statement *statement,
+				     const struct wire *wire)
 {
 	struct found_channel found[CHANNELS_OF_TAG_MAX];
 	struct aad *aad = run_take(run, sizeof(*aad));
@@ -359,7 +368,8 @@ static enum error receive_on_channel(struct run *run, struct received_statement 
 		statement->channel_number = found[i].number;
 		statement->channel = found[i].channel;
 		statement->index = found[i].index;
-		error = registry_aad(run, &found[i].channel, receipt ? AAD_RECEIPT : AAD_HEADS, found[i].index, aad);
+		error = registry_aad(run, &found[i].channel, receipt ? AAD_RECEIPT : AAD_HEADS,
+				     found[i].index, aad);
 		if (error != ERROR_OK)
 			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
 		if (run_verify_one(run, &statement->object, aad, opened->post.statement_key) == ERROR_OK)
@@ -367,17 +377,20 @@ static enum error receive_on_channel(struct run *run, struct received_statement 
 	}
 	if (error != ERROR_OK)
 		return error;
-	return drop(run, ERROR_BAD_SIGNATURE, "statement dropped: bad signature, or its channel is not known");
+	return drop(run, ERROR_BAD_SIGNATURE,
+		    "statement dropped: bad signature, or its channel is not known");
 }
 
-static enum error receive_statement(struct run *run, const struct keys_opened *opened, const struct wire *wire)
+static enum error receive_statement(struct run *run, const struct keys_opened *opened,
+				    const struct wire *wire)
 {
 	struct received_statement *statement = run_take(run, sizeof(*statement));
 
 	memset(statement, 0, sizeof(*statement));
 	statement->opened = opened;
 	statement->cose = wire->cose;
-	if (cose_signed_decode(wire->cose, &statement->object) != ERROR_OK || statement->object.signer_count != 1)
+	if (cose_signed_decode(wire->cose, &statement->object) != ERROR_OK ||
+	    statement->object.signer_count != 1)
 		return drop(run, ERROR_MALFORMED, "statement dropped: not a signed statement");
 	switch (wire->statement) {
 	case STATEMENT_PREKEYS:
@@ -422,7 +435,8 @@ static enum error say_cannot_open(struct run *run)
 	run_put(run, &quota_key, &schema_quota, &quota);
 	cannot_open->slot = run_post(run)->slot;
 	cannot_open->hashes_count = 1;
-	crypto_hash_sha256(cannot_open->hashes[0], event->of.received.sealed.data, event->of.received.sealed.size);
+	crypto_hash_sha256(cannot_open->hashes[0], event->of.received.sealed.data,
+			   event->of.received.sealed.size);
 	struct buffer payload = run_buffer(run, CANNOT_OPEN_SIZE_MAX);
 	cannot_open_encode(cannot_open, &payload);
 	aad_cannot_open(aad, run_post(run)->party_id, party.id);
@@ -454,9 +468,10 @@ enum error receive_handle(struct run *run)
 		if (error == ERROR_OK && reason == ERROR_CANNOT_OPEN)
 			error = say_cannot_open(run);
 	} else if (wire_decode(opened->plaintext, wire) != ERROR_OK) {
-		error = drop(run, ERROR_REFUSED_FORM, "sealed bytes dropped: what is in them is not of the form");
+		error = drop(run, ERROR_REFUSED_FORM,
+			     "sealed bytes dropped: what is in them is not of the form");
 	} else {
-		/* "Cannot open" comes by last resort always: answering it with prekeys would go on for ever. */
+		/* "Cannot open" always comes by last resort: prekeys in answer would go on for ever. */
 		if (wire->kind == WIRE_ENTRY || wire->statement != STATEMENT_CANNOT_OPEN)
 			error = keys_note_use(run, opened);
 		if (error == ERROR_OK && wire->kind == WIRE_ENTRY)

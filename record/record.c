@@ -29,21 +29,26 @@ static enum error not_answered(struct run *run, enum error error)
 	return ERROR_OK;
 }
 
-static enum error request_dispatch(struct run *run, uint64_t verb, struct cbor_reader *arguments, size_t count)
+static enum error request_dispatch(struct run *run, uint64_t verb, struct cbor_reader *arguments,
+				   size_t count)
 {
 	if (run_post(run) == NULL) {
-		run_reply_error(run, ERROR_NOT_NOW, "this post has not been set up: start it with its post file");
+		run_reply_error(run, ERROR_NOT_NOW,
+				"this post has not been set up: start it with its post file");
 		return ERROR_OK;
 	}
 	switch (verb) {
 	case LOCAL_SUBMIT:
 		return count == 2 ? submit_handle(run, arguments) : not_answered(run, ERROR_BAD_ARGUMENT);
 	case LOCAL_CARD_SEAL:
-		return count == 1 ? provision_card_seal(run, arguments) : not_answered(run, ERROR_BAD_ARGUMENT);
+		return count == 1 ? provision_card_seal(run, arguments)
+				  : not_answered(run, ERROR_BAD_ARGUMENT);
 	case LOCAL_CARD_ACCEPT:
-		return count == 1 ? provision_card_accept(run, arguments) : not_answered(run, ERROR_BAD_ARGUMENT);
+		return count == 1 ? provision_card_accept(run, arguments)
+				  : not_answered(run, ERROR_BAD_ARGUMENT);
 	case LOCAL_KEYING_ACCEPT:
-		return count == 1 ? provision_keying_accept(run, arguments) : not_answered(run, ERROR_BAD_ARGUMENT);
+		return count == 1 ? provision_keying_accept(run, arguments)
+				  : not_answered(run, ERROR_BAD_ARGUMENT);
 	default:
 		break;
 	}
@@ -80,7 +85,8 @@ static enum error read_ground(struct run *run)
 		if (errors[i] != ERROR_OK && errors[i] != ERROR_NOT_FOUND)
 			return errors[i];
 	if (clock_error == ERROR_NOT_FOUND)
-		run->clock = (struct slow_clock){.steady_ms = run->event.steady_ms, .wall_ms = run->event.wall_ms};
+		run->clock =
+			(struct slow_clock){.steady_ms = run->event.steady_ms, .wall_ms = run->event.wall_ms};
 	run->slow_ms = clock_now(&run->clock, run->event.steady_ms, run->event.wall_ms,
 				 run->event.kind == RECORD_START);
 	run->state_before = run->state;

@@ -5,15 +5,16 @@
  * batches and for each event of a batch
  *
  *     record_begin(record, event)
- *     while (record_needs(record) == ERROR_NEEDS_ROWS)   load what record_rows(record) wants (base/rows.h), from the store
- *     record_step(record, ...)                           gives the actions of this event; the shell keeps a copy of them
+ *     while (record_needs(record) == ERROR_NEEDS_ROWS)   load what record_rows(record) wants
+ *     record_step(record, ...)                           gives the actions of this event, to be copied
  *
- * A batch ends when record_room says that no further event fits, or when the shell likes, with RECORD_COMMIT; after it
- * only RECORD_COURIER_ROOM may come, once, where the courier's stream has room: so receipts leave with the commit that
- * made them, and not one commit later. Then all that rows_next_write(record_rows(record)) names is written in
- * one transaction and committed, the anchor is synced if an action gave a new one, and only then are the other
- * actions of the batch performed, in order; then rows_reset(record_rows(record)). The store must not change in any
- * other way. If the commit or a sync fails the process ends: no action of that batch has been performed. After a
+ * (base/rows.h says how rows are loaded from the store.) A batch ends when record_room says that no further
+ * event fits, or when the shell likes, with RECORD_COMMIT; after it only RECORD_COURIER_ROOM may come, once,
+ * where the courier's stream has room: so receipts leave with the commit that made them, and not one commit
+ * later. Then all that rows_next_write(record_rows(record)) names is written in one transaction and
+ * committed, the anchor is synced if an action gave a new one, and only then are the other actions of the
+ * batch performed, in order; then rows_reset(record_rows(record)). The store must not change in any other
+ * way. If the commit or a sync fails the process ends: no action of that batch has been performed. After a
  * start the first event is RECORD_START.
  *
  * record_needs runs the event's handler against the rows that are loaded; a row that is missing is named and
@@ -48,7 +49,8 @@ enum record_event_kind {
 	RECORD_RECEIVED,  /* sealed bytes from the courier */
 	RECORD_PROGRESS,  /* the courier's hint on a copy */
 	RECORD_COURIER_ROOM,  /* the courier's stream has room: name the next copies to hand over, by
-				 precedence; after RECORD_COMMIT, so it makes nothing that a commit must finish */
+				 precedence; after RECORD_COMMIT, so it makes nothing that a commit
+				 must finish */
 	RECORD_COURIER_LOST,  /* the stream broke: copies handed over but not reported queued wait again */
 	RECORD_COURIER_HEADS, /* highest heads under this post's own keys that the courier has seen */
 	RECORD_TICK,          /* time passes: resend, heads, prekeys, erasure */
@@ -138,8 +140,8 @@ struct record_action {
 
 /*
  * The workspace of one core: a fixed struct over memory that the shell gives once. Views inside
- * actions stay valid until the next record_begin, the writes until rows_reset. RECORD_MEMORY_SIZE bytes are enough for every event within
- * limits.h.
+ * actions stay valid until the next record_begin, the writes until rows_reset. RECORD_MEMORY_SIZE bytes are
+ * enough for every event within limits.h.
  */
 struct record;
 #define RECORD_MEMORY_SIZE (24 * 1024 * 1024)
@@ -151,8 +153,8 @@ struct record *record_make(void *memory, size_t size);
 void record_begin(struct record *record, const struct record_event *event);
 
 /*
- * True if an event of any kind still fits into this batch. If not, the next event is RECORD_COMMIT, then the commit.
- * An event that fails with ERROR_FULL all the same wrote nothing: end the batch and give it again.
+ * True if an event of any kind still fits into this batch. If not, the next event is RECORD_COMMIT, then the
+ * commit. An event that fails with ERROR_FULL all the same wrote nothing: end the batch and give it again.
  */
 bool record_room(const struct record *record);
 

@@ -1,11 +1,12 @@
 /*
  * One run of one event's handler: what every part of record/ works with.
  *
- * A handler is plain code over rows (base/rows.h). It may be run several times from its start, until no row is
- * missing; so it keeps nothing of its own, and everything it emits in an unfinished run is forgotten. Every
- * function here and in record/ that reads rows gives ERROR_NEEDS_ROWS, which its caller returns at once, as it does any
- * other error that it does not expect: these end the event (record_needs says so). What is wrong with input from
- * outside is no such error: it is a reason (enum error too, by a pointer) and ends in a reply, a count or a verdict.
+ * A handler is plain code over rows (base/rows.h). It may be run several times from its start, until no row
+ * is missing; so it keeps nothing of its own, and everything it emits in an unfinished run is forgotten.
+ * Every function here and in record/ that reads rows gives ERROR_NEEDS_ROWS, which its caller returns at
+ * once, as it does any other error that it does not expect: these end the event (record_needs says so). What
+ * is wrong with input from outside is no such error: it is a reason (enum error too, by a pointer) and ends
+ * in a reply, a count or a verdict.
  */
 #ifndef RECORD_RUN_H
 #define RECORD_RUN_H
@@ -35,8 +36,8 @@ struct state *run_state(struct run *run);
 
 /* ---- memory of the run ---- */
 
-/* `size` bytes, aligned for any struct, not cleared; until the next record_begin. Runs out: asserts (the bounds
- * of limits.h keep it from that). */
+/* `size` bytes, aligned for any struct, not cleared; until the next record_begin. Runs out: asserts (the
+ * bounds of limits.h keep it from that). */
 void *run_take(struct run *run, size_t size);
 /* A buffer of that size. */
 struct buffer run_buffer(struct run *run, size_t size);
@@ -53,7 +54,7 @@ struct buffer run_work(struct run *run);
 
 /* ---- rows ---- */
 
-/* ERROR_OK, ERROR_NOT_FOUND, ERROR_NEEDS_ROWS, ERROR_FULL, ERROR_MALFORMED. *value is zeros unless ERROR_OK. */
+/* ERROR_OK, or ERROR_NOT_FOUND, _NEEDS_ROWS, _FULL or _MALFORMED: *value is then zeros. */
 enum error run_get(struct run *run, const struct row_key *key, const struct schema *schema, void *value);
 void run_put(struct run *run, const struct row_key *key, const struct schema *schema, const void *value);
 void run_delete(struct run *run, const struct row_key *key);
@@ -88,8 +89,8 @@ struct bytes run_sign(struct run *run, const struct aad *aad, struct bytes paylo
 
 /* ---- what comes out ---- */
 
-/* A reply to the request of this event, with error OK: write `count` results into the buffer that is returned, then
- * run_reply_end. The shell sends it after the commit, as all actions. */
+/* A reply to the request of this event, with error OK: write `count` results into the buffer that is
+ * returned, then run_reply_end. The shell sends it after the commit, as all actions. */
 struct buffer *run_reply_begin(struct run *run, size_t count);
 void run_reply_end(struct run *run);
 /* A reply with an error and a sentence (NULL: error_text). */
@@ -106,7 +107,8 @@ void run_log(struct run *run, enum error reason, const char *text);
 /* Counts something refused in TABLE_REFUSED and logs it. */
 enum error run_count(struct run *run, enum error reason, const char *text);
 
-/* Any other action: filled in by the caller, who sets all fields; bytes are borrowed and must live as run memory does. */
+/* Any other action: filled in by the caller, who sets all fields; bytes are borrowed and must live as run
+ * memory does. */
 struct record_action *run_action(struct run *run, enum record_action_kind kind);
 
 #endif

@@ -176,52 +176,60 @@ struct row_key key_identity(const uint8_t identity[IDENTITY_SIZE])
 SCHEMA(number, U(number, number));
 SCHEMA(counter, U(counter, count));
 SCHEMA(own_post, F(own_post, party_id), U(own_post, slot), U(own_post, kind), V(own_post, party_name),
-       V(own_post, post_name), V(own_post, node), F(own_post, authority_key), F(own_post, statement_secret),
-       F(own_post, statement_key), F(own_post, root_seed), F(own_post, last_resort_secret),
-       F(own_post, last_resort_key));
-SCHEMA(state, U(state, arrivals), U(state, numbers), U(state, parties), U(state, channels), U(state, session),
-       U(state, prekeys_number), U(state, epoch_first), U(state, epoch_next), U(state, epoch_marked),
-       U(state, epoch_start), U(state, epoch_origin), U(state, swept_ms), U(state, restored), U(state, anchored), U(state, requeue), U(state, heads_ms));
+	V(own_post, post_name), V(own_post, node), F(own_post, authority_key),
+	F(own_post, statement_secret),
+	F(own_post, statement_key), F(own_post, root_seed), F(own_post, last_resort_secret),
+	F(own_post, last_resort_key));
+SCHEMA(state, U(state, arrivals), U(state, numbers), U(state, parties), U(state, channels),
+	U(state, session),
+	U(state, prekeys_number), U(state, epoch_first), U(state, epoch_next), U(state, epoch_marked),
+	U(state, epoch_start), U(state, epoch_origin), U(state, swept_ms), U(state, restored),
+	U(state, anchored), U(state, requeue), U(state, heads_ms));
 SCHEMA(slow_clock, U(slow_clock, slow_ms), U(slow_clock, steady_ms), U(slow_clock, wall_ms));
 SCHEMA(anchor_line, U(anchor_line, incarnation), U(anchor_line, size), F(anchor_line, root));
 SCHEMA(party, F(party, id), V(party, name), F(party, authority_key), F(party, successor), U(party, letters),
-       F(party, head), U(party, keying));
-SCHEMA(party_post, U(party_post, kind), V(party_post, name), V(party_post, node), F(party_post, statement_key),
-       F(party_post, courier_pin), V(party_post, address));
+	F(party, head), U(party, keying));
+SCHEMA(party_post, U(party_post, kind), V(party_post, name), V(party_post, node),
+	F(party_post, statement_key),
+	F(party_post, courier_pin), V(party_post, address));
 SCHEMA(post_number, U(post_number, party), U(post_number, slot));
-SCHEMA(channel, F(channel, id), V(channel, terms), F(channel, nonce), U(channel, state), U(channel, own_index),
-       V(channel, parties), U(channel, opened), F(channel, registry), U(channel, proposer),
-       U(channel, entries));
+SCHEMA(channel, F(channel, id), V(channel, terms), F(channel, nonce), U(channel, state),
+	U(channel, own_index),
+	V(channel, parties), U(channel, opened), F(channel, registry), U(channel, proposer),
+	U(channel, entries));
 SCHEMA(line, F(line, log_key), F(line, cosigner_key), U(line, incarnation), U(line, head_incarnation),
-       U(line, head_size), F(line, head_root), F(line, head_signature), U(line, cosigned_at),
-       F(line, cosignature), U(line, theirs_incarnation), U(line, theirs_size), F(line, theirs_root),
-       U(line, theirs_at), F(line, theirs_cosignature), U(line, heads_sent_ms), U(line, heads_sent_sum),
-       U(line, heads_serial), U(line, disagrees), U(line, forked));
+	U(line, head_size), F(line, head_root), F(line, head_signature), U(line, cosigned_at),
+	F(line, cosignature), U(line, theirs_incarnation), U(line, theirs_size), F(line, theirs_root),
+	U(line, theirs_at), F(line, theirs_cosignature), U(line, heads_sent_ms), U(line, heads_sent_sum),
+	U(line, heads_serial), U(line, disagrees), U(line, forked));
 SCHEMA(chain, U(chain, letters), U(chain, officers), U(chain, agreed), F(chain, head));
 SCHEMA(officer, V(officer, name), V(officer, title), F(officer, key),
-       U(officer, highest_precedence), U(officer, agreed), F(officer, letter));
+	U(officer, highest_precedence), U(officer, agreed), F(officer, letter));
 SCHEMA(quota, U(quota, start_ms), U(quota, count));
-SCHEMA(entry_key, U(entry_key, channel), U(entry_key, log), U(entry_key, incarnation), U(entry_key, position));
+SCHEMA(entry_key, U(entry_key, channel), U(entry_key, log), U(entry_key, incarnation),
+	U(entry_key, position));
 SCHEMA(log, U(log, size), V(log, frontier), U(log, end));
 SCHEMA(entry, F(entry, identity), V(entry, leaf), U(entry, kind),
-       U(entry, precedence), U(entry, time), U(entry, signers), U(entry, state), U(entry, reason),
-       U(entry, held_at_ms), U(entry, arrival), V(entry, times), U(entry, receipt), U(entry, received),
-       U(entry, refused));
+	U(entry, precedence), U(entry, time), U(entry, signers), U(entry, state), U(entry, reason),
+	U(entry, held_at_ms), U(entry, arrival), V(entry, times), U(entry, receipt), U(entry, received),
+	U(entry, refused));
 SCHEMA(seen, U(seen, incarnation), U(seen, size));
 SCHEMA(arrival, K(arrival, key), U(arrival, kind), T(arrival, own), T(arrival, refused));
 SCHEMA(receipt_row, U(receipt_row, channel), U(receipt_row, by), U(receipt_row, held_at_ms),
-       V(receipt_row, cose));
-SCHEMA(evidence, U(evidence, kind), U(evidence, held_at_ms), U(evidence, incarnation), U(evidence, position),
-       V(evidence, first), V(evidence, second));
+	V(receipt_row, cose));
+SCHEMA(evidence, U(evidence, kind), U(evidence, held_at_ms), U(evidence, incarnation),
+	U(evidence, position),
+	V(evidence, first), V(evidence, second));
 SCHEMA(epoch, F(epoch, secret), F(epoch, key), U(epoch, ends), U(epoch, ended_ms));
 SCHEMA(psk, F(psk, id), F(psk, key));
 SCHEMA(leaf_row, U(leaf_row, epoch), F(leaf_row, leaf), U(leaf_row, seen_epoch), U(leaf_row, seen_ms));
-SCHEMA(prekeys_row, U(prekeys_row, number), T(prekeys_row, cannot_open), V(prekeys_row, payload), V(prekeys_row, cose));
+SCHEMA(prekeys_row, U(prekeys_row, number), T(prekeys_row, cannot_open), V(prekeys_row, payload),
+	V(prekeys_row, cose));
 SCHEMA(epoch_use, U(epoch_use, used), U(epoch_use, number), U(epoch_use, sent_ms));
 SCHEMA(copy_key, U(copy_key, statement), K(copy_key, entry));
 SCHEMA(copy, C(copy, ));
 SCHEMA(statement_copy, C(statement_copy, copy.), U(statement_copy, kind), U(statement_copy, channel),
-       U(statement_copy, party), U(statement_copy, slot), V(statement_copy, cose));
+	U(statement_copy, party), U(statement_copy, slot), V(statement_copy, cose));
 SCHEMA(sealed, U(sealed, key.statement), K(sealed, key.entry), V(sealed, bytes));
 SCHEMA(pending, U(pending, routine), U(pending, priority), U(pending, immediate), U(pending, flash));
 

@@ -1,12 +1,13 @@
 /*
- * Every row of a post's store. A key is one byte of table, then the key's parts, big-endian, so that rows stand in
- * the order of their parts. A value is a deterministic CBOR array of the fields of its struct, in their order.
+ * Every row of a post's store. A key is one byte of table, then the key's parts, big-endian, so that rows
+ * stand in the order of their parts. A value is a deterministic CBOR array of the fields of its struct, in
+ * their order.
  *
  * Structs that are read hold views into the rows (valid until rows_reset). Numbers are uint64_t throughout;
  * what a comment calls u8, u16, u32 or u64 is how a part stands in the key.
  *
- * Local numbers keep keys short: `party` counts the parties whose cards are held (0 is the own party), `channel`
- * the channels, from 1. They never leave the post.
+ * Local numbers keep keys short: `party` counts the parties whose cards are held (0 is the own party),
+ * `channel` the channels, from 1. They never leave the post.
  */
 #ifndef RECORD_SCHEMA_H
 #define RECORD_SCHEMA_H
@@ -42,48 +43,71 @@ enum table {
 	TABLE_CHANNEL_TAG = 0x22, /* channel tag 2, channel u16 -> empty */
 	TABLE_LINE = 0x23,        /* channel u16, log u16 -> struct line */
 	TABLE_CHAIN = 0x24,       /* channel u16, roster index u8, signer u32 -> struct chain */
-	TABLE_LETTER = 0x25,      /* channel u16, roster index u8, signer u32, number u32 -> struct entry_key: a letter held */
-	TABLE_OFFICER = 0x26,     /* channel u16, roster index u8, officer u32 -> struct officer */
-	TABLE_AGREED = 0x28,      /* channel u16, roster index u8, officer u32 -> struct number: bit i: the party of roster
+	TABLE_LETTER =
+		/* channel u16, roster index u8, signer u32, number u32 -> struct entry_key: a letter held */
+		0x25,
+	TABLE_OFFICER = 0x26, /* channel u16, roster index u8, officer u32 -> struct officer */
+	TABLE_AGREED =
+		0x28, /* channel u16, roster index u8, officer u32 -> struct number: bit i: the party of roster
 				     index i gave agrément to one who is not named yet */
-	TABLE_FOLD = 0x29,        /* channel u16, roster index u8 -> empty: letters wait that may follow already */
-	TABLE_QUOTA = 0x27,       /* channel u16, log u16 -> struct quota: refused ranges named in verdicts */
+	TABLE_FOLD = 0x29,  /* channel u16, roster index u8 -> empty: letters wait that may follow already */
+	TABLE_QUOTA = 0x27, /* channel u16, log u16 -> struct quota: refused ranges named in verdicts */
 
 	/* logs */
-	TABLE_LOG = 0x30,      /* channel u16, log u16, incarnation u16 -> struct log */
-	TABLE_ENTRY = 0x31,    /* channel u16, log u16, incarnation u16, position u32 -> struct entry */
-	TABLE_COSE = 0x39,     /* as TABLE_ENTRY -> the entry's COSE as it came */
-	TABLE_SEEN = 0x3a,     /* channel u16, log u16 -> struct seen: grew since the last own entry on the channel */
+	TABLE_LOG = 0x30,   /* channel u16, log u16, incarnation u16 -> struct log */
+	TABLE_ENTRY = 0x31, /* channel u16, log u16, incarnation u16, position u32 -> struct entry */
+	TABLE_COSE = 0x39,  /* as TABLE_ENTRY -> the entry's COSE as it came */
+	TABLE_SEEN =
+		0x3a, /* channel u16, log u16 -> struct seen: grew since the last own entry on the channel */
 	TABLE_IDENTITY = 0x32, /* identity 32 -> struct entry_key */
-	TABLE_TREE = 0x33,     /* channel u16, log u16, incarnation u16, level u8, index u64 -> hash 32; levels from 1 */
-	TABLE_AHEAD = 0x34,    /* channel u16, log u16, incarnation u16, position u32 -> leaf hash 32: held beyond a gap */
-	TABLE_ADVANCE = 0x35,  /* channel u16, log u16, incarnation u16 -> empty: a gap was closed, the tree still follows */
-	TABLE_ARRIVAL = 0x36,  /* arrival u64 -> struct arrival: all entries in the order in which they came to be held */
+	TABLE_TREE =
+		/* channel u16, log u16, incarnation u16, level u8, index u64 -> hash 32; levels from 1 */
+		0x33,
+	TABLE_AHEAD =
+		/* channel u16, log u16, incarnation u16, position u32 -> leaf hash 32: held beyond a gap */
+		0x34,
+	TABLE_ADVANCE =
+		/* channel u16, log u16, incarnation u16 -> empty: a gap was closed, the tree still follows */
+		0x35,
+	TABLE_ARRIVAL =
+		/* arrival u64 -> struct arrival: all entries in the order in which they came to be held */
+		0x36,
 	TABLE_RECEIPT = 0x37,  /* number u64 -> struct receipt_row: receipts verified, for own entries */
 	TABLE_EVIDENCE = 0x38, /* channel u16, log u16, number u64 -> struct evidence */
 
 	/* keys. Those marked * never enter a backup. */
-	TABLE_EPOCH = 0x40,        /* * epoch u32 -> struct epoch: an own prekey */
-	TABLE_PSK = 0x41,          /* * psk id 3, party u8, slot u8, epoch u32 -> struct psk: what opens a copy from that post */
-	TABLE_EPOCH_PSK = 0x42,    /* * epoch u32, party u8, slot u8 -> struct psk: the same by epoch, to erase it */
-	TABLE_LEAF_IN = 0x43,      /* * party u8, slot u8 -> struct leaf_row: from that post to this */
-	TABLE_LEAF_OUT = 0x49,     /* * party u8, slot u8 -> struct leaf_row: from this post to that */
-	TABLE_LAST_LEAF = 0x44,    /* party u8, slot u8 -> struct leaf_row: to that post by last resort; epoch 0 */
-	TABLE_LAST_PSK = 0x45,     /* psk id 3, party u8, slot u8 -> struct psk: last resort */
-	TABLE_PREKEYS = 0x46,      /* party u8, slot u8 -> struct prekeys_row: a counterpart post's, the newest held */
-	TABLE_EPOCH_USE = 0x47,    /* party u8, slot u8 -> struct epoch_use: of own prekeys by that post */
-	TABLE_CANNOT_OPEN = 0x48,  /* party u8, slot u8 -> struct quota: "cannot open" statements in this minute */
+	TABLE_EPOCH = 0x40, /* * epoch u32 -> struct epoch: an own prekey */
+	TABLE_PSK =
+		/* * psk id 3, party u8, slot u8, epoch u32 -> struct psk: what opens a copy from that post */
+		0x41,
+	TABLE_EPOCH_PSK =
+		0x42, /* * epoch u32, party u8, slot u8 -> struct psk: the same by epoch, to erase it */
+	TABLE_LEAF_IN = 0x43,  /* * party u8, slot u8 -> struct leaf_row: from that post to this */
+	TABLE_LEAF_OUT = 0x49, /* * party u8, slot u8 -> struct leaf_row: from this post to that */
+	TABLE_LAST_LEAF =
+		0x44, /* party u8, slot u8 -> struct leaf_row: to that post by last resort; epoch 0 */
+	TABLE_LAST_PSK = 0x45, /* psk id 3, party u8, slot u8 -> struct psk: last resort */
+	TABLE_PREKEYS =
+		0x46, /* party u8, slot u8 -> struct prekeys_row: a counterpart post's, the newest held */
+	TABLE_EPOCH_USE = 0x47, /* party u8, slot u8 -> struct epoch_use: of own prekeys by that post */
+	TABLE_CANNOT_OPEN =
+		0x48, /* party u8, slot u8 -> struct quota: "cannot open" statements in this minute */
 
 	/* copies under way; none of these enter a backup */
-	TABLE_COPY = 0x50,      /* channel u16, incarnation u16, position u32, log u16 (of the receiver) -> struct copy */
+	TABLE_COPY =
+		/* channel u16, incarnation u16, position u32, log u16 (of the receiver) -> struct copy */
+		0x50,
 	TABLE_STATEMENT = 0x51, /* serial u64 -> struct statement_copy */
 	TABLE_SEALED = 0x52,    /* copy id 16 -> struct sealed */
-	TABLE_WAITING = 0x53,   /* rank u8 (4 - precedence), number u64 -> struct copy_key: to be handed over */
-	TABLE_HANDED = 0x54,    /* session u64, rank u8, number u64 -> struct copy_key: handed over, not reported queued */
-	TABLE_DUE = 0x55,       /* slow ms u64, number u64 -> struct copy_key: to be resent then */
-	TABLE_SENT = 0x58,      /* party u8, slot u8, number u8 -> SHA-256: of the last statements sent to that post */
-	TABLE_REQUEUE = 0x57,   /* -> the key in TABLE_COPY up to which that is done */
-	TABLE_PENDING = 0x56,   /* channel u16 -> struct pending: own entries without receipt, for STATUS */
+	TABLE_WAITING = 0x53, /* rank u8 (4 - precedence), number u64 -> struct copy_key: to be handed over */
+	TABLE_HANDED =
+		/* session u64, rank u8, number u64 -> struct copy_key: handed over, not reported queued */
+		0x54,
+	TABLE_DUE = 0x55, /* slow ms u64, number u64 -> struct copy_key: to be resent then */
+	TABLE_SENT =
+		0x58, /* party u8, slot u8, number u8 -> SHA-256: of the last statements sent to that post */
+	TABLE_REQUEUE = 0x57, /* -> the key in TABLE_COPY up to which that is done */
+	TABLE_PENDING = 0x56, /* channel u16 -> struct pending: own entries without receipt, for STATUS */
 };
 
 #define ROSTER_BYTES_MAX PARTIES_MAX
@@ -106,31 +130,32 @@ struct own_post {
 	uint8_t authority_key[PUBLIC_KEY_SIZE];
 	uint8_t statement_secret[64]; /* of struct ed25519_pair */
 	uint8_t statement_key[PUBLIC_KEY_SIZE];
-	uint8_t root_seed[32];      /* log and cosigner keys of each channel are derived from it */
+	uint8_t root_seed[32]; /* log and cosigner keys of each channel are derived from it */
 	uint8_t last_resort_secret[32];
 	uint8_t last_resort_key[PUBLIC_KEY_SIZE];
 };
 
 struct state {
-	uint64_t arrivals;     /* numbers given in TABLE_ARRIVAL; counts from 1 */
-	uint64_t numbers;      /* given in the outbox and for receipts */
-	uint64_t parties;      /* counterparts numbered so far, from 1 */
-	uint64_t channels;     /* channels numbered so far, from 1 */
-	uint64_t session;      /* of the courier's stream */
+	uint64_t arrivals; /* numbers given in TABLE_ARRIVAL; counts from 1 */
+	uint64_t numbers;  /* given in the outbox and for receipts */
+	uint64_t parties;  /* counterparts numbered so far, from 1 */
+	uint64_t channels; /* channels numbered so far, from 1 */
+	uint64_t session;  /* of the courier's stream */
 	uint64_t prekeys_number;
 	uint64_t epoch_first;  /* the oldest own epoch that is kept */
 	uint64_t epoch_next;   /* the first not yet made */
 	uint64_t epoch_marked; /* the first whose end has not been seen */
 	uint64_t epoch_start;  /* Unix s at which own epoch `epoch_origin` begins */
 	uint64_t epoch_origin;
-	uint64_t swept_ms;     /* slow clock: when the sending leaves were last looked at */
-	uint64_t restored;     /* 1 after a new incarnation, until new prekeys have been published */
-	uint64_t anchored;     /* 1 once an anchor has been given */
-	uint64_t requeue;      /* 1 while copies are made to wait again after a restore (TABLE_REQUEUE) */
-	uint64_t heads_ms;     /* slow clock: when heads were last looked at */
+	uint64_t swept_ms; /* slow clock: when the sending leaves were last looked at */
+	uint64_t restored; /* 1 after a new incarnation, until new prekeys have been published */
+	uint64_t anchored; /* 1 once an anchor has been given */
+	uint64_t requeue;  /* 1 while copies are made to wait again after a restore (TABLE_REQUEUE) */
+	uint64_t heads_ms; /* slow clock: when heads were last looked at */
 };
 
-/* The rate-limited clock: `slow_ms` only grows, with the steady clock. wall_ms is what the shell's clock said then. */
+/* The rate-limited clock: `slow_ms` only grows, with the steady clock. wall_ms is what the shell's clock said
+ * then. */
 struct slow_clock {
 	uint64_t slow_ms;
 	uint64_t steady_ms;
@@ -148,9 +173,9 @@ struct party {
 	struct bytes name;
 	uint8_t authority_key[PUBLIC_KEY_SIZE];
 	uint8_t successor[32];
-	uint64_t letters;             /* of the card chain: numbers 0 to letters - 1 are held */
-	uint8_t head[IDENTITY_SIZE];  /* of the card chain */
-	uint64_t keying;              /* number of the keying accepted, from 1; 0: none */
+	uint64_t letters;            /* of the card chain: numbers 0 to letters - 1 are held */
+	uint8_t head[IDENTITY_SIZE]; /* of the card chain */
+	uint64_t keying;             /* number of the keying accepted, from 1; 0: none */
 };
 
 struct party_post {
@@ -177,18 +202,18 @@ struct channel {
 	struct bytes terms; /* encoded */
 	uint8_t nonce[CHANNEL_NONCE_SIZE];
 	uint64_t state;
-	uint64_t own_index;          /* roster index of the own party */
-	struct bytes parties;        /* one byte each: party numbers in roster order */
-	uint64_t opened;             /* bit i: the party of roster index i has signed its opening */
+	uint64_t own_index;   /* roster index of the own party */
+	struct bytes parties; /* one byte each: party numbers in roster order */
+	uint64_t opened;      /* bit i: the party of roster index i has signed its opening */
 	uint8_t registry[REGISTRY_SIZE];
-	uint64_t proposer;           /* party number of the one whose opening made it */
-	uint64_t entries;            /* held of others while the channel was not open: bounded */
+	uint64_t proposer; /* party number of the one whose opening made it */
+	uint64_t entries;  /* held of others while the channel was not open: bounded */
 };
 
 /*
- * One post on one channel: its log's keys (from its party's opening) and what is known of heads. For the own log, head_*
- * is the own signed head; for others' the largest that is consistent with all seen, cosigned here. theirs_* is
- * the own head as that post cosigned it last. Sizes 0: none yet.
+ * One post on one channel: its log's keys (from its party's opening) and what is known of heads. For the own
+ * log, head_* is the own signed head; for others' the largest that is consistent with all seen, cosigned
+ * here. theirs_* is the own head as that post cosigned it last. Sizes 0: none yet.
  */
 struct line {
 	uint8_t log_key[PUBLIC_KEY_SIZE];
@@ -205,17 +230,17 @@ struct line {
 	uint8_t theirs_root[32];
 	uint64_t theirs_at;
 	uint8_t theirs_cosignature[64];
-	uint64_t heads_sent_ms;    /* slow clock: the last statement of heads to this post */
-	uint64_t heads_sent_sum;   /* sizes of all heads that it named, to see whether something changed */
-	uint64_t heads_serial;     /* of that statement in the outbox */
-	uint64_t disagrees;        /* 1: the newest head seen of this log is not that of what is held of it */
-	uint64_t forked;           /* number of proofs held that this log forked */
+	uint64_t heads_sent_ms;  /* slow clock: the last statement of heads to this post */
+	uint64_t heads_sent_sum; /* sizes of all heads that it named, to see whether something changed */
+	uint64_t heads_serial;   /* of that statement in the outbox */
+	uint64_t disagrees;      /* 1: the newest head seen of this log is not that of what is held of it */
+	uint64_t forked;         /* number of proofs held that this log forked */
 };
 
 struct chain {
-	uint64_t letters;            /* numbers 0 to letters - 1 have been applied */
-	uint64_t officers;           /* named by its credences */
-	uint64_t agreed;             /* agréments given by it: officers of others */
+	uint64_t letters;  /* numbers 0 to letters - 1 have been applied */
+	uint64_t officers; /* named by its credences */
+	uint64_t agreed;   /* agréments given by it: officers of others */
 	uint8_t head[IDENTITY_SIZE];
 };
 
@@ -224,8 +249,8 @@ struct officer {
 	struct bytes name;
 	struct bytes title;
 	uint8_t key[PUBLIC_KEY_SIZE];
-	uint64_t highest_precedence; /* 0: no bound */
-	uint64_t agreed;             /* bit i: the party of roster index i gave agrément */
+	uint64_t highest_precedence;   /* 0: no bound */
+	uint64_t agreed;               /* bit i: the party of roster index i gave agrément */
 	uint8_t letter[IDENTITY_SIZE]; /* the credence */
 };
 
@@ -249,23 +274,26 @@ struct log {
 };
 
 /*
- * An entry of any log. A refused one of others keeps its place in the tree; its content is dropped (no TABLE_COSE).
+ * An entry of any log. A refused one of others keeps its place in the tree; its content is dropped (no
+ * TABLE_COSE).
  */
 struct entry {
 	uint8_t identity[IDENTITY_SIZE];
-	struct bytes leaf;    /* encoded, as in the tree (envelope/wire.h) */
-	uint64_t kind;        /* enum content_kind; 0 where it could not be read */
+	struct bytes leaf; /* encoded, as in the tree (envelope/wire.h) */
+	uint64_t kind;     /* enum content_kind; 0 where it could not be read */
 	uint64_t precedence;
-	uint64_t time;        /* s, as the author says */
-	uint64_t signers;     /* first signer + 1; 0: the post itself */
-	uint64_t state;       /* enum local_state: own, what became of it; others', RECEIVED, READ, ANSWERED or REFUSED */
-	uint64_t reason;      /* enum error, when REFUSED */
-	uint64_t held_at_ms;  /* wall clock */
+	uint64_t time;    /* s, as the author says */
+	uint64_t signers; /* first signer + 1; 0: the post itself */
+	uint64_t
+		/* enum local_state: own, what became of it; others', RECEIVED, READ, ANSWERED or REFUSED */
+		state;
+	uint64_t reason;     /* enum error, when REFUSED */
+	uint64_t held_at_ms; /* wall clock */
 	uint64_t arrival;
-	struct bytes times;   /* CBOR: [* [state, unix ms, detail tstr]] */
-	uint64_t receipt;     /* own: number in TABLE_RECEIPT of the last that names it; 0: none */
-	uint64_t received;    /* own: bit i: receipted as held by a post of the party of roster index i */
-	uint64_t refused;     /* own: the same, refused */
+	struct bytes times; /* CBOR: [* [state, unix ms, detail tstr]] */
+	uint64_t receipt;   /* own: number in TABLE_RECEIPT of the last that names it; 0: none */
+	uint64_t received;  /* own: bit i: receipted as held by a post of the party of roster index i */
+	uint64_t refused;   /* own: the same, refused */
 };
 
 struct seen {
@@ -282,7 +310,7 @@ struct arrival {
 
 struct receipt_row {
 	uint64_t channel;
-	uint64_t by;       /* log number of the post that gave it */
+	uint64_t by; /* log number of the post that gave it */
 	uint64_t held_at_ms;
 	struct bytes cose;
 };
@@ -323,48 +351,49 @@ struct leaf_row {
 
 struct prekeys_row {
 	uint64_t number;
-	bool cannot_open;     /* that post could not open what was sealed to these: last resort until the next statement */
+	/* that post could not open what was sealed to these: last resort until the next statement */
+	bool cannot_open;
 	struct bytes payload; /* prekeys_decode */
 	struct bytes cose;
 };
 
 struct epoch_use {
-	uint64_t used;         /* highest own epoch that post has sealed to, + 1; 0: none */
-	uint64_t number;       /* of the newest own prekeys statement sent to it */
-	uint64_t sent_ms;      /* slow clock: when */
+	uint64_t used;    /* highest own epoch that post has sealed to, + 1; 0: none */
+	uint64_t number;  /* of the newest own prekeys statement sent to it */
+	uint64_t sent_ms; /* slow clock: when */
 };
 
 /* What a row of the outbox refers to: an own entry's copy for one log's post, or a statement. */
 struct copy_key {
-	uint64_t statement;      /* serial; 0: a copy of an entry */
-	struct entry_key entry;  /* log is the receiver's log number */
+	uint64_t statement;     /* serial; 0: a copy of an entry */
+	struct entry_key entry; /* log is the receiver's log number */
 };
 
 enum copy_state {
 	COPY_WAITING = 1, /* to be handed over */
 	COPY_HANDED = 2,
-	COPY_QUEUED = 3,  /* on the courier's disk */
+	COPY_QUEUED = 3, /* on the courier's disk */
 	COPY_CARRIED = 4,
-	COPY_HELD = 5,    /* sealed again too often: waits for people, or for new prekeys of that post */
+	COPY_HELD = 5, /* sealed again too often: waits for people, or for new prekeys of that post */
 };
 
 struct copy {
 	uint64_t state;
 	uint64_t precedence;
-	uint64_t number;     /* in TABLE_WAITING, HANDED and DUE */
-	uint64_t session;    /* HANDED */
-	uint64_t due_ms;     /* slow clock: when to resend; 0: not handed over yet */
-	uint64_t sends;      /* times handed over for want of a receipt */
+	uint64_t number;  /* in TABLE_WAITING, HANDED and DUE */
+	uint64_t session; /* HANDED */
+	uint64_t due_ms;  /* slow clock: when to resend; 0: not handed over yet */
+	uint64_t sends;   /* times handed over for want of a receipt */
 	uint64_t seals;
-	bool last_resort;    /* the last seal was to the last-resort key */
+	bool last_resort; /* the last seal was to the last-resort key */
 	bool sealed;
-	uint8_t sha256[32];  /* of the sealed bytes; the copy id is its first half */
+	uint8_t sha256[32]; /* of the sealed bytes; the copy id is its first half */
 };
 
 struct statement_copy {
 	struct copy copy;
-	uint64_t kind;     /* enum statement_kind */
-	uint64_t channel;  /* 0: none */
+	uint64_t kind;    /* enum statement_kind */
+	uint64_t channel; /* 0: none */
 	uint64_t party;
 	uint64_t slot;
 	struct bytes cose;
@@ -390,7 +419,7 @@ struct row_key {
 };
 
 struct row_key key_make(enum table table);
-void key_u8(struct row_key *key, uint64_t value);  /* asserts the range, as the others */
+void key_u8(struct row_key *key, uint64_t value); /* asserts the range, as the others */
 void key_u16(struct row_key *key, uint64_t value);
 void key_u32(struct row_key *key, uint64_t value);
 void key_u64(struct row_key *key, uint64_t value);
@@ -421,7 +450,7 @@ struct row_key key_identity(const uint8_t identity[IDENTITY_SIZE]);
 /* ---- values ---- */
 
 enum schema_type {
-	SCHEMA_UINT,  /* uint64_t */
+	SCHEMA_UINT, /* uint64_t */
 	SCHEMA_BOOL,
 	SCHEMA_FIXED, /* uint8_t[size] */
 	SCHEMA_VIEW,  /* struct bytes */
@@ -441,13 +470,15 @@ struct schema {
 
 extern const struct schema schema_number, schema_counter, schema_own_post, schema_state, schema_slow_clock,
 	schema_anchor_line, schema_party, schema_party_post, schema_post_number, schema_channel, schema_line,
-	schema_chain, schema_officer, schema_quota, schema_entry_key, schema_log, schema_entry, schema_seen, schema_arrival,
-	schema_receipt_row, schema_evidence, schema_epoch, schema_psk, schema_leaf_row, schema_prekeys_row,
-	schema_epoch_use, schema_copy_key, schema_copy, schema_statement_copy, schema_sealed, schema_pending;
+	schema_chain, schema_officer, schema_quota, schema_entry_key, schema_log, schema_entry, schema_seen,
+	schema_arrival, schema_receipt_row, schema_evidence, schema_epoch, schema_psk, schema_leaf_row,
+	schema_prekeys_row, schema_epoch_use, schema_copy_key, schema_copy, schema_statement_copy,
+	schema_sealed, schema_pending;
 
 /* Appends the value; *value is the struct that belongs to the schema. */
 void schema_write(const struct schema *schema, const void *value, struct buffer *buffer);
-/* Reads a whole value. ERROR_MALFORMED (a defect of the store) if it is not of this schema; *value is then zeros. */
+/* Reads a whole value. ERROR_MALFORMED (a defect of the store) if it is not of this schema; *value is then
+ * zeros. */
 enum error schema_read(const struct schema *schema, struct bytes bytes, void *value);
 
 #endif

@@ -26,9 +26,10 @@ static enum error reply_position(struct run *run, const struct entry_key *key, c
 	return ERROR_OK;
 }
 
-/* The channel that is named, or for an opening one that may not be known yet. Fills in channel, index and identity. */
-static enum error find_channel(struct run *run, const uint8_t id[CHANNEL_ID_SIZE], struct registry_entry *entry,
-			       enum error *reason)
+/* The channel that is named, or for an opening one that may not be known yet. Fills in channel, index and
+ * identity. */
+static enum error find_channel(struct run *run, const uint8_t id[CHANNEL_ID_SIZE],
+			       struct registry_entry *entry, enum error *reason)
 {
 	struct channel channel;
 	struct aad *aad = run_take(run, sizeof(*aad));

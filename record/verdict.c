@@ -54,7 +54,8 @@ static enum error charge(struct run *run, const struct entry_key *key, bool *wit
 static bool extends(const struct verdict_range *last, const struct batch_verdict *verdict)
 {
 	return last->log == verdict->key.log && last->incarnation == verdict->key.incarnation &&
-	       last->first + last->count == verdict->key.position && last->reason == (uint64_t)verdict->reason;
+	       last->first + last->count == verdict->key.position &&
+	       last->reason == (uint64_t)verdict->reason;
 }
 
 /* Collects ranges of one channel until the entry is full; *used: verdicts dealt with. */

@@ -1,4 +1,4 @@
-#include "store.h"
+#include "tests/unit/record/store.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  *
  * It allocates, and ends the program where that fails.
  */
-#ifndef TESTS_STORE_H
-#define TESTS_STORE_H
+#ifndef TESTS_UNIT_RECORD_STORE_H
+#define TESTS_UNIT_RECORD_STORE_H
 
 #include "base/rows.h"
 

@@ -1,6 +1,6 @@
 /*
- * A hostile line and a hostile counterpart: forged, replayed, reflected, misaddressed, tampered. Nothing that is accepted
- * changes by it, and what is refused is said to be so.
+ * A hostile line and a hostile counterpart: forged, replayed, reflected, misaddressed, tampered. Nothing that
+ * is accepted changes by it, and what is refused is said to be so.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "world.h"
+#include "tests/unit/record/world.h"
 
 /* Sends a message and takes the sealed bytes off the line. */
 static struct world_packet catch_message(struct world *world, size_t from, uint8_t *identity)
@@ -153,7 +153,8 @@ static void accredit_at_home(struct world *world, size_t post)
 static void an_unknown_officer_is_refused_on_both_sides(void **state)
 {
 	struct world *world = world_open_line(55);
-	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = "believe me", .officer = 2};
+	struct world_message message = {
+		.precedence = PRECEDENCE_PRIORITY, .text = "believe me", .officer = 2};
 	uint8_t identity[IDENTITY_SIZE];
 	struct entry entry;
 	struct entry_key key;

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "world.h"
+#include "tests/unit/record/world.h"
 
 static void both_sides_open_the_channel(void **state)
 {
@@ -38,7 +38,8 @@ static void a_message_runs_through_all_states(void **state)
 	assert_int_equal(world_acknowledge(world, 1, identity), ERROR_OK);
 	world_settle(world);
 	assert_int_equal(world_state(world, 0, identity), LOCAL_READ);
-	struct world_message reply = {.precedence = PRECEDENCE_PRIORITY, .text = "It is.", .answers = identity};
+	struct world_message reply = {
+		.precedence = PRECEDENCE_PRIORITY, .text = "It is.", .answers = identity};
 	assert_int_equal(world_send(world, 1, &reply, NULL), ERROR_OK);
 	world_settle(world);
 	assert_int_equal(world_state(world, 0, identity), LOCAL_ANSWERED);

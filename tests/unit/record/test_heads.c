@@ -1,5 +1,6 @@
 /*
- * Heads are told, cosigned and compared; a fork is proved; a restored store opens a new incarnation and the line goes on.
+ * Heads are told, cosigned and compared; a fork is proved; a restored store opens a new incarnation and the
+ * line goes on.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +14,7 @@
 #include "base/cbor.h"
 #include "envelope/checkpoint.h"
 #include "envelope/equivocation.h"
-#include "world.h"
+#include "tests/unit/record/world.h"
 
 struct image {
 	struct store store;
@@ -247,7 +248,8 @@ static void a_head_that_the_courier_shows_tells_it_too(void **state)
 	world_free(world);
 }
 
-/* From a backup there are no epoch keys: the line goes on by last resort, and by epochs after the next keying. */
+/* From a backup there are no epoch keys: the line goes on by last resort, and by epochs after the next
+ * keying. */
 static void a_restored_backup_speaks_by_last_resort_until_the_next_keying(void **state)
 {
 	struct world *world = world_open_line(87);

@@ -1,6 +1,6 @@
 /*
- * Epochs come and go; keys are erased when they are due and not by a clock that jumps; what cannot be opened is
- * sealed again.
+ * Epochs come and go; keys are erased when they are due and not by a clock that jumps; what cannot be opened
+ * is sealed again.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "world.h"
+#include "tests/unit/record/world.h"
 
 #define DAY_MS UINT64_C(86400000)
 

@@ -1,6 +1,6 @@
 /*
- * The line at its worst: loss, doubling, reordering, crashes at every commit. Nothing is lost, nothing is shown
- * twice, and both sides end with the same record.
+ * The line at its worst: loss, doubling, reordering, crashes at every commit. Nothing is lost, nothing is
+ * shown twice, and both sides end with the same record.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "base/cbor.h"
-#include "world.h"
+#include "tests/unit/record/world.h"
 
 #define MESSAGES 24
 
@@ -155,7 +155,8 @@ static void many_messages_cost_few_receipts(void **state)
 	before = world->packets_sent;
 	world->hold = false;
 	world_run(world, 100, 50);
-	/* one receipt for what is FLASH and one for the rest, for each batch; a statement of heads may be among them */
+	/* one receipt for what is FLASH and one for the rest, for each batch; a statement of heads may be
+	 * among them */
 	assert_in_range(world->packets_sent - before, 1, 4);
 	for (size_t i = 0; i < MESSAGES; i++)
 		assert_int_equal(world_state(world, 0, identities[0][i]), LOCAL_RECEIVED);

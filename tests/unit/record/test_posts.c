@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "world.h"
+#include "tests/unit/record/world.h"
 
 static void open_channel(struct world *world, const size_t *firsts, size_t count)
 {
@@ -44,7 +44,8 @@ static void siblings_hold_the_same_record(void **state)
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(world_state(world, i, identity), LOCAL_RECEIVED);
 	/* the second post answers for its party */
-	struct world_message reply = {.precedence = PRECEDENCE_PRIORITY, .text = "heard", .answers = identity};
+	struct world_message reply = {
+		.precedence = PRECEDENCE_PRIORITY, .text = "heard", .answers = identity};
 	assert_int_equal(world_send(world, 2, &reply, NULL), ERROR_OK);
 	world_settle(world);
 	for (size_t i = 0; i < 3; i++)

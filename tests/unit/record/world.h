@@ -1,11 +1,12 @@
 /*
- * A small world for the record: parties with authorities and officers, posts with real cores over stores in memory, and
- * between them a line that loses, doubles and reorders by chance from one seed. For tests and the simulator.
+ * A small world for the record: parties with authorities and officers, posts with real cores over stores in
+ * memory, and between them a line that loses, doubles and reorders by chance from one seed. For tests and the
+ * simulator.
  *
  * Whatever goes wrong in the world itself (not on the line) ends the program.
  */
-#ifndef TESTS_WORLD_H
-#define TESTS_WORLD_H
+#ifndef TESTS_UNIT_RECORD_WORLD_H
+#define TESTS_UNIT_RECORD_WORLD_H
 
 #include "base/local.h"
 #include "envelope/content.h"
@@ -14,7 +15,7 @@
 #include "envelope/keying.h"
 #include "record/record.h"
 #include "record/schema.h"
-#include "store.h"
+#include "tests/unit/record/store.h"
 
 #define WORLD_PARTIES_MAX  3
 #define WORLD_POSTS_MAX    4
@@ -56,14 +57,14 @@ struct world_post {
 	struct world_action *actions; /* of the batch that is open */
 	size_t actions_count;
 	bool up;
-	bool mute;                    /* hands nothing to its courier */
+	bool mute; /* hands nothing to its courier */
 	uint64_t steady_ms;
 	uint64_t next_delivery;
 	/* what came out, since world_forget */
 	uint8_t reply[LOCAL_FRAME_SIZE_MAX];
 	size_t reply_size;
 	size_t replies;
-	size_t arrived;       /* LOCAL_ARRIVED */
+	size_t arrived; /* LOCAL_ARRIVED */
 	size_t alerts;
 	size_t logs;
 	size_t wipes;
@@ -86,7 +87,7 @@ struct world_packet {
 
 struct world {
 	struct entropy random;
-	uint64_t now_ms;   /* true time */
+	uint64_t now_ms;                  /* true time */
 	int64_t skew_ms[WORLD_POSTS_MAX]; /* what each post's wall clock shows beside it */
 	size_t parties_count;
 	struct world_party parties[WORLD_PARTIES_MAX];
@@ -97,8 +98,8 @@ struct world {
 	unsigned lose_percent;
 	unsigned double_percent;
 	unsigned reorder_percent;
-	bool cut;          /* nothing is carried */
-	bool hold;         /* packets stay where they are until it is false again */
+	bool cut;  /* nothing is carried */
+	bool hold; /* packets stay where they are until it is false again */
 	/* the channel */
 	struct roster roster;
 	uint8_t terms[TERMS_SIZE_MAX];
@@ -119,7 +120,8 @@ size_t world_add_post(struct world *world, size_t party, unsigned slot, const ch
 
 /* Every post accepts the card of every other party, and the keyings. */
 void world_exchange(struct world *world);
-/* Terms and channel id for all parties; then each authority's opening, a credence for officer 1 and agréments, submitted at each party's first post. */
+/* Terms and channel id for all parties; then each authority's opening, a credence for officer 1 and
+ * agréments, submitted at each party's first post. */
 void world_name_channel(struct world *world);
 void world_submit_opening(struct world *world, size_t post);
 void world_submit_officers(struct world *world, size_t post);
@@ -149,7 +151,7 @@ void world_deliver(struct world *world, size_t post, size_t from, struct bytes s
 
 /* ---- requests ---- */
 
-/* Sends a request frame (without size) and commits; the reply is in post->reply. Returns the reply's error. */
+/* Sends a request frame (without size) and commits; the reply is in post->reply. Gives the reply's error. */
 enum error world_request(struct world *world, size_t post, struct bytes frame);
 /* A reader of the results of the last reply. */
 struct cbor_reader world_results(const struct world_post *post);
@@ -174,8 +176,8 @@ struct bytes world_sign(struct world *world, size_t party, unsigned officer, con
 /* ---- looking ---- */
 
 /* The entry of this identity at a post; false if it is not held. */
-bool world_entry(const struct world *world, size_t post, const uint8_t identity[IDENTITY_SIZE], struct entry *entry,
-		 struct entry_key *key);
+bool world_entry(const struct world *world, size_t post, const uint8_t identity[IDENTITY_SIZE],
+		 struct entry *entry, struct entry_key *key);
 /* Its state; 0 if it is not held. */
 uint64_t world_state(const struct world *world, size_t post, const uint8_t identity[IDENTITY_SIZE]);
 size_t world_count(const struct world *world, size_t post, enum table table);

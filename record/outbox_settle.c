@@ -1,0 +1,204 @@
+#include <string.h>
+
+#include "base/local.h"
+#include "base/text.h"
+#include "record/keys.h"
+#include "record/log.h"
+#include "record/outbox_rows.h"
+#include "record/registry.h"
+
+#define MOVED_MAX 64 /* copies that one event moves from handed over or due to waiting */
+
+/* ---- hints ---- */
+
+static enum error note_hint(struct run *run, const struct copy_key *key, uint64_t state, struct bytes route)
+{
+	struct entry_key entry_key = key->entry;
+	struct channel channel;
+	struct entry entry;
+
+	enum error error = registry_channel(run, entry_key.channel, &channel);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	entry_key.log = log_own_number(run, &channel);
+	error = log_entry(run, &entry_key, &entry);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	if (entry.state >= state)
+		return ERROR_OK;
+	return log_set_state(run, &entry_key, &entry, state, route);
+}
+
+enum error outbox_progress(struct run *run)
+{
+	const struct record_event *event = run_event(run);
+	struct row_key sealed_key = key_make(TABLE_SEALED);
+	struct sealed sealed;
+	struct outgoing outgoing;
+	uint64_t state = event->of.progress.state;
+
+	key_bytes(&sealed_key, event->of.progress.copy, sizeof(event->of.progress.copy));
+	enum error error = run_get(run, &sealed_key, &schema_sealed, &sealed);
+	if (error == ERROR_OK)
+		error = outbox_read(run, &sealed.key, &outgoing);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_OK : error; /* receipted meanwhile, or not ours */
+	if (outgoing.key.statement != 0) {
+		outbox_remove(run, &outgoing);
+		return ERROR_OK;
+	}
+	outbox_unplace(run, &outgoing.copy);
+	if (outgoing.copy.state == COPY_WAITING || outgoing.copy.state == COPY_HANDED)
+		outgoing.copy.state = COPY_QUEUED; /* also when given up: it is resent when it is due */
+	if (state == LOCAL_CARRIED)
+		outgoing.copy.state = COPY_CARRIED;
+	outbox_write(run, &outgoing);
+	if (state != LOCAL_QUEUED && state != LOCAL_CARRIED) {
+		run_log(run, event->of.progress.reason, "the courier gave a copy up; it will be sent again");
+		return ERROR_OK;
+	}
+	struct bytes route = event->of.progress.route;
+	if (route.size > ROUTE_NAME_SIZE_MAX || !text_is_plain_line(route))
+		route = bytes_of_text("");
+	return note_hint(run, &sealed.key, state, route);
+}
+
+/* ---- resending ---- */
+
+/* A record copy becomes an action copy where no post of its party has receipted the entry in half its time. */
+static enum error promote(struct run *run, struct outgoing *outgoing)
+{
+	struct entry_key key = outgoing->key.entry;
+	struct channel channel;
+	struct entry entry;
+
+	enum error error = registry_channel(run, key.channel, &channel);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	uint64_t index = log_roster_index(key.log);
+	key.log = log_own_number(run, &channel);
+	error = log_entry(run, &key, &entry);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	if (index != channel.own_index && (entry.received >> index & 1) == 0)
+		outgoing->copy.precedence = entry.precedence;
+	return ERROR_OK;
+}
+
+enum error outbox_due(struct run *run)
+{
+	struct row_key prefix = key_make(TABLE_DUE);
+	struct row row;
+
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	for (size_t i = 0; error == ERROR_OK && i < MOVED_MAX; i++) {
+		struct key_reader reader = key_reader_make(row.key);
+		struct copy_key key;
+		struct outgoing outgoing;
+		if (key_read_u64(&reader) > run_slow_ms(run))
+			return ERROR_OK;
+		if (schema_read(&schema_copy_key, row.value, &key) != ERROR_OK)
+			return ERROR_MALFORMED;
+		error = outbox_read(run, &key, &outgoing);
+		if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+			return error;
+		if (error == ERROR_OK) {
+			outbox_unplace(run, &outgoing.copy);
+			outgoing.copy.state = COPY_HELD;
+			error = promote(run, &outgoing);
+			if (error != ERROR_OK)
+				return error;
+			outbox_wait(run, &outgoing);
+		}
+		rows_delete(run_rows(run), row.key);
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+/* ---- receipts ---- */
+
+enum error outbox_receipted(struct run *run, const struct entry_key *key, uint64_t log)
+{
+	struct copy_key copy_key = {.entry = *key};
+	struct outgoing outgoing;
+
+	copy_key.entry.log = log;
+	enum error error = outbox_read(run, &copy_key, &outgoing);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	if (outgoing.copy.sends > 0 && outgoing.copy.sealed) {
+		struct record_action *action = run_action(run, RECORD_ACTION_CANCEL);
+		memcpy(action->copy, outgoing.copy.sha256, sizeof(action->copy));
+	}
+	outbox_remove(run, &outgoing);
+	return ERROR_OK;
+}
+
+enum error outbox_settled(struct run *run, const struct entry_key *key, uint64_t precedence)
+{
+	return outbox_count_pending(run, key->channel, precedence, false);
+}
+
+static enum error was_sent(struct run *run, uint64_t party, uint64_t slot, const uint8_t sha256[32],
+			   bool *was)
+{
+	struct row_key prefix = key_party_post(TABLE_SENT, party, slot);
+	struct row row;
+
+	*was = false;
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	while (error == ERROR_OK && !*was) {
+		*was = bytes_equal(row.value, bytes_make(sha256, 32));
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+/* A statement is not sealed again: what it says is said again when it is asked for. But the next ones shall
+ * open. */
+static enum error cannot_open_statement(struct run *run, uint64_t party, uint64_t slot,
+					const uint8_t sha256[32])
+{
+	bool was;
+
+	enum error error = was_sent(run, party, slot, sha256, &was);
+	return error == ERROR_OK && was ? keys_distrust(run, party, slot) : error;
+}
+
+enum error outbox_cannot_open(struct run *run, uint64_t party, uint64_t slot, const uint8_t sha256[32])
+{
+	struct row_key sealed_key = outbox_sealed_row(sha256);
+	struct sealed sealed;
+	struct outgoing outgoing;
+
+	enum error error = run_get(run, &sealed_key, &schema_sealed, &sealed);
+	if (error == ERROR_NOT_FOUND)
+		return cannot_open_statement(run, party, slot, sha256);
+	if (error == ERROR_OK)
+		error = outbox_read(run, &sealed.key, &outgoing);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	if (outgoing.key.statement != 0)
+		return cannot_open_statement(run, party, slot, sha256);
+	if (outgoing.party != party || outgoing.slot != slot ||
+	    memcmp(outgoing.copy.sha256, sha256, sizeof(outgoing.copy.sha256)) != 0)
+		return ERROR_OK;
+	struct record_action *action = run_action(run, RECORD_ACTION_CANCEL);
+	memcpy(action->copy, sha256, sizeof(action->copy));
+	run_delete(run, &sealed_key);
+	outgoing.copy.sealed = false;
+	if (outgoing.copy.seals >= RESEALS_MAX) {
+		outbox_unplace(run, &outgoing.copy);
+		outbox_forget_due(run, &outgoing.copy);
+		outgoing.copy.state = COPY_HELD;
+		outbox_write(run, &outgoing);
+		run_alert(run, ERROR_CANNOT_OPEN,
+			  "a post cannot open what is sealed to it: exchange cards or keying again");
+		return ERROR_OK;
+	}
+	bool was_last_resort = outgoing.copy.last_resort;
+	outgoing.copy.last_resort = !was_last_resort;
+	outbox_wait(run, &outgoing);
+	return was_last_resort ? ERROR_OK : keys_distrust(run, party, slot);
+}
