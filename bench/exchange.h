@@ -28,7 +28,7 @@ struct exchange_commits {
 struct exchange_result {
 	unsigned count;
 	double seconds;     /* from the first SUBMIT to the last RECEIVED */
-	unsigned *taken_us; /* one_by_one: each message's time, from before it is signed; ascending. Else NULL */
+	unsigned *taken_us; /* one_by_one: times from before signing, ascending; else NULL */
 	unsigned receipts;  /* different receipts that these messages got */
 	struct exchange_commits commits;
 };
