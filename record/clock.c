@@ -23,7 +23,8 @@ enum error clock_keep(struct run *run)
 {
 	bool start = run->event.kind == RECORD_START;
 
-	if (!start && run->slow_ms - run->clock.slow_ms < KEEP_MS)
+	/* At zero there may be no row yet: without one every event would begin the clock anew. */
+	if (!start && run->slow_ms != 0 && run->slow_ms - run->clock.slow_ms < KEEP_MS)
 		return ERROR_OK;
 	struct slow_clock clock = {
 		.slow_ms = run->slow_ms,

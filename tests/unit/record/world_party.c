@@ -119,8 +119,9 @@ size_t world_add_post(struct world *world, size_t party_index, unsigned slot, co
 	post->memory = world_must(malloc(RECORD_MEMORY_SIZE));
 	post->record = record_make(post->memory, RECORD_MEMORY_SIZE);
 	CHECK(post->record != NULL);
-	provision(world, index);
+	/* As the daemon does: the store is still empty when it starts. */
 	world_start(world, index);
+	provision(world, index);
 	return index;
 }
 
