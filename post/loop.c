@@ -2,8 +2,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "post/loop_parts.h"
@@ -16,22 +18,21 @@
 
 bool loop_stop(struct loop *loop, enum error error)
 {
-	const struct transaction *transaction = &loop->transaction;
-	const char *store_says = store_message(loop->resources.store);
+	static const char safe[] =
+		"Nothing of this batch has left the post; what was accepted before is safe";
+	const char *what = loop->transaction.failed;
+	struct logger *logger = loop->resources.logger;
 
 	loop->failed = true;
 	if (error == ERROR_FULL)
-		logger_line(loop->resources.logger,
-			    "stopping: %s: the disk is full. Nothing of this batch has left the post; what "
-			    "was accepted "
-			    "before is safe. Free some room, then start again.",
-			    transaction->failed);
+		logger_line(logger, "stopping: %s: the disk is full. %s. Free some room, then start again",
+			    what, safe);
+	else if (error == ERROR_IO)
+		logger_line(logger, "stopping: %s: %s (%s). %s. Check the disk, then start again", what,
+			    error_text(error), store_message(loop->resources.store), safe);
 	else
-		logger_line(loop->resources.logger,
-			    "stopping: %s: %s (the store says: %s). Nothing of this batch has left the post; "
-			    "what was "
-			    "accepted before is safe. Check the disk, then start again.",
-			    transaction->failed, error_text(error), store_says);
+		logger_line(logger, "stopping: %s: %s. %s. Start again; if it stops again, restore a backup",
+			    what, error_text(error), safe);
 	return false;
 }
 
@@ -42,6 +43,8 @@ static bool give(struct loop *loop, const struct record_event *event, size_t siz
 {
 	enum error error = transaction_event(&loop->transaction, event, size);
 
+	if (event->kind != RECORD_TICK)
+		loop->event_ms = loop->steady_ms;
 	if (error == ERROR_FULL)
 		loop->more = true;
 	else if (error != ERROR_OK)
@@ -315,6 +318,28 @@ static bool run_batch(struct loop *loop)
 	return loop_finish_batch(loop);
 }
 
+/*
+ * An idle daemon holds little: the record's workspace is between batches only memory (record/record.h), and giving
+ * it back also forgets what secrets were worked on in it.
+ */
+static void give_memory_back(struct loop *loop)
+{
+	int result = madvise(loop->resources.memory, RECORD_MEMORY_SIZE, MADV_DONTNEED);
+
+	assert(result == 0);
+	loop->transaction.record = record_make(loop->resources.memory, RECORD_MEMORY_SIZE);
+	store_release_memory(loop->resources.store);
+	malloc_trim(0);
+	loop->event_ms = 0;
+}
+
+static void rest(struct loop *loop)
+{
+	if (loop->event_ms != 0 && loop->steady_ms - loop->event_ms >= LOOP_IDLE_MS &&
+	    loop->backup.state == BACKUP_IDLE)
+		give_memory_back(loop);
+}
+
 /* ---- a backup, a piece at a time ---- */
 
 static void fail_backup(struct loop *loop, struct local_client *client, enum error error)
@@ -418,6 +443,7 @@ bool loop_run(struct loop *loop)
 		if (!run_batch(loop))
 			return false;
 		advance_backup(loop);
+		rest(loop);
 		local_server_flush(&loop->local, loop->steady_ms);
 		courier_link_flush(&loop->courier, loop->steady_ms);
 		if (stop)

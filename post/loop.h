@@ -21,13 +21,14 @@
 #include "record/record.h"
 
 #define LOOP_TICK_MS 1000
+#define LOOP_IDLE_MS 2000 /* without an event but ticks: then memory is given back */
 
 /* What the loop works with: all borrowed, open, and closed by the caller afterwards. */
 struct loop_resources {
 	struct logger *logger;
 	struct store *store;
 	struct anchor_file *anchor;
-	struct record *record;
+	void *memory; /* RECORD_MEMORY_SIZE bytes for the record, from mmap */
 	struct test_hooks *hooks;
 	int directory; /* the daemon's; also the current directory */
 	int signals;   /* a signalfd, not blocking: any signal from it ends the loop */
@@ -42,10 +43,11 @@ struct loop {
 	struct reserve reserve;
 	struct local_server local;
 	struct courier_link courier;
-	uint64_t steady_ms;      /* as of this turn */
-	uint64_t tick_ms;        /* when the next RECORD_TICK is due */
-	bool more;               /* events were left for the next batch */
-	bool failed;             /* the daemon must stop: it has been logged why */
+	uint64_t steady_ms; /* as of this turn */
+	uint64_t tick_ms;   /* when the next RECORD_TICK is due */
+	uint64_t event_ms; /* when the last event but a tick was given; 0: memory has been given back since */
+	bool more;         /* events were left for the next batch */
+	bool failed;       /* the daemon must stop: it has been logged why */
 	uint64_t backup_client;  /* whose backup is under way */
 	uint64_t backup_request; /* the number of that request */
 	uint8_t node[EID_SIZE_MAX];

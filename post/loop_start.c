@@ -130,13 +130,26 @@ static bool ask_for_node(struct loop *loop)
 
 /* ---- taking the post file in ---- */
 
+static bool refuse_post_file(const struct loop *loop, const char *reason)
+{
+	logger_line(loop->resources.logger,
+		    "cannot start: post.init was not accepted: %s. Make the post again with `liaison post "
+		    "create`",
+		    reason);
+	return false;
+}
+
 static bool provision(struct loop *loop, const struct start *start)
 {
 	struct record_event event = transaction_event_now(RECORD_PROVISION);
+	enum error error;
 
 	event.of.provision.post_file = buffer_bytes(&start->post_file);
-	if (!give(loop, &event))
-		return false;
+	error = transaction_event(&loop->transaction, &event, 0);
+	if (error == ERROR_IO || error == ERROR_NO_MEMORY)
+		return loop_stop(loop, error);
+	if (error != ERROR_OK)
+		return refuse_post_file(loop, error_text(error));
 	/* In the same transaction, so that after a crash the file is known again. */
 	if (store_shell_put(loop->resources.store, PROVISIONED_NAME,
 			    bytes_make(start->post_file_hash, HASH_SIZE)) != ERROR_OK)
@@ -144,8 +157,7 @@ static bool provision(struct loop *loop, const struct start *start)
 	if (!loop_finish_batch(loop) || !ask_for_node(loop))
 		return false;
 	if (loop->node_size == 0)
-		return refuse(loop,
-			      "post.init was not accepted. Make the post again with `liaison post create`");
+		return refuse_post_file(loop, error_text(ERROR_MALFORMED));
 	return erase_post_file(loop);
 }
 
@@ -188,10 +200,10 @@ bool loop_start(struct loop *loop, const struct loop_resources *resources)
 	struct start start = {.has_post_file = false};
 	bool started = false;
 
-	*loop = (struct loop){.resources = *resources};
+	*loop = (struct loop){.resources = *resources, .event_ms = 1};
 	backup_make(&loop->backup);
-	transaction_make(&loop->transaction, resources->record, resources->store, resources->anchor,
-			 &loop->backup);
+	transaction_make(&loop->transaction, record_make(resources->memory, RECORD_MEMORY_SIZE),
+			 resources->store, resources->anchor, &loop->backup);
 	local_server_make(&loop->local, resources->local_listener, resources->logger);
 	courier_link_make(&loop->courier, resources->courier_listener, resources->logger,
 			  bytes_make(NULL, 0));

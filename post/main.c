@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -195,21 +196,20 @@ static bool open_store(struct logger *logger, struct store *store)
 
 static bool serve(struct logger *logger, struct loop_resources *resources)
 {
-	void *memory = malloc(RECORD_MEMORY_SIZE);
 	struct loop *loop = malloc(sizeof *loop);
 	bool well = false;
 
-	resources->record = memory == NULL ? NULL : record_make(memory, RECORD_MEMORY_SIZE);
-	if (resources->record == NULL || loop == NULL) {
+	resources->memory =
+		mmap(NULL, RECORD_MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (resources->memory == MAP_FAILED || loop == NULL) {
 		logger_line(logger, "cannot start: the machine has no memory left");
 	} else {
 		if (loop_start(loop, resources))
 			well = loop_run(loop);
 		loop_end(loop);
 	}
-	if (memory != NULL)
-		sodium_memzero(memory, RECORD_MEMORY_SIZE);
-	free(memory);
+	if (resources->memory != MAP_FAILED)
+		munmap(resources->memory, RECORD_MEMORY_SIZE);
 	free(loop);
 	return well;
 }

@@ -1,15 +1,13 @@
-"""Backups while the daemon works: usage: post_backup.py LIAISOND (with the fake record)"""
+"""Backups while the daemon works: usage: post_backup.py LIAISOND [LIAISON]"""
 
 import os
 import select
 import sqlite3
-import sys
 import time
 
 from post_shell import (
-    BACKUP, ERROR_BUSY, FLASH, HELLO, ROUTINE, SUBMIT, Client, Daemon, frame, run_tests, wait_until)
+    BACKUP, Client, Daemon, ERROR_BUSY, FLASH, HELLO, ROUTINE, SUBMIT, frame, run_tests, wait_until)
 
-PROGRAM = sys.argv[1]
 ROWS = 2500
 
 
@@ -44,7 +42,7 @@ def rows_of(image, folder):
 
 
 def a_backup_is_whole_and_holds_no_epoch_key():
-    with Daemon(PROGRAM).start() as daemon, Client(daemon) as client:
+    with Daemon().start() as daemon, Client(daemon) as client:
         fill(daemon)
         assert client.ask(BACKUP) == [1, 0]
         image = receive(client)
@@ -58,7 +56,7 @@ def a_backup_is_whole_and_holds_no_epoch_key():
 
 
 def what_is_committed_meanwhile_is_in_it_or_not_but_never_half():
-    with Daemon(PROGRAM).start() as daemon, Client(daemon) as client, Client(daemon) as other:
+    with Daemon().start() as daemon, Client(daemon) as client, Client(daemon) as other:
         fill(daemon)
         for precedence in (FLASH, ROUTINE):  # before and behind what has been copied
             assert client.ask(BACKUP)[1] == 0
@@ -73,11 +71,11 @@ def what_is_committed_meanwhile_is_in_it_or_not_but_never_half():
 
 
 def a_restored_image_starts():
-    with Daemon(PROGRAM).start() as daemon, Client(daemon) as client:
+    with Daemon().start() as daemon, Client(daemon) as client:
         fill(daemon)
         client.ask(BACKUP)
         image = receive(client)
-        with Daemon(PROGRAM) as restored:
+        with Daemon() as restored:
             os.unlink(restored.path("post.init"))
             with open(restored.path("store.db"), "wb") as file:
                 file.write(image)
@@ -87,7 +85,7 @@ def a_restored_image_starts():
 
 
 def one_backup_at_a_time():
-    with Daemon(PROGRAM).start() as daemon, Client(daemon) as first, Client(daemon) as second:
+    with Daemon().start() as daemon, Client(daemon) as first, Client(daemon) as second:
         fill(daemon)
         assert first.ask(BACKUP)[1] == 0
         assert second.ask(BACKUP)[1] == ERROR_BUSY
@@ -97,7 +95,7 @@ def one_backup_at_a_time():
 
 
 def a_client_that_leaves_ends_its_backup_and_leaves_no_file():
-    with Daemon(PROGRAM).start() as daemon:
+    with Daemon().start() as daemon:
         fill(daemon)
         before = daemon.descriptors_at_rest()
         for wait in (0, 0.005, 0.02, 0.1):
@@ -112,19 +110,19 @@ def a_client_that_leaves_ends_its_backup_and_leaves_no_file():
 
 
 def a_client_that_reads_slowly_holds_up_nobody():
-    with Daemon(PROGRAM).start() as daemon, Client(daemon) as slow, Client(daemon) as other:
+    with Daemon().start() as daemon, Client(daemon) as slow, Client(daemon) as other:
         fill(daemon)
         slow.ask(BACKUP)
         for _ in range(200):
             assert other.ask(HELLO)[1] == 0
         assert wait_until(lambda: not os.path.exists(daemon.path("backup.tmp")))
-        for _ in range(200):
+        for _ in range(50):
             assert other.submit(ROUTINE, 100)[1] == 0
         assert len(rows_of(receive(slow), daemon.folder)) >= ROWS
 
 
 def after_a_kill_in_the_middle_nothing_is_left():
-    with Daemon(PROGRAM).start() as daemon:
+    with Daemon().start() as daemon:
         fill(daemon)
         with Client(daemon) as client:
             client.ask(BACKUP)

@@ -1,15 +1,12 @@
-"""Crashes and failing disks: usage: post_crash.py LIAISOND (with the fake record; some with test hooks)"""
+"""Crashes and failing disks: usage: post_crash.py LIAISOND"""
 
 import os
 import resource
 import subprocess
-import sys
 
 from post_shell import (
-    FAKE_BROKEN, FAKE_ENDLESS, FAKE_WIPE, HELLO, LINK_TAKEN, ROUTINE, Client, Courier, Daemon, Skip,
-    run_tests, wait_until)
-
-PROGRAM = sys.argv[1]
+    Client, Courier, Daemon, FAKE_BROKEN, FAKE_ENDLESS, FAKE_WIPE, HELLO, LINK_TAKEN, PROGRAM,
+    ROUTINE, Skip, run_tests, wait_until)
 
 
 def needs_hooks():
@@ -38,7 +35,7 @@ def submit_until_it_ends(daemon):
 def what_was_replied_to_is_on_disk_after_a_crash_at_each_commit():
     needs_hooks()
     for commit in range(5, 16):
-        with Daemon(PROGRAM) as daemon:
+        with Daemon() as daemon:
             daemon.start("--test-crash-after-commit", str(commit), wait=False)
             wait_until(lambda: os.path.exists(daemon.path("post.sock")))
             replied = submit_until_it_ends(daemon)
@@ -52,7 +49,7 @@ def a_crash_between_commit_and_actions_takes_no_delivery():
     """The last commit holds the delivery, but nothing has left: the courier gives it again."""
     needs_hooks()
     for commit in range(5, 12):
-        with Daemon(PROGRAM) as daemon:
+        with Daemon() as daemon:
             daemon.start("--test-crash-after-commit", str(commit), wait=False)
             wait_until(lambda: os.path.exists(daemon.path("post.sock")))
             given = taken = 0
@@ -75,7 +72,7 @@ def a_crash_between_commit_and_actions_takes_no_delivery():
 
 def a_limit_on_file_size_stops_it_with_a_clear_message():
     limit = 200_000
-    with Daemon(PROGRAM) as daemon:
+    with Daemon() as daemon:
         daemon.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
         replied = submit_until_it_ends(daemon)
         assert daemon.process.wait(timeout=10) == 1
@@ -90,7 +87,7 @@ def a_limit_on_file_size_stops_it_with_a_clear_message():
 def a_record_that_cannot_go_on_stops_it():
     cases = (FAKE_BROKEN, "could not handle an event"), (FAKE_ENDLESS, "asked for rows without end")
     for verb, words in cases:
-        with Daemon(PROGRAM).start() as daemon, Client(daemon) as client:
+        with Daemon().start() as daemon, Client(daemon) as client:
             client.send([1, verb])
             assert client.is_closed()
             assert daemon.process.wait(timeout=10) == 1
@@ -98,7 +95,7 @@ def a_record_that_cannot_go_on_stops_it():
 
 
 def a_wipe_leaves_the_log_empty():
-    with Daemon(PROGRAM).start() as daemon, Client(daemon) as client:
+    with Daemon().start() as daemon, Client(daemon) as client:
         client.submit(ROUTINE, 5000)
         assert os.path.getsize(daemon.path("store.db-wal")) > 0
         client.ask(FAKE_WIPE)

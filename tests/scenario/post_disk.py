@@ -1,4 +1,4 @@
-"""A disk that fills up: usage: post_disk.py LIAISOND (with the fake record)
+"""A disk that fills up: usage: post_disk.py LIAISOND
 
 Runs itself again in a mount namespace of its own, where it may mount a small file system."""
 
@@ -11,10 +11,9 @@ import time
 import cbor2
 
 from post_shell import (
-    BACKUP, ERROR_FULL, FLASH, HELLO, IMMEDIATE, LINK_SEND, LINK_TAKEN, PRIORITY, ROUTINE, SUBMIT,
-    Client, Courier, Daemon, Skip, run_tests)
+    BACKUP, Client, Courier, Daemon, ERROR_FULL, FLASH, HELLO, IMMEDIATE, LINK_SEND, LINK_TAKEN,
+    PRIORITY, ROUTINE, SUBMIT, Skip, run_tests)
 
-PROGRAM = sys.argv[1]
 MIB = 1024 * 1024
 MESSAGE, LETTER = 1, 3
 
@@ -64,7 +63,7 @@ def takes(client, kind, precedence):
 
 
 def as_the_disk_fills_the_bulk_is_refused_first_and_receipts_last():
-    with SmallDisk() as disk, Daemon(PROGRAM, parent=disk.folder) as daemon:
+    with SmallDisk() as disk, Daemon(parent=disk.folder) as daemon:
         daemon.start()
         assert os.path.getsize(daemon.path("reserve")) == 8 * MIB
         with Client(daemon) as client, Courier(daemon) as courier:
@@ -105,7 +104,7 @@ def as_the_disk_fills_the_bulk_is_refused_first_and_receipts_last():
 
 
 def a_disk_that_is_full_to_the_last_byte_stops_it_and_loses_nothing():
-    with SmallDisk() as disk, Daemon(PROGRAM, parent=disk.folder) as daemon:
+    with SmallDisk() as disk, Daemon(parent=disk.folder) as daemon:
         daemon.start("--unsafe-no-sandbox")
         with Client(daemon) as client:
             for _ in range(10):

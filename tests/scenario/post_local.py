@@ -1,17 +1,15 @@
-"""Officers' programs that misbehave: usage: post_local.py LIAISOND (with the fake record)"""
+"""Officers' programs that misbehave: usage: post_local.py LIAISOND [LIAISON]"""
 
 import os
 import random
 import socket
 import struct
-import sys
 import time
 
 from post_shell import (
-    FAKE_FULL, FAKE_LARGE, FAKE_NOTICE, FAKE_ROUNDS, HELLO, ROUTINE, STATUS, SUBSCRIBE, Client,
-    Daemon, frame, run_tests, wait_until)
+    Client, Daemon, FAKE_FULL, FAKE_LARGE, FAKE_NOTICE, FAKE_ROUNDS, HELLO, ROUTINE, STATUS,
+    SUBSCRIBE, fake_only, frame, run_tests, wait_until)
 
-PROGRAM = sys.argv[1]
 CLIENTS_MAX = 32
 
 
@@ -40,7 +38,7 @@ def what_is_no_frame_or_no_request_ends_the_connection_and_nothing_else():
         frame(b"\x9b\x7f\xff\xff\xff\xff\xff\xff\xff"),
         frame([2 ** 70, 1]),
     ]
-    with Daemon(PROGRAM).start() as daemon, Client(daemon) as bystander:
+    with Daemon().start() as daemon, Client(daemon) as bystander:
         for data in hostile:
             with Client(daemon) as client:
                 client.send_raw(data)
@@ -51,7 +49,7 @@ def what_is_no_frame_or_no_request_ends_the_connection_and_nothing_else():
 
 def random_bytes_end_no_daemon():
     chance = random.Random(1)
-    with Daemon(PROGRAM).start() as daemon:
+    with Daemon().start() as daemon:
         before = daemon.descriptors_at_rest()
         for _ in range(300):
             with Client(daemon) as client:
@@ -65,7 +63,7 @@ def random_bytes_end_no_daemon():
 
 
 def a_flood_of_refusals_is_a_few_log_lines():
-    with Daemon(PROGRAM).start() as daemon:
+    with Daemon().start() as daemon:
         for _ in range(500):
             with Client(daemon) as client:
                 client.send_raw(struct.pack(">I", 0))
@@ -74,7 +72,7 @@ def a_flood_of_refusals_is_a_few_log_lines():
 
 
 def half_a_frame_holds_up_nobody():
-    with Daemon(PROGRAM).start() as daemon, Client(daemon) as slow:
+    with Daemon().start() as daemon, Client(daemon) as slow:
         whole = frame([1, HELLO])
         for i in range(len(whole) - 1):
             slow.send_raw(whole[i:i + 1])
@@ -84,7 +82,7 @@ def half_a_frame_holds_up_nobody():
 
 
 def a_thousand_connections_leave_room_for_the_next_and_no_descriptor():
-    with Daemon(PROGRAM).start() as daemon:
+    with Daemon().start() as daemon:
         before = daemon.descriptors_at_rest()
         open_ones = []
         for _ in range(1000):
@@ -100,25 +98,26 @@ def a_thousand_connections_leave_room_for_the_next_and_no_descriptor():
 
 
 def a_client_that_goes_away_in_the_middle_leaves_nothing():
-    with Daemon(PROGRAM).start() as daemon:
+    with Daemon().start() as daemon:
         before = daemon.descriptors_at_rest()
         for _ in range(200):
             client = Client(daemon)
-            client.send([1, FAKE_ROUNDS, 20])
+            client.send([1, STATUS])
             client.close()
         still_serves(daemon)
         assert wait_until(lambda: daemon.descriptors() == before)
 
 
 def replies_come_in_order_and_one_by_one():
-    with Daemon(PROGRAM).start() as daemon, Client(daemon) as client:
-        client.send_raw(b"".join(frame([number, FAKE_ROUNDS, 3]) for number in range(1, 200)))
+    with Daemon().start() as daemon, Client(daemon) as client:
+        client.send_raw(b"".join(frame([number, STATUS]) for number in range(1, 200)))
         for number in range(1, 200):
             assert client.next()[0] == number
 
 
+@fake_only
 def an_event_that_needs_many_rounds_of_rows_gets_them():
-    with Daemon(PROGRAM).start() as daemon, Client(daemon) as client:
+    with Daemon().start() as daemon, Client(daemon) as client:
         assert client.ask(FAKE_ROUNDS, 40)[1] == 0
         first = client.ask(FAKE_ROUNDS, 40)
         daemon.end()
@@ -128,9 +127,10 @@ def an_event_that_needs_many_rounds_of_rows_gets_them():
         assert first[1] == 0
 
 
+@fake_only
 def an_event_that_does_not_fit_goes_into_the_next_batch():
     """Sent together with others, so that it is not the first of its batch."""
-    with Daemon(PROGRAM).start() as daemon:
+    with Daemon().start() as daemon:
         clients = [Client(daemon) for _ in range(10)]
         for _ in range(20):
             for client in clients:
@@ -141,14 +141,16 @@ def an_event_that_does_not_fit_goes_into_the_next_batch():
             client.close()
 
 
+@fake_only
 def the_largest_reply_arrives_whole():
-    with Daemon(PROGRAM).start() as daemon, Client(daemon) as client:
+    with Daemon().start() as daemon, Client(daemon) as client:
         for _ in range(5):
             assert len(client.ask(FAKE_LARGE)[2]) == 1024 * 1024 - 10
 
 
+@fake_only
 def notices_go_to_those_who_asked():
-    with Daemon(PROGRAM).start() as daemon, Client(daemon) as watcher, Client(daemon) as other:
+    with Daemon().start() as daemon, Client(daemon) as watcher, Client(daemon) as other:
         assert watcher.ask(SUBSCRIBE) == [1, 0]
         assert other.ask(FAKE_NOTICE, 5)[1] == 0
         assert watcher.next() == [0, 4, b"nnnnn"]
@@ -156,8 +158,9 @@ def notices_go_to_those_who_asked():
         assert watcher.ask(HELLO)[:2] == [2, 0]
 
 
+@fake_only
 def a_watcher_that_does_not_read_is_dropped_and_memory_stays_bounded():
-    with Daemon(PROGRAM).start() as daemon, Client(daemon) as client:
+    with Daemon().start() as daemon, Client(daemon) as client:
         watcher = Client(daemon)
         watcher.ask(SUBSCRIBE)
         for _ in range(20):
@@ -167,8 +170,9 @@ def a_watcher_that_does_not_read_is_dropped_and_memory_stays_bounded():
         still_serves(daemon)
 
 
+@fake_only
 def submissions_of_many_at_once_are_all_kept():
-    with Daemon(PROGRAM).start() as daemon:
+    with Daemon().start() as daemon:
         clients = [Client(daemon) for _ in range(CLIENTS_MAX - 1)]
         for _ in range(10):
             for client in clients:
@@ -190,7 +194,7 @@ def submissions_of_many_at_once_are_all_kept():
 
 
 def idle_it_uses_no_time():
-    with Daemon(PROGRAM).start() as daemon, Client(daemon) as client:
+    with Daemon().start() as daemon, Client(daemon) as client:
         client.ask(STATUS)
 
         def used():

@@ -1,15 +1,12 @@
-"""The sandbox from inside and outside: usage: post_sandbox.py LIAISOND (with test hooks)"""
+"""The sandbox from inside and outside: usage: post_sandbox.py LIAISOND [LIAISON]"""
 
 import ctypes
 import errno
 import os
 import socket
 import subprocess
-import sys
 
-from post_shell import HELLO, Client, Daemon, Skip, run_tests
-
-PROGRAM = sys.argv[1]
+from post_shell import Client, Daemon, HELLO, PROGRAM, Skip, run_tests
 
 ALLOW = 0x7FFF0000
 
@@ -60,7 +57,7 @@ def every_forbidden_act_fails():
         "internet-socket", "unix-socket", "connect", "recvmsg", "recvmmsg", "exec", "fork", "read-file",
         "write-file", "list-directory", "symlink", "ptrace", "kill", "map-code",
     }
-    with Daemon(PROGRAM) as daemon:
+    with Daemon() as daemon:
         status, said, log = daemon.run("--test-forbidden", "all")
         assert status == 0, (said, log)
         outcomes = dict(line.split() for line in said.splitlines())
@@ -74,14 +71,14 @@ def every_forbidden_act_fails():
 def the_same_acts_succeed_without_the_sandbox():
     """Else the test above would show nothing. (Those that would harm somebody are left out.)"""
     needs_hooks()
-    with Daemon(PROGRAM) as daemon:
+    with Daemon() as daemon:
         for act in ("internet-socket", "unix-socket", "fork", "read-file", "list-directory", "map-code"):
             status, said, _ = daemon.run("--unsafe-no-sandbox", "--test-forbidden", act)
             assert status == 0 and said == act + " SUCCEEDED\n", said
 
 
 def the_kernel_says_that_the_process_is_confined():
-    with Daemon(PROGRAM).start() as daemon:
+    with Daemon().start() as daemon:
         with open(f"/proc/{daemon.process.pid}/status", encoding="ascii") as file:
             status = dict(line.split(":\t", 1) for line in file)
         assert status["Seccomp"].strip() == "2", status["Seccomp"]
@@ -93,7 +90,7 @@ def the_kernel_says_that_the_process_is_confined():
 
 
 def without_landlock_it_refuses_to_start_and_says_why():
-    with Daemon(PROGRAM) as daemon:
+    with Daemon() as daemon:
         status, _, said = daemon.run(preexec_fn=without_landlock)
         assert status == 1, said
         assert "Landlock" in said and "is missing" in said and "--unsafe-no-sandbox" in said, said
@@ -101,7 +98,7 @@ def without_landlock_it_refuses_to_start_and_says_why():
 
 
 def without_seccomp_it_refuses_to_start_and_says_why():
-    with Daemon(PROGRAM) as daemon:
+    with Daemon() as daemon:
         status, _, said = daemon.run(preexec_fn=without_seccomp)
         assert status == 1, said
         assert "seccomp" in said and "is missing" in said and "--unsafe-no-sandbox" in said, said
@@ -109,7 +106,7 @@ def without_seccomp_it_refuses_to_start_and_says_why():
 
 
 def told_so_it_runs_without_and_warns():
-    with Daemon(PROGRAM) as daemon:
+    with Daemon() as daemon:
         daemon.start("--unsafe-no-sandbox", preexec_fn=without_landlock)
         assert "running WITHOUT a sandbox" in daemon.log()
         with Client(daemon) as client:
@@ -117,7 +114,7 @@ def told_so_it_runs_without_and_warns():
 
 
 def a_descriptor_that_is_sent_is_not_received():
-    with Daemon(PROGRAM).start() as daemon, Client(daemon) as client:
+    with Daemon().start() as daemon, Client(daemon) as client:
         client.ask(HELLO)
         before = daemon.descriptors_at_rest()
         with open("/etc/hostname", "rb") as file:

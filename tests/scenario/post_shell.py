@@ -1,6 +1,11 @@
-"""What the scenarios of the post share: a daemon in a folder of its own, clients, couriers, TAP."""
+"""What the scenarios of the post share: a daemon in a folder of its own, clients, couriers, TAP.
+
+They run with `LIAISOND` alone, which then holds the fake record of tests/unit/post, or with `LIAISOND LIAISON`: the
+daemon as it is shipped, with a post that the command line makes. Tests of what only the fake record does are marked
+fake_only."""
 
 import contextlib
+import functools
 import io
 import os
 import select
@@ -24,6 +29,36 @@ LINK_TAKEN, LINK_RECEIVED, LINK_PROGRESS, LINK_ROUTES = range(5, 9)
 QUEUED, CARRIED, FAILED, EXPIRED = 1, 2, 3, 4
 ROUTINE, PRIORITY, IMMEDIATE, FLASH = 1, 2, 3, 4
 WINDOW = 12288
+
+
+PROGRAM = os.path.abspath(sys.argv[1])
+COMMAND = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
+NODE = "dtn://embassy/" if COMMAND is None else "ipn:1001.0"
+
+
+def fake_only(test):
+    test.fake_only = True
+    return test
+
+
+@functools.cache
+def post_file():
+    """What a daemon takes in at its first start."""
+    if COMMAND is None:
+        return os.urandom(64)
+    with tempfile.TemporaryDirectory() as folder:
+        with open(folder + "/passphrase", "w", encoding="ascii") as file:
+            file.write("correct horse battery staple\n")
+
+        def run(*arguments):
+            subprocess.run([COMMAND, *arguments, "--yes", "--passphrase-file", folder + "/passphrase"],
+                           check=True, capture_output=True)
+
+        run("party", "create", folder + "/party", "--name", "Alliance")
+        run("post", "create", folder + "/post", "--party", folder + "/party", "--name", "Headquarters",
+            "--kind", "headquarters", "--node", NODE, "--pin", "ab" * 32)
+        with open(folder + "/post/post.init", "rb") as file:
+            return file.read()
 
 
 def frame(item):
@@ -126,7 +161,7 @@ class Courier(Stream):
 
     def greet(self):
         self.send([LINK_HELLO, 1, 2, "dtn://courier/"])
-        assert self.next() == [LINK_HELLO, 1, 1, "dtn://embassy/"]
+        assert self.next() == [LINK_HELLO, 1, 1, NODE]
 
     def report(self, copy, state=QUEUED, route="", reason=0):
         self.send([LINK_PROGRESS, copy, state, route, reason])
@@ -136,19 +171,18 @@ class Courier(Stream):
 
 
 class Daemon:
-    def __init__(self, program, parent=None):
-        self.program = os.path.abspath(program)
+    def __init__(self, parent=None):
         self.folder = tempfile.mkdtemp(prefix="liaison-post-", dir=parent)
         self.process = None
         self.log_file = self.folder + ".log"
         with open(self.path("post.init"), "wb") as file:
-            file.write(os.urandom(64))
+            file.write(post_file())
 
     def path(self, name):
         return os.path.join(self.folder, name)
 
     def command(self, *options):
-        return [self.program, "--dir", self.folder, *options]
+        return [PROGRAM, "--dir", self.folder, *options]
 
     def start(self, *options, wait=True, **popen):
         """Starts it and waits until it answers; `wait` False: until nothing."""
@@ -234,13 +268,17 @@ class Skip(Exception):
 
 def run_tests(*tests):
     """Each test is a function whose name says what it shows; it fails by raising."""
+    if COMMAND is not None:
+        tests = [test for test in tests if not hasattr(test, "fake_only")]
     print("TAP version 13", flush=True)
     print(f"1..{len(tests)}", flush=True)
     failed = False
     for number, test in enumerate(tests, 1):
         name = test.__name__.replace("_", " ")
+        start = time.monotonic()
         try:
             test()
+            print(f"# {time.monotonic() - start:.1f} s")
             print(f"ok {number} - {name}", flush=True)
         except Skip as skip:
             print(f"ok {number} - {name} # SKIP {skip}", flush=True)

@@ -1,20 +1,17 @@
-"""Starting and ending: usage: post_start.py LIAISOND (with the fake record)"""
+"""Starting and ending: usage: post_start.py LIAISOND [LIAISON]"""
 
 import os
 import shutil
 import signal
 import stat
 import subprocess
-import sys
 import tempfile
 
-from post_shell import HELLO, ROUTINE, Client, Daemon, Skip, run_tests
-
-PROGRAM = sys.argv[1]
+from post_shell import Client, Daemon, HELLO, PROGRAM, Skip, post_file, run_tests
 
 
 def a_second_daemon_on_the_same_directory_is_refused():
-    with Daemon(PROGRAM).start() as daemon:
+    with Daemon().start() as daemon:
         status, _, said = daemon.run()
         assert status == 1 and "in use by another liaisond" in said, said
         with Client(daemon) as client:
@@ -23,19 +20,17 @@ def a_second_daemon_on_the_same_directory_is_refused():
 
 
 def after_a_kill_it_starts_again_at_once():
-    with Daemon(PROGRAM).start() as daemon:
-        with Client(daemon) as client:
-            assert client.submit(ROUTINE, 10)[1:] == [0, (1).to_bytes(8, "big")]
+    with Daemon().start() as daemon:
         daemon.end(signal.SIGKILL)
         assert os.path.exists(daemon.path("post.sock"))
         daemon.start()
         with Client(daemon) as client:
-            assert client.submit(ROUTINE, 10)[1:] == [0, (2).to_bytes(8, "big")]
+            assert client.ask(HELLO)[1] == 0
 
 
 def each_signal_to_end_ends_it_well_and_leaves_no_socket():
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        with Daemon(PROGRAM).start() as daemon:
+        with Daemon().start() as daemon:
             with Client(daemon) as client:
                 client.ask(HELLO)
                 assert daemon.end(number) == 0
@@ -45,14 +40,14 @@ def each_signal_to_end_ends_it_well_and_leaves_no_socket():
 
 
 def all_files_are_private():
-    with Daemon(PROGRAM).start() as daemon:
+    with Daemon().start() as daemon:
         for name in os.listdir(daemon.folder):
             mode = stat.S_IMODE(os.stat(daemon.path(name)).st_mode)
             assert mode == 0o600, (name, oct(mode))
 
 
 def a_directory_that_others_may_enter_is_refused():
-    with Daemon(PROGRAM) as daemon:
+    with Daemon() as daemon:
         for mode in (0o750, 0o701, 0o500, 0o1700):
             os.chmod(daemon.folder, mode)
             status, _, said = daemon.run()
@@ -64,14 +59,14 @@ def a_directory_that_others_may_enter_is_refused():
 def a_directory_of_another_user_is_refused():
     if os.geteuid() != 0:
         raise Skip("only root can give a directory away")
-    with Daemon(PROGRAM) as daemon:
+    with Daemon() as daemon:
         os.chown(daemon.folder, 12345, 12345)
         status, _, said = daemon.run()
         assert status == 1 and "belongs to another user" in said, said
 
 
 def a_directory_that_is_none_is_refused():
-    with Daemon(PROGRAM) as daemon:
+    with Daemon() as daemon:
         for name, words in (("absent", "does not exist"), ("post.init", "not a directory")):
             result = subprocess.run([PROGRAM, "--dir", daemon.path(name)], capture_output=True, timeout=10)
             assert result.returncode == 1 and words in result.stderr.decode(), result
@@ -99,23 +94,23 @@ def help_and_version_are_told():
 
 
 def an_empty_directory_holds_no_post():
-    with Daemon(PROGRAM) as daemon:
+    with Daemon() as daemon:
         os.unlink(daemon.path("post.init"))
         status, _, said = daemon.run()
         assert status == 1 and "liaison post create" in said, said
 
 
 def the_post_file_is_taken_in_and_erased():
-    with Daemon(PROGRAM) as daemon:
+    with Daemon() as daemon:
         os.link(daemon.path("post.init"), daemon.path("second-name"))
         daemon.start()
         assert not os.path.exists(daemon.path("post.init"))
         with open(daemon.path("second-name"), "rb") as file:
-            assert file.read() == bytes(64)
+            assert file.read() == bytes(len(post_file()))
 
 
 def a_post_file_that_was_taken_in_before_a_crash_is_erased():
-    with Daemon(PROGRAM) as daemon:
+    with Daemon() as daemon:
         copy = daemon.path("copy")
         shutil.copy(daemon.path("post.init"), copy)
         status, _, said = daemon.run("--test-crash-after-commit", "2")
@@ -132,7 +127,7 @@ def a_post_file_that_was_taken_in_before_a_crash_is_erased():
 
 
 def the_post_file_of_another_post_is_left_alone():
-    with Daemon(PROGRAM).start() as daemon:
+    with Daemon().start() as daemon:
         daemon.end()
         secret = os.urandom(64)
         with open(daemon.path("post.init"), "wb") as file:
@@ -144,7 +139,7 @@ def the_post_file_of_another_post_is_left_alone():
 
 
 def a_post_file_that_is_none_is_refused():
-    with Daemon(PROGRAM) as daemon:
+    with Daemon() as daemon:
         with open(daemon.path("post.init"), "wb") as file:
             file.truncate(10_000_000)
         status, _, said = daemon.run()
@@ -163,20 +158,20 @@ def a_post_file_that_is_none_is_refused():
 
 
 def the_anchor_may_lie_elsewhere_by_a_path_from_where_it_was_started():
-    with Daemon(PROGRAM) as daemon, tempfile.TemporaryDirectory() as elsewhere:
+    with Daemon() as daemon, tempfile.TemporaryDirectory() as elsewhere:
         daemon.start("--anchor", "keep/anchor-of-embassy", wait=False, cwd=elsewhere)
         assert daemon.process.wait(timeout=10) == 1 and "No such file" in daemon.log()
         os.mkdir(elsewhere + "/keep")
         daemon.start("--anchor", "keep/anchor-of-embassy", cwd=elsewhere)
         assert os.path.getsize(elsewhere + "/keep/anchor-of-embassy") == 32768
         assert not os.path.exists(daemon.path("anchor"))
-        with Daemon(PROGRAM) as second:
+        with Daemon() as second:
             status, _, said = second.run("--anchor", elsewhere + "/keep/anchor-of-embassy")
             assert status == 1 and "in use by another liaisond" in said, said
 
 
 def a_damaged_anchor_is_said_and_another_file_is_spared():
-    with Daemon(PROGRAM).start() as daemon:
+    with Daemon().start() as daemon:
         daemon.end()
         with open(daemon.path("anchor"), "r+b") as file:
             for at in (20, 16384 + 20):
@@ -194,7 +189,7 @@ def a_damaged_anchor_is_said_and_another_file_is_spared():
 
 
 def a_store_that_is_none_is_refused():
-    with Daemon(PROGRAM) as daemon:
+    with Daemon() as daemon:
         with open(daemon.path("store.db"), "wb") as file:
             file.write(b"no database at all, and long enough to be looked at" * 100)
         status, _, said = daemon.run()
@@ -202,7 +197,7 @@ def a_store_that_is_none_is_refused():
 
 
 def what_an_unfinished_backup_left_is_removed():
-    with Daemon(PROGRAM) as daemon:
+    with Daemon() as daemon:
         with open(daemon.path("backup.tmp"), "wb") as file:
             file.write(b"left")
         daemon.start()
@@ -210,7 +205,7 @@ def what_an_unfinished_backup_left_is_removed():
 
 
 def standard_descriptors_that_are_closed_are_no_trouble():
-    with Daemon(PROGRAM) as daemon:
+    with Daemon() as daemon:
         daemon.start(preexec_fn=lambda: [os.close(fd) for fd in (0, 1, 2)])
         with Client(daemon) as client:
             assert client.ask(HELLO)[1] == 0
