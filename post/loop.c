@@ -319,8 +319,8 @@ static bool run_batch(struct loop *loop)
 }
 
 /*
- * An idle daemon holds little: the record's workspace is between batches only memory (record/record.h), and giving
- * it back also forgets what secrets were worked on in it.
+ * An idle daemon holds little: between batches the record's workspace is only memory (record/record.h), and
+ * giving it back also forgets what secrets were worked on in it.
  */
 static void give_memory_back(struct loop *loop)
 {

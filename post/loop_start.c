@@ -162,8 +162,8 @@ static bool provision(struct loop *loop, const struct start *start)
 }
 
 /*
- * A post file beside a post was either taken in just before a crash, and is erased; or it belongs to another post,
- * whose only copy of its secrets it may be, and is left alone.
+ * A post file beside a post was either taken in just before a crash, and is erased; or it belongs to another
+ * post, whose only copy of its secrets it may be, and is left alone.
  */
 static bool settle_old_post_file(struct loop *loop, const struct start *start)
 {

@@ -100,7 +100,8 @@ def what_was_not_answered_is_handed_over_again_on_the_next_connection():
             courier.report(copies[2][1], EXPIRED, "", 60)
             assert client.ask(HELLO)[1] == 0
         with Courier(daemon) as courier:
-            assert sorted(copy[1] for copy in sends(daemon, courier)) == sorted(copy[1] for copy in copies[3:])
+            again = sends(daemon, courier)
+            assert sorted(copy[1] for copy in again) == sorted(copy[1] for copy in copies[3:])
 
 
 @fake_only

@@ -1,8 +1,8 @@
 """What the scenarios of the post share: a daemon in a folder of its own, clients, couriers, TAP.
 
-They run with `LIAISOND` alone, which then holds the fake record of tests/unit/post, or with `LIAISOND LIAISON`: the
-daemon as it is shipped, with a post that the command line makes. Tests of what only the fake record does are marked
-fake_only."""
+They run with `LIAISOND` alone, which then holds the fake record of tests/unit/post, or with
+`LIAISOND LIAISON`: the daemon as it is shipped, with a post that the command line makes. Tests of what only
+the fake record does are marked fake_only."""
 
 import contextlib
 import functools

@@ -57,7 +57,7 @@ static void a_submission_shows_its_kind_and_precedence(void **state)
 	assert_int_equal(request.precedence, 3);
 }
 
-/* Wherever it is cut, it is a request as long as its number and verb can be read, and never one that is urgent. */
+/* Wherever it is cut, it is a request if its number and verb can be read, and never an urgent one. */
 static void a_submission_that_cannot_be_read_counts_as_bulk(void **state)
 {
 	uint8_t memory[MEMORY_SIZE];
