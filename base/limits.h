@@ -35,6 +35,8 @@
 #define POSITION_MAX 0xffffffffULL  /* entries of one incarnation: 4 billion is 100 a second for a year */
 #define INCARNATIONS_MAX 65535      /* of one log: a restore a day for 179 years */
 #define HEADS_STATED_MAX 64         /* heads of one statement of heads: the rest waits for the next */
+#define RECEIPT_POSITIONS_MAX 128   /* positions that one receipt names: each moves a state, stops a copy */
+#define LOG_AHEAD_MAX 65536         /* positions of another's log beyond its first gap that are accepted */
 #define RANGES_MAX 64               /* ranges that one receipt or verdict names */
 #define REASON_NUMBER_MAX 65535     /* reasons for refusing: later versions may have more */
 #define PROOF_HASHES_MAX 64         /* hashes of an inclusion or consistency proof: trees up to 2^63 */

@@ -73,6 +73,38 @@ enum error incarnation_behind(struct run *run, uint64_t channel_number, uint64_t
 	return error == ERROR_OK ? keys_make(run, true) : error;
 }
 
+enum error incarnation_resume(struct run *run, uint64_t channel_number)
+{
+	struct content *content = run_take(run, sizeof(*content));
+	struct channel channel;
+	struct anchor_line former;
+	struct line line;
+
+	enum error error = registry_channel(run, channel_number, &channel);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	struct row_key former_key = key_make(TABLE_FORMER);
+	key_bytes(&former_key, channel.id, sizeof(channel.id));
+	error = run_get(run, &former_key, &schema_anchor_line, &former);
+	if (error != ERROR_OK || former.incarnation >= INCARNATIONS_MAX)
+		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	struct row_key key = key_line(channel_number, log_own_number(run, &channel));
+	error = run_get(run, &key, &schema_line, &line);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	line.incarnation = former.incarnation + 1;
+	run_put(run, &key, &schema_line, &line);
+	run_delete(run, &former_key);
+	memset(content, 0, sizeof(*content));
+	content->kind = CONTENT_INCARNATION;
+	content->precedence = PRECEDENCE_IMMEDIATE;
+	content->of.incarnation.time = run_time_s(run);
+	content->of.incarnation.previous = former.incarnation;
+	content->of.incarnation.size = former.size;
+	memcpy(content->of.incarnation.root.bytes, former.root, sizeof(former.root));
+	return post_entry(run, channel_number, content);
+}
+
 /* ---- at start ---- */
 
 /* True in *shown if the anchor's head of this channel is a prefix of the store. */
@@ -146,6 +178,28 @@ static enum error check_channel(struct run *run, uint64_t number, const struct c
 	return begin(run, number, anchor == NULL ? 0 : anchor->incarnation);
 }
 
+/* What the anchor tells of channels that the store does not know is kept until they are. */
+static enum error keep_former(struct run *run, const struct anchor_entry *anchors, size_t count)
+{
+	bool missing = false;
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t number;
+		enum error error = registry_channel_by_id(run, anchors[i].channel, &number);
+		missing = missing || error == ERROR_NEEDS_ROWS;
+		if (error == ERROR_OK || error == ERROR_NEEDS_ROWS)
+			continue;
+		if (error != ERROR_NOT_FOUND)
+			return error;
+		struct anchor_line former = {.incarnation = anchors[i].incarnation, .size = anchors[i].size};
+		struct row_key key = key_make(TABLE_FORMER);
+		memcpy(former.root, anchors[i].root, sizeof(former.root));
+		key_bytes(&key, anchors[i].channel, sizeof(anchors[i].channel));
+		run_put(run, &key, &schema_anchor_line, &former);
+	}
+	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
+}
+
 enum error incarnation_start(struct run *run)
 {
 	struct row_key prefix = key_make(TABLE_CHANNEL);
@@ -158,6 +212,8 @@ enum error incarnation_start(struct run *run)
 	enum error error = clock_keep(run);
 	if (error == ERROR_OK)
 		error = outbox_lost(run);
+	if (error == ERROR_OK)
+		error = keep_former(run, anchors, count);
 	if (error == ERROR_OK)
 		error = rows_first(run_rows(run), key_view(&prefix), &row);
 	while (error == ERROR_OK) {

@@ -18,6 +18,12 @@ enum error incarnation_heads(struct run *run);
  * one, unless the present one is newer already. */
 enum error incarnation_behind(struct run *run, uint64_t channel_number, uint64_t incarnation);
 
+/*
+ * A channel that was made just now, of which an anchor had told that this post wrote on it before: its log
+ * there is lost, and goes on in a new incarnation, whose first entry says so.
+ */
+enum error incarnation_resume(struct run *run, uint64_t channel_number);
+
 /* RECORD_TICK: after a restore, copies wait again, some at a time, to be sealed anew. */
 enum error incarnation_requeue(struct run *run);
 

@@ -9,9 +9,6 @@
 #include "record/batch.h"
 #include "record/run.h"
 
-/* Positions of another's log that are accepted beyond the first gap: what is farther is dropped, and comes
- * again. */
-#define LOG_AHEAD_MAX 65536
 /* Incarnations of another's log that may run ahead of the newest whose first entry is held. */
 #define LOG_INCARNATIONS_AHEAD 4
 

@@ -156,12 +156,14 @@ enum error outbox_terms(struct run *run, uint64_t number, struct terms *terms)
 
 /* ---- making copies ---- */
 
-static void make_copy(struct run *run, const struct entry_key *key, uint64_t log, uint64_t precedence)
+static void make_copy(struct run *run, const struct entry_key *key, uint64_t log, uint64_t precedence,
+		      uint64_t urgency)
 {
 	struct outgoing outgoing = {.key.entry = *key};
 
 	outgoing.key.entry.log = log;
 	outgoing.copy.precedence = precedence;
+	outgoing.copy.urgency = urgency;
 	outgoing.copy.number = ++run_state(run)->numbers;
 	outbox_wait(run, &outgoing);
 }
@@ -215,7 +217,8 @@ enum error outbox_entry(struct run *run, const struct channel *channel, const st
 		uint64_t index = log_roster_index(log);
 		bool action = to_all || (index != served && index != channel->own_index);
 		if (log != key->log)
-			make_copy(run, key, log, action ? content->precedence : PRECEDENCE_ROUTINE);
+			make_copy(run, key, log, action ? content->precedence : PRECEDENCE_ROUTINE,
+				  content->precedence);
 		served = index;
 		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
 	}
@@ -289,6 +292,8 @@ static enum error set_due(struct run *run, struct outgoing *outgoing)
 		wait_ms *= 2;
 	if (wait_ms > OUTBOX_RESEND_MAX_MS)
 		wait_ms = OUTBOX_RESEND_MAX_MS;
+	if (copy->urgency > copy->precedence && wait_ms > terms.handling_s[copy->urgency - 1] * 500)
+		wait_ms = terms.handling_s[copy->urgency - 1] * 500; /* then it may become an action copy */
 	outbox_forget_due(run, copy);
 	copy->due_ms = run_slow_ms(run) + wait_ms;
 	copy->sends++;

@@ -65,13 +65,19 @@ enum error outbox_progress(struct run *run)
 
 /* ---- resending ---- */
 
-/* A record copy becomes an action copy where no post of its party has receipted the entry in half its time. */
+/*
+ * A record copy becomes an action copy where no post of its party has receipted the entry in half its time. The
+ * courier is to take it anew, at its new precedence.
+ */
 static enum error promote(struct run *run, struct outgoing *outgoing)
 {
 	struct entry_key key = outgoing->key.entry;
+	struct copy *copy = &outgoing->copy;
 	struct channel channel;
 	struct entry entry;
 
+	if (outgoing->key.statement != 0 || copy->urgency <= copy->precedence)
+		return ERROR_OK;
 	enum error error = registry_channel(run, key.channel, &channel);
 	if (error != ERROR_OK)
 		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
@@ -80,8 +86,15 @@ static enum error promote(struct run *run, struct outgoing *outgoing)
 	error = log_entry(run, &key, &entry);
 	if (error != ERROR_OK)
 		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-	if (index != channel.own_index && (entry.received >> index & 1) == 0)
-		outgoing->copy.precedence = entry.precedence;
+	if (index == channel.own_index || (entry.received >> index & 1) != 0) {
+		copy->urgency = copy->precedence;
+		return ERROR_OK;
+	}
+	copy->precedence = copy->urgency;
+	if (copy->sealed) {
+		struct record_action *action = run_action(run, RECORD_ACTION_CANCEL);
+		memcpy(action->copy, copy->sha256, sizeof(action->copy));
+	}
 	return ERROR_OK;
 }
 

@@ -7,9 +7,6 @@
 
 #include "record/receive.h"
 
-/* Positions that one receipt may name: each is looked up, moves a state and cancels a copy. */
-#define RECEIPT_POSITIONS_MAX 128
-
 /* Receipts for the batch's items: for each log one for what is FLASH, one for the rest, more where they would
  * be too long. */
 enum error receipt_commit(struct run *run);

@@ -8,6 +8,7 @@
 #include "record/batch.h"
 #include "record/effects.h"
 #include "record/heads.h"
+#include "record/incarnation.h"
 #include "record/log.h"
 #include "record/outbox.h"
 #include "record/receipt.h"
@@ -249,6 +250,8 @@ static enum error receive_opening(struct run *run, struct arriving *arriving)
 		error = registry_judge(run, &arriving->entry, false, &reason);
 		if (error == ERROR_OK && reason == ERROR_OK)
 			error = registry_opening(run, &arriving->entry, true, &reason);
+		if (error == ERROR_OK && reason == ERROR_OK)
+			error = incarnation_resume(run, arriving->entry.channel);
 	}
 	if (error != ERROR_OK)
 		return error;

@@ -164,8 +164,8 @@ struct row_key key_identity(const uint8_t identity[IDENTITY_SIZE])
 #define K(type, name) \
 	U(type, name.channel), U(type, name.log), U(type, name.incarnation), U(type, name.position)
 #define C(type, name) \
-	U(type, name state), U(type, name precedence), U(type, name number), U(type, name session), \
-		U(type, name due_ms), U(type, name sends), U(type, name seals), T(type, name last_resort), \
+	U(type, name state), U(type, name precedence), U(type, name urgency), U(type, name number), \
+		U(type, name session), U(type, name due_ms), U(type, name sends), U(type, name seals), T(type, name last_resort), \
 		T(type, name sealed), F(type, name sha256)
 
 #define SCHEMA(type, ...)                                               \

@@ -30,6 +30,8 @@ enum table {
 	TABLE_REFUSED = 0x04, /* reason u32 -> struct counter: what was refused, since the store was made */
 	TABLE_ANCHOR = 0x05,  /* channel u16 -> struct anchor_line: the anchor's shadow */
 
+	TABLE_FORMER = 0x06,  /* channel id 32 -> struct anchor_line: of an own log that the store has lost */
+
 	/* parties: from their cards */
 	TABLE_PARTY = 0x10,       /* party u8 -> struct party */
 	TABLE_PARTY_ID = 0x11,    /* party id 32 -> struct number: party */
@@ -380,6 +382,7 @@ enum copy_state {
 struct copy {
 	uint64_t state;
 	uint64_t precedence;
+	uint64_t urgency; /* of the entry: what a record copy becomes where its action copy stays unreceipted */
 	uint64_t number;  /* in TABLE_WAITING, HANDED and DUE */
 	uint64_t session; /* HANDED */
 	uint64_t due_ms;  /* slow clock: when to resend; 0: not handed over yet */

@@ -5,6 +5,7 @@
 #include "base/cbor.h"
 #include "envelope/signed.h"
 #include "record/effects.h"
+#include "record/incarnation.h"
 #include "record/log.h"
 #include "record/query.h"
 #include "record/registry.h"
@@ -73,8 +74,11 @@ static enum error file(struct run *run, struct registry_entry *entry, struct byt
 	enum error reason = ERROR_OK;
 
 	enum error error = ERROR_OK;
-	if (entry->channel == 0)
+	if (entry->channel == 0) {
 		error = registry_opening(run, entry, true, &reason);
+		if (error == ERROR_OK && reason == ERROR_OK)
+			error = incarnation_resume(run, entry->channel);
+	}
 	if (error != ERROR_OK)
 		return error;
 	if (reason != ERROR_OK) {

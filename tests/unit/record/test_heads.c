@@ -278,6 +278,35 @@ static void a_restored_backup_speaks_by_last_resort_until_the_next_keying(void *
 	world_free(world);
 }
 
+/* The backup is older than the channel: what the anchor says of it is remembered until the channel is there
+ * again. */
+static void a_store_that_has_lost_a_channel_resumes_it_in_a_new_incarnation(void **state)
+{
+	struct world *world = world_make(88);
+	struct image image;
+	uint64_t size;
+	struct merkle_hash root;
+
+	world_add_post(world, world_add_party(world, "Alliance"), 0, "Headquarters");
+	world_add_post(world, world_add_party(world, "Federation"), 1, "Embassy");
+	world_exchange(world);
+	world_name_channel(world);
+	take_image(world, 0, &image);
+	world_submit_opening(world, 0);
+	world_settle(world);
+	restore(world, 0, &image, false);
+	world->parties[0].chain_number = 0;
+	world_submit_opening(world, 0);
+	world_settle(world);
+	world_tree(world, 0, world_log_of(world, 0), 1, &size, &root);
+	assert_int_equal(size, 0);
+	world_tree(world, 0, world_log_of(world, 0), 2, &size, &root);
+	assert_int_equal(size, 2);
+	world_tree(world, 1, world_log_of(world, 0), 2, &size, &root);
+	assert_int_equal(size, 2);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +317,7 @@ int main(void)
 		cmocka_unit_test(a_lost_anchor_opens_a_new_incarnation),
 		cmocka_unit_test(a_counterparts_cosignature_tells_a_post_that_it_was_set_back),
 		cmocka_unit_test(a_head_that_the_courier_shows_tells_it_too),
+		cmocka_unit_test(a_store_that_has_lost_a_channel_resumes_it_in_a_new_incarnation),
 		cmocka_unit_test(a_restored_backup_speaks_by_last_resort_until_the_next_keying),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

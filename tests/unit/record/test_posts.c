@@ -54,6 +54,22 @@ static void siblings_hold_the_same_record(void **state)
 	world_free(world);
 }
 
+/* Of the copy of post 0's entry for another post. */
+static uint64_t precedence_of_copy(const struct world *world, const uint8_t *identity, size_t to)
+{
+	struct row_key key = key_channel(TABLE_COPY, 1);
+	struct entry entry;
+	struct entry_key place;
+	struct copy copy;
+
+	assert_true(world_entry(world, 0, identity, &entry, &place));
+	key_u16(&key, place.incarnation);
+	key_u32(&key, place.position);
+	key_u16(&key, world_log_of(world, to));
+	assert_true(world_row(world, 0, &key, &schema_copy, &copy));
+	return copy.precedence;
+}
+
 /* The first post of a party is away: its second gets an action copy in time. */
 static void a_second_post_stands_in(void **state)
 {
@@ -73,6 +89,15 @@ static void a_second_post_stands_in(void **state)
 	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
 	assert_int_equal(world_state(world, 2, identity), LOCAL_RECEIVED);
 	assert_int_equal(world_state(world, 1, identity), 0);
+	/* with both away, the record copy becomes an action copy after half the handling time of 600 s */
+	world->posts[2].up = false;
+	assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
+	assert_int_equal(precedence_of_copy(world, identity, 2), PRECEDENCE_ROUTINE);
+	world_run(world, 290000, 10000);
+	assert_int_equal(precedence_of_copy(world, identity, 2), PRECEDENCE_ROUTINE);
+	world_run(world, 30000, 10000);
+	assert_int_equal(precedence_of_copy(world, identity, 2), PRECEDENCE_FLASH);
+	world->posts[2].up = true;
 	world->posts[1].up = true;
 	world_settle(world);
 	assert_int_equal(world_state(world, 1, identity), LOCAL_RECEIVED);
