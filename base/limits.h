@@ -33,6 +33,7 @@
 /* ---- logs ---- */
 #define HEADS_SEEN_MAX 64           /* heads of others that one entry names: those changed since the last */
 #define POSITION_MAX 0xffffffffULL  /* entries of one incarnation: 4 billion is 100 a second for a year */
+#define HEADS_KEPT_MAX 128         /* heads of its post that a courier keeps: two incarnations a channel */
 #define INCARNATIONS_MAX 65535      /* of one log: a restore a day for 179 years */
 #define HEADS_STATED_MAX 64         /* heads of one statement of heads: the rest waits for the next */
 #define RECEIPT_POSITIONS_MAX 128   /* positions that one receipt names: each moves a state, stops a copy */

@@ -22,6 +22,8 @@ static const struct {
 	[LINK_RECEIVED] = { LINK_COURIER, 5 },
 	[LINK_PROGRESS] = { LINK_COURIER, 5 },
 	[LINK_ROUTES] = { LINK_COURIER, 2 },
+	[LINK_HEAD] = { LINK_POST, 2 },
+	[LINK_HEADS] = { LINK_COURIER, 2 },
 };
 
 /* A route in ROUTES, with its head and the longest heads of its elements. */
@@ -30,6 +32,11 @@ static const struct {
 _Static_assert(1 + 1 + 3 + ROUTES_MAX * ROUTE_SIZE_MAX <= LINK_FRAME_SIZE_MAX, "ROUTES fits into a frame");
 _Static_assert(2 + 1 + LINK_ID_SIZE + 2 + EID_SIZE_MAX + 1 + 9 + 5 + SEALED_SIZE_MAX + 2 +
 	ROUTE_NAME_SIZE_MAX <= LINK_FRAME_SIZE_MAX, "SEND fits into a frame");
+
+/* A head in HEADS, in the same way. */
+#define HEAD_SIZE_MAX (1 + 2 + LINK_ORIGIN_SIZE_MAX + 9 + 2 + 32 + 2 + 64)
+
+_Static_assert(1 + 1 + 3 + HEADS_KEPT_MAX * HEAD_SIZE_MAX <= LINK_FRAME_SIZE_MAX, "HEADS fits into a frame");
 
 static bool may_send(enum link_role from, uint64_t type)
 {
@@ -99,6 +106,27 @@ static void check_routes(enum error *error, const struct link_routes *routes)
 	}
 }
 
+static void expect_head(enum error *error, const struct link_head *head)
+{
+	expect(error, head->origin.size >= 1, ERROR_OUT_OF_RANGE);
+	expect(error, head->origin.size <= LINK_ORIGIN_SIZE_MAX, ERROR_TOO_LARGE);
+	for (size_t i = 0; *error == ERROR_OK && i < head->origin.size; i++)
+		expect(error, head->origin.data[i] > ' ' && head->origin.data[i] < 0x7f, ERROR_NOT_TEXT);
+	expect_range(error, head->size, 0, INT64_MAX);
+}
+
+static void check_heads(enum error *error, const struct link_heads *heads)
+{
+	expect(error, heads->count <= HEADS_KEPT_MAX, ERROR_TOO_LARGE);
+	for (size_t i = 0; *error == ERROR_OK && i < heads->count; i++) {
+		const struct link_head *head = &heads->heads[i];
+
+		expect_head(error, head);
+		if (i != 0)
+			expect(error, bytes_compare(head[-1].origin, head->origin) < 0, ERROR_MALFORMED);
+	}
+}
+
 /* ERROR_OK if the end `from` may send this message as it is. */
 static enum error check(enum link_role from, const struct link_message *message)
 {
@@ -139,6 +167,12 @@ static enum error check(enum link_role from, const struct link_message *message)
 	case LINK_ROUTES:
 		check_routes(&error, &message->routes);
 		break;
+	case LINK_HEAD:
+		expect_head(&error, &message->head);
+		break;
+	case LINK_HEADS:
+		check_heads(&error, &message->heads);
+		break;
 	}
 	return error;
 }
@@ -161,6 +195,22 @@ static void write_routes(struct buffer *buffer, const struct link_routes *routes
 		cbor_write_uint(buffer, routes->routes[i].changed_ms);
 		cbor_write_uint(buffer, routes->routes[i].queued_size);
 	}
+}
+
+static void write_head(struct buffer *buffer, const struct link_head *head)
+{
+	cbor_write_array(buffer, 4);
+	cbor_write_text(buffer, head->origin);
+	cbor_write_uint(buffer, head->size);
+	cbor_write_bytes(buffer, bytes_make(head->root, sizeof head->root));
+	cbor_write_bytes(buffer, bytes_make(head->signature, sizeof head->signature));
+}
+
+static void write_heads(struct buffer *buffer, const struct link_heads *heads)
+{
+	cbor_write_array(buffer, heads->count);
+	for (size_t i = 0; i < heads->count; i++)
+		write_head(buffer, &heads->heads[i]);
 }
 
 /* What follows the type. */
@@ -205,6 +255,12 @@ static void write_elements(struct buffer *buffer, const struct link_message *mes
 	case LINK_ROUTES:
 		write_routes(buffer, &message->routes);
 		break;
+	case LINK_HEAD:
+		write_head(buffer, &message->head);
+		break;
+	case LINK_HEADS:
+		write_heads(buffer, &message->heads);
+		break;
 	}
 }
 
@@ -242,6 +298,22 @@ static void read_routes(struct cbor_reader *reader, struct link_routes *routes)
 		route->changed_ms = cbor_read_uint(reader);
 		route->queued_size = cbor_read_uint(reader);
 	}
+}
+
+static void read_head(struct cbor_reader *reader, struct link_head *head)
+{
+	cbor_read_array_exact(reader, 4);
+	head->origin = cbor_read_text(reader, LINK_ORIGIN_SIZE_MAX);
+	head->size = cbor_read_uint(reader);
+	cbor_read_bytes_exact(reader, head->root, sizeof head->root);
+	cbor_read_bytes_exact(reader, head->signature, sizeof head->signature);
+}
+
+static void read_heads(struct cbor_reader *reader, struct link_heads *heads)
+{
+	heads->count = cbor_read_array(reader, HEADS_KEPT_MAX);
+	for (size_t i = 0; i < heads->count; i++)
+		read_head(reader, &heads->heads[i]);
 }
 
 /* What follows the type. Bounds here only keep a value within its field; check() knows the rules. */
@@ -285,6 +357,12 @@ static void read_elements(struct cbor_reader *reader, struct link_message *messa
 		break;
 	case LINK_ROUTES:
 		read_routes(reader, &message->routes);
+		break;
+	case LINK_HEAD:
+		read_head(reader, &message->head);
+		break;
+	case LINK_HEADS:
+		read_heads(reader, &message->heads);
 		break;
 	}
 }

@@ -9,9 +9,13 @@
  *               CANCEL        [3, id: bstr16]
  *               ROUTE_WANTED  [4, route: tstr, hold: bool]
  *               TAKEN         [5, delivery]
+ *               HEAD          [9, head]
  *   to post     RECEIVED      [6, delivery, source: tstr, precedence, sealed: bstr]
  *               PROGRESS      [7, id: bstr16, state, route: tstr, reason]
  *               ROUTES        [8, [* [route: tstr, neighbour: tstr, state, changed_ms, queued_size]]]
+ *               HEADS         [10, [* head]]
+ *
+ *   head = [origin: tstr, size, root: bstr32, signature: bstr64]
  *
  * Each end sends HELLO first, once. Whatever link_decode refuses, a message before HELLO and a second HELLO
  * are answered by closing the stream: the other end is broken or taken, and there is nothing to repair.
@@ -24,6 +28,9 @@
  *   or thrown away). The courier deletes the delivery from its queue only then, and after a new HELLO gives
  *   every delivery again that was not taken.
  * - CANCEL is not answered. A TAKEN or CANCEL of something unknown is ignored: it was dealt with before.
+ * - The courier keeps the largest HEAD of each origin, and gives them all, as HEADS, after the post's HELLO: a
+ *   post whose disk was set back to an older day learns from it that it had signed more. It is a hint too, but
+ *   one that nobody can make but who has the log's key.
  * - PROGRESS and ROUTES are hints. Nothing is accepted, acknowledged or erased because of them, but that a
  *   copy reported as queued need not be handed over again on this stream.
  *
@@ -56,6 +63,8 @@ enum link_type {
 	LINK_RECEIVED = 6,
 	LINK_PROGRESS = 7,
 	LINK_ROUTES = 8,
+	LINK_HEAD = 9,
+	LINK_HEADS = 10,
 };
 
 /* Which end of the link. */
@@ -138,6 +147,21 @@ struct link_routes {
 	struct link_route routes[ROUTES_MAX]; /* all of the courier's, ascending by name */
 };
 
+#define LINK_ORIGIN_SIZE_MAX 64 /* ours have 40 */
+
+/* A head that the post has signed: opaque to the courier. */
+struct link_head {
+	struct bytes origin; /* of the log: 1 to LINK_ORIGIN_SIZE_MAX printable ASCII characters without space */
+	uint64_t size;       /* to INT64_MAX */
+	uint8_t root[32];
+	uint8_t signature[64];
+};
+
+struct link_heads {
+	size_t count;                           /* 0 to HEADS_KEPT_MAX */
+	struct link_head heads[HEADS_KEPT_MAX]; /* ascending by origin */
+};
+
 struct link_message {
 	enum link_type type;
 	union {
@@ -149,6 +173,8 @@ struct link_message {
 		struct link_received received;
 		struct link_progress progress;
 		struct link_routes routes;
+		struct link_head head;
+		struct link_heads heads;
 	};
 };
 

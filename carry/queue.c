@@ -75,6 +75,8 @@ static enum error dispatch(struct step *step)
 		return step_cancel(step);
 	case QUEUE_TAKEN:
 		return step_taken(step);
+	case QUEUE_HEAD:
+		return step_head(step);
 	case QUEUE_RECEIVED:
 		return step_received(step);
 	case QUEUE_ACKNOWLEDGED:

@@ -27,6 +27,7 @@
  *   forwarded copy is on disk. A second time within its lifetime it is acknowledged and not stored.
  * - Delivered. A delivery is kept until the post says TAKEN, whatever its lifetime; after a new HELLO every
  *   delivery that was not taken is given again, in the order of precedence.
+ * - Heads. The largest head of each origin that the post has signed is kept, for as long as the store is.
  * - Room. Two pools, own copies and what comes from neighbours, so that neither can fill the other's. A class
  *   may fill a pool to its QUEUE_SHARE: ROUTINE is refused first, FLASH last.
  *
@@ -119,6 +120,7 @@ enum queue_event_kind {
 	QUEUE_SEND,         /* from the post */
 	QUEUE_CANCEL,       /* from the post */
 	QUEUE_TAKEN,        /* from the post */
+	QUEUE_HEAD,         /* from the post */
 	QUEUE_RECEIVED,     /* a whole bundle from a neighbour */
 	QUEUE_ACKNOWLEDGED, /* a transfer: the neighbour has it on disk */
 	QUEUE_REFUSED,      /* a transfer: XFER_REFUSE */
@@ -135,6 +137,7 @@ struct queue_event {
 		struct link_send send; /* as link_decode gave it */
 		uint8_t cancel[LINK_ID_SIZE];
 		uint64_t taken; /* delivery */
+		struct link_head head;
 		struct {
 			size_t route;        /* index: the neighbour is who the session says */
 			struct bytes bundle; /* as it came */
@@ -224,6 +227,12 @@ void queue_post_connected(struct queue *queue);
  */
 enum error queue_next_delivery(struct queue *queue, struct rows *rows, struct link_received *delivery);
 void queue_delivery_given(struct queue *queue, const struct link_received *delivery);
+
+/*
+ * The heads that are kept, at most HEADS_KEPT_MAX, ascending by origin: for HEADS, after the post's HELLO.
+ * Views into rows. ERROR_NEEDS_ROWS, ERROR_FULL, ERROR_MALFORMED as queue_step.
+ */
+enum error queue_read_heads(struct rows *rows, struct link_heads *heads);
 
 /* ---- for status ---- */
 

@@ -14,6 +14,7 @@
 #define TABLE_FRAGMENT 'F'
 #define TABLE_DELIVERY 'D'
 #define TABLE_PAYLOAD  'P'
+#define TABLE_HEAD     'H'
 
 #define OWN       1
 #define FORWARDED 2
@@ -163,6 +164,11 @@ struct bytes key_deliveries(struct key *key, unsigned precedence)
 struct bytes key_payload(struct key *key, uint64_t number)
 {
 	return key_of_number(key, TABLE_PAYLOAD, number);
+}
+
+struct bytes key_head(struct key *key, struct bytes origin)
+{
+	return key_of_bytes(key, TABLE_HEAD, origin);
 }
 
 #define TIMER_HEAD_SIZE 10 /* table, kind, time */

@@ -12,6 +12,7 @@
  *   F identity offset size       a fragment's payload
  *   D inverse number             a delivery: [source text, size]
  *   P number                     its payload
+ *   H origin                     a head of the post's: [size, root, signature]
  *
  * Numbers and times are 8 bytes, inverse is one byte: FLASH 0, ROUTINE 3. A route is its name after one byte
  * of length. Values are arrays in deterministic CBOR, but for B, F and P, which are the bytes themselves.
@@ -82,6 +83,7 @@ struct bytes key_fragments(struct key *key, struct bytes identity);
 struct bytes key_delivery(struct key *key, unsigned precedence, uint64_t number);
 struct bytes key_deliveries(struct key *key, unsigned precedence);
 struct bytes key_payload(struct key *key, uint64_t number);
+struct bytes key_head(struct key *key, struct bytes origin);
 
 /* The parts of keys that were read. */
 uint64_t timer_time(struct bytes key);
@@ -175,6 +177,7 @@ enum error step_tick(struct step *step);
 enum error step_send(struct step *step);
 enum error step_cancel(struct step *step);
 enum error step_taken(struct step *step);
+enum error step_head(struct step *step);
 enum error step_received(struct step *step);
 enum error step_acknowledged(struct step *step);
 enum error step_refused(struct step *step);

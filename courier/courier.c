@@ -63,6 +63,7 @@ static void on_post_up(void *context)
 	log_limited(&courier->log, LOG_POST, now_ms(courier), "the post is there");
 	queue_post_connected(&courier->queue);
 	courier->feeding = true;
+	dispatch_tell_heads(courier);
 	routes_tell(courier);
 }
 
@@ -86,6 +87,7 @@ static bool on_post_message(void *context, const struct link_message *message)
 	case LINK_SEND:
 	case LINK_CANCEL:
 	case LINK_TAKEN:
+	case LINK_HEAD:
 		return dispatch_note_message(courier, message);
 	case LINK_ROUTE_WANTED:
 		route_want(courier, &message->route_wanted);

@@ -153,6 +153,9 @@ void dispatch_rest(struct courier *courier);
 /* Sends what may be sent now, to the post and by every route. */
 void dispatch_feed(struct courier *courier);
 
+/* Gives the post the heads that are kept for it. */
+void dispatch_tell_heads(struct courier *courier);
+
 /* Bytes that wait for a route. */
 uint64_t dispatch_queued(struct courier *courier, unsigned route);
 

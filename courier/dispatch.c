@@ -89,6 +89,19 @@ static bool note_send(struct courier *courier, const struct link_send *send)
 	return true;
 }
 
+static bool note_head(struct courier *courier, const struct link_head *head)
+{
+	struct pending *pending = make_pending(QUEUE_HEAD, head->origin.size);
+	size_t at = 0;
+
+	if (pending == NULL)
+		return false;
+	pending->event.head = *head;
+	pending->event.head.origin = keep(pending, &at, head->origin);
+	append(courier, pending);
+	return true;
+}
+
 bool dispatch_note_message(struct courier *courier, const struct link_message *message)
 {
 	struct pending *pending;
@@ -97,6 +110,8 @@ bool dispatch_note_message(struct courier *courier, const struct link_message *m
 		return false;
 	if (message->type == LINK_SEND)
 		return note_send(courier, &message->send);
+	if (message->type == LINK_HEAD)
+		return note_head(courier, &message->head);
 	pending = make_pending(message->type == LINK_CANCEL ? QUEUE_CANCEL : QUEUE_TAKEN, 0);
 	if (pending == NULL)
 		return false;

@@ -113,6 +113,28 @@ void dispatch_feed(struct courier *courier)
 	rows_reset(&courier->rows);
 }
 
+void dispatch_tell_heads(struct courier *courier)
+{
+	struct link_message *message = calloc(1, sizeof *message);
+	enum error error = ERROR_NO_MEMORY;
+
+	while (message != NULL) {
+		if (!dispatch_load(courier))
+			break;
+		rows_begin(&courier->rows);
+		error = queue_read_heads(&courier->rows, &message->heads);
+		if (error != ERROR_NEEDS_ROWS)
+			break;
+	}
+	if (error == ERROR_OK && message != NULL) {
+		message->type = LINK_HEADS;
+		post_link_send(courier->post, message);
+	}
+	free(message);
+	rows_undo(&courier->rows);
+	rows_reset(&courier->rows);
+}
+
 uint64_t dispatch_queued(struct courier *courier, unsigned route)
 {
 	struct queue_class classes[QUEUE_CLASSES];

@@ -113,6 +113,20 @@ void courier_link_cancel(struct courier_link *link, const uint8_t copy[LINK_ID_S
 		queue(link, &message, steady_ms);
 }
 
+void courier_link_head(struct courier_link *link, const struct record_action *action, uint64_t steady_ms)
+{
+	struct link_message message = {.type = LINK_HEAD};
+
+	assert(action->bytes.size == sizeof message.head.root + sizeof message.head.signature);
+	message.head.origin = action->node;
+	message.head.size = action->size;
+	memcpy(message.head.root, action->bytes.data, sizeof message.head.root);
+	memcpy(message.head.signature, action->bytes.data + sizeof message.head.root,
+	       sizeof message.head.signature);
+	if (courier_link_is_up(link))
+		queue(link, &message, steady_ms);
+}
+
 void courier_link_taken(struct courier_link *link, uint64_t delivery, uint64_t steady_ms)
 {
 	const struct link_message message = {.type = LINK_TAKEN, .taken = {.delivery = delivery}};
@@ -198,7 +212,8 @@ static enum error look_at(struct courier_link *link, struct bytes frame, struct 
 		return ERROR_NOT_NOW;
 	if (message->type == LINK_ROUTES)
 		return keep_routes(link, frame);
-	*pass = message->type == LINK_RECEIVED || message->type == LINK_PROGRESS;
+	*pass = message->type == LINK_RECEIVED || message->type == LINK_PROGRESS ||
+		message->type == LINK_HEADS;
 	if (message->type == LINK_PROGRESS)
 		answer_copy(link, message->progress.id);
 	return *pass ? ERROR_OK : ERROR_UNSUPPORTED;

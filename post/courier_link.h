@@ -83,6 +83,8 @@ bool courier_link_room(const struct courier_link *link, struct link_window *wind
 /* Queues a message for the actions SEND, CANCEL and TAKEN; nothing happens while no courier is there. */
 void courier_link_send(struct courier_link *link, const struct record_action *action, uint64_t steady_ms);
 void courier_link_cancel(struct courier_link *link, const uint8_t copy[LINK_ID_SIZE], uint64_t steady_ms);
+/* An own signed head: RECORD_ACTION_HEAD. */
+void courier_link_head(struct courier_link *link, const struct record_action *action, uint64_t steady_ms);
 void courier_link_taken(struct courier_link *link, uint64_t delivery, uint64_t steady_ms);
 
 /* Ends the connection, with a log line of that reason (none with ERROR_OK). */

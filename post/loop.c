@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -198,6 +199,34 @@ static bool give_progress(struct loop *loop, const struct link_progress *progres
 	return give(loop, &event, sizeof *progress);
 }
 
+static bool give_heads(struct loop *loop, const struct link_heads *heads)
+{
+	struct record_event event = transaction_event_now(RECORD_COURIER_HEADS);
+	struct record_head_seen seen[HEADS_KEPT_MAX];
+
+	for (size_t i = 0; i < heads->count; i++) {
+		seen[i].origin = heads->heads[i].origin;
+		seen[i].size = heads->heads[i].size;
+		memcpy(seen[i].root, heads->heads[i].root, sizeof seen[i].root);
+		memcpy(seen[i].signature, heads->heads[i].signature, sizeof seen[i].signature);
+	}
+	event.of.heads.count = heads->count;
+	event.of.heads.heads = seen;
+	return give(loop, &event, sizeof seen);
+}
+
+static bool give_message(struct loop *loop, const struct link_message *message)
+{
+	switch (message->type) {
+	case LINK_RECEIVED:
+		return give_received(loop, &message->received);
+	case LINK_HEADS:
+		return give_heads(loop, &message->heads);
+	default: /* courier_link_next gives no others */
+		return give_progress(loop, &message->progress);
+	}
+}
+
 static void gather_messages(struct loop *loop)
 {
 	struct link_message message;
@@ -210,10 +239,7 @@ static void gather_messages(struct loop *loop)
 			loop->courier.lost = false;
 	}
 	while (may_give(loop) && courier_link_next(&loop->courier, loop->steady_ms, &message, &size)) {
-		bool given = message.type == LINK_RECEIVED ? give_received(loop, &message.received)
-							   : give_progress(loop, &message.progress);
-
-		if (!given)
+		if (!give_message(loop, &message))
 			return;
 		courier_link_took(&loop->courier, size);
 	}
@@ -279,7 +305,9 @@ static void perform(void *context, const struct record_action *action)
 	case RECORD_ACTION_LOG:
 		logger_refusal(loop->resources.logger, loop->steady_ms, action->error, action->bytes);
 		break;
-	case RECORD_ACTION_HEAD:   /* version 1 of the link carries no heads apart from statements */
+	case RECORD_ACTION_HEAD:
+		courier_link_head(&loop->courier, action, loop->steady_ms);
+		break;
 	case RECORD_ACTION_ANCHOR: /* done by transaction_commit */
 	case RECORD_ACTION_WIPE:   /* done by transaction_perform */
 		break;

@@ -36,6 +36,20 @@ static struct link_message two_routes(void)
 	} } };
 }
 
+/* As many heads as there can be, with origins as long as they can be. */
+static struct link_message full_heads(void)
+{
+	static char origins[HEADS_KEPT_MAX][LINK_ORIGIN_SIZE_MAX + 1];
+	struct link_message message = { .type = LINK_HEADS, .heads = { .count = HEADS_KEPT_MAX } };
+
+	for (size_t i = 0; i < HEADS_KEPT_MAX; i++) {
+		snprintf(origins[i], sizeof origins[i], "%0*zu", LINK_ORIGIN_SIZE_MAX, i);
+		message.heads.heads[i] = (struct link_head){
+			.origin = bytes_of_text(origins[i]), .size = i, .root = { 3 }, .signature = { 4 } };
+	}
+	return message;
+}
+
 static struct link_message made(size_t index)
 {
 	switch (index) {
@@ -74,6 +88,12 @@ static struct link_message made(size_t index)
 			.state = LINK_EXPIRED, .route = bytes_of_text(""), .reason = ERROR_TIMED_OUT } };
 	case 10:
 		return two_routes();
+	case 11:
+		return (struct link_message){ .type = LINK_HEAD, .head = {
+			.origin = bytes_of_text("liaison/00"), .size = INT64_MAX, .root = { 1 },
+			.signature = { 2 } } };
+	case 12:
+		return full_heads();
 	default:
 		return full_routes();
 	}
@@ -83,7 +103,8 @@ const struct link_message *link_sample(size_t index, enum link_role *from)
 {
 	static const enum link_role roles[LINK_SAMPLES_COUNT] = {
 		LINK_POST, LINK_COURIER, LINK_POST, LINK_POST, LINK_POST, LINK_POST, LINK_POST,
-		LINK_COURIER, LINK_COURIER, LINK_COURIER, LINK_COURIER, LINK_COURIER,
+		LINK_COURIER, LINK_COURIER, LINK_COURIER, LINK_COURIER, LINK_POST, LINK_COURIER,
+		LINK_COURIER,
 	};
 	static struct link_message message;
 

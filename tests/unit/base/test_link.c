@@ -145,9 +145,9 @@ static void a_message_that_the_other_end_sends_is_refused(void **state)
 static void an_unknown_type_is_refused(void **state)
 {
 	assert_int_equal(decode_hex("82 00 07", LINK_POST), ERROR_UNSUPPORTED);
-	assert_int_equal(decode_hex("82 09 07", LINK_POST), ERROR_UNSUPPORTED);
+	assert_int_equal(decode_hex("82 0b 07", LINK_POST), ERROR_UNSUPPORTED);
 	assert_int_equal(decode_hex("82 1bffffffffffffffff 07", LINK_COURIER), ERROR_UNSUPPORTED);
-	assert_int_equal(decode_hex("8a 09 07 07 07 07 07 07 07 07 07", LINK_POST), ERROR_UNSUPPORTED);
+	assert_int_equal(decode_hex("8a 0b 07 07 07 07 07 07 07 07 07", LINK_POST), ERROR_UNSUPPORTED);
 	assert_int_equal(decode_hex("82 20 07", LINK_POST), ERROR_WRONG_TYPE);
 	assert_int_equal(decode_hex("80", LINK_POST), ERROR_TRUNCATED);
 	assert_int_equal(decode_hex("05", LINK_POST), ERROR_WRONG_TYPE);

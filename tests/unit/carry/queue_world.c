@@ -327,6 +327,21 @@ enum error world_next_delivery(struct world *world)
 	return error;
 }
 
+void world_read_heads(struct world *world, struct link_heads *heads)
+{
+	enum error error;
+	size_t rounds = 0;
+	rows_reset(&world->rows);
+	do {
+		load_all(world);
+		rows_begin(&world->rows);
+		error = queue_read_heads(&world->rows, heads);
+		assert_true(++rounds < 400);
+	} while (error == ERROR_NEEDS_ROWS);
+	assert_int_equal(error, ERROR_OK);
+	rows_undo(&world->rows);
+}
+
 void world_taken(struct world *world, uint64_t delivery)
 {
 	struct queue_event event = {.kind = QUEUE_TAKEN, .taken = delivery};

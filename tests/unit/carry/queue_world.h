@@ -79,6 +79,9 @@ bool world_receive(struct world *world, size_t route, struct bytes bundle);
 enum error world_next_delivery(struct world *world);
 void world_taken(struct world *world, uint64_t delivery);
 
+/* The heads that are kept; views into the rows, valid until the next call. */
+void world_read_heads(struct world *world, struct link_heads *heads);
+
 /* Claims that so many more identities and carried ids are held than are: to come to their bounds. */
 void world_claim(struct world *world, int64_t seen_count, int64_t carried_count);
 
