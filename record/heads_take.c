@@ -247,8 +247,8 @@ static enum error conclude(struct run *run, struct told *told, enum finding find
 
 /* ---- reading ---- */
 
-/* Fills in what is held of a log, and verifies the head's signature. ERROR_NOT_FOUND: its key is not known
- * here. */
+/* Fills in what is held of a log, and verifies the head's signature; *valid is false where it is not of an
+ * accredited log. */
 static enum error look_up(struct run *run, struct told *told, bool *valid)
 {
 	struct row_key key = key_line(told->channel_number, told->log);
@@ -261,11 +261,11 @@ static enum error look_up(struct run *run, struct told *told, bool *valid)
 	*valid = false;
 	uint64_t index = log_roster_index(told->log);
 	if (index >= told->channel->parties.size)
-		return ERROR_NOT_FOUND;
+		return ERROR_OK;
 	enum error error = run_get(run, &key, &schema_line, &told->line);
 	if (error == ERROR_NOT_FOUND ||
 	    (error == ERROR_OK && memcmp(told->line.log_key, zeros, sizeof(zeros)) == 0))
-		return ERROR_NOT_FOUND;
+		return ERROR_OK;
 	if (error == ERROR_OK)
 		error = registry_party(run, registry_party_of(told->channel, index), &party);
 	if (error == ERROR_OK)
@@ -295,7 +295,7 @@ static enum error take_head(struct run *run, struct told *told)
 
 	enum error error = look_up(run, told, &valid);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_OK : error; /* its opening is on the way: told again */
+		return error;
 	if (!valid)
 		return run_count(run, ERROR_BAD_SIGNATURE,
 				 "a head dropped: it is not signed by its log's key");
@@ -348,6 +348,34 @@ static enum error take_own(struct run *run, struct told *told, uint64_t by)
 	return ERROR_OK;
 }
 
+/* Asks for what all heads are looked up in at once: one after the other, it would take some rounds for each. */
+static enum error ask(struct run *run, const struct received_statement *received,
+		      const struct heads_statement *heads)
+{
+	bool missing = false;
+
+	for (size_t i = 0; i < heads->heads_count; i++) {
+		const struct head *head = &heads->heads[i];
+		struct row_key key = key_line(received->channel_number, head->log);
+		uint64_t index = log_roster_index(head->log);
+		struct line line;
+		struct log row;
+		struct party party;
+		if (index >= received->channel.parties.size)
+			continue;
+		enum error error = run_get(run, &key, &schema_line, &line);
+		if (error != ERROR_NOT_FOUND && !run_missing(error, &missing))
+			return error;
+		error = log_row(run, received->channel_number, head->log, head->incarnation, &row);
+		if (!run_missing(error, &missing))
+			return error;
+		error = registry_party(run, registry_party_of(&received->channel, index), &party);
+		if (error != ERROR_NOT_FOUND && !run_missing(error, &missing))
+			return error;
+	}
+	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
+}
+
 enum error heads_take(struct run *run, const struct received_statement *received)
 {
 	struct heads_statement *heads = run_take(run, sizeof(*heads));
@@ -358,7 +386,8 @@ enum error heads_take(struct run *run, const struct received_statement *received
 	    heads->by == own_log)
 		return run_count(run, reason == ERROR_OK ? ERROR_BAD_ARGUMENT : reason,
 				 "statement of heads dropped: not of the form");
-	for (size_t i = 0; i < heads->heads_count; i++) {
+	enum error error = ask(run, received, heads);
+	for (size_t i = 0; error == ERROR_OK && i < heads->heads_count; i++) {
 		struct told *told = run_take(run, sizeof(*told));
 		memset(told, 0, sizeof(*told));
 		told->channel_number = received->channel_number;
@@ -366,10 +395,7 @@ enum error heads_take(struct run *run, const struct received_statement *received
 		told->head = &heads->heads[i];
 		told->log = told->head->log;
 		told->statement = i == 0 ? heads : NULL;
-		enum error error =
-			told->log == own_log ? take_own(run, told, heads->by) : take_head(run, told);
-		if (error != ERROR_OK)
-			return error;
+		error = told->log == own_log ? take_own(run, told, heads->by) : take_head(run, told);
 	}
-	return ERROR_OK;
+	return error;
 }
