@@ -17,7 +17,7 @@ static int compare_u64(uint64_t a, uint64_t b)
 	return a < b ? -1 : a > b;
 }
 
-/* Order of receipts: log by log, FLASH first, then by position. */
+/* Order of receipts: log by log, FLASH first, then by position, what is held first. */
 static int compare_items(const struct batch_item *a, const struct batch_item *b)
 {
 	bool a_flash = a->precedence == PRECEDENCE_FLASH;
@@ -32,6 +32,8 @@ static int compare_items(const struct batch_item *a, const struct batch_item *b)
 		order = compare_u64(b_flash, a_flash);
 	if (order == 0)
 		order = compare_u64(a->key.position, b->key.position);
+	if (order == 0)
+		order = compare_u64((uint64_t)a->reason, (uint64_t)b->reason);
 	return order;
 }
 
@@ -158,11 +160,25 @@ static enum error make_receipt(struct run *run, const struct batch_item *items, 
 	return outbox_statement(run, &statement, NULL);
 }
 
+/* What came twice in one batch is named once, or the receipt would be of no form. The items are sorted. */
+static size_t drop_repeated(struct batch_item *items, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct batch_item *last = kept > 0 ? &items[kept - 1] : NULL;
+		if (last == NULL || !same_receipt(last, &items[i]) || last->key.position != items[i].key.position)
+			items[kept++] = items[i];
+	}
+	return kept;
+}
+
 enum error receipt_commit(struct run *run)
 {
 	struct batch *batch = batch_of(run);
 
 	sort_items(batch->items, batch->items_count);
+	batch->items_count = drop_repeated(batch->items, batch->items_count);
 	size_t at = 0;
 	while (at < batch->items_count) {
 		size_t end = at + 1;
@@ -204,6 +220,15 @@ static size_t list_named(const struct receipt *receipt, uint64_t channel, struct
 	return count;
 }
 
+static struct row_key copy_row_of(const struct receipt *receipt, const struct named *named)
+{
+	struct row_key key = key_channel(TABLE_COPY, named->key.channel);
+	key_u16(&key, named->key.incarnation);
+	key_u32(&key, named->key.position);
+	key_u16(&key, receipt->by);
+	return key;
+}
+
 /* Reads all entries that are named, and checks the digest. *reason: NOT_FOUND, or BAD_PROOF. */
 static enum error check_named(struct run *run, const struct receipt *receipt, const struct named *named,
 			      size_t count, struct entry *entries, enum error *reason)
@@ -216,10 +241,7 @@ static enum error check_named(struct run *run, const struct receipt *receipt, co
 	receipt_digest_init(&digest);
 	for (size_t i = 0; i < count; i++) {
 		struct bytes value;
-		struct row_key copy_row = key_channel(TABLE_COPY, named[i].key.channel);
-		key_u16(&copy_row, named[i].key.incarnation);
-		key_u32(&copy_row, named[i].key.position);
-		key_u16(&copy_row, receipt->by);
+		struct row_key copy_row = copy_row_of(receipt, &named[i]);
 		missing = rows_get(run_rows(run), key_view(&copy_row), &value) == ERROR_NEEDS_ROWS || missing;
 		enum error error = log_entry(run, &named[i].key, &entries[i]);
 		if (error == ERROR_NOT_FOUND)
@@ -275,6 +297,19 @@ static enum error take_one(struct run *run, const struct received_statement *sta
 			     bytes_of_text(error_text(named->reason)));
 }
 
+/* True if the receipt says something of this entry that no other has said: one that comes again is not kept. */
+static bool is_new(struct run *run, const struct received_statement *statement, const struct receipt *receipt,
+		   const struct named *named, const struct entry *entry)
+{
+	struct row_key copy_row = copy_row_of(receipt, named);
+	uint64_t told = named->reason == ERROR_OK ? entry->received : entry->refused;
+	struct bytes value;
+
+	if (rows_get(run_rows(run), key_view(&copy_row), &value) == ERROR_OK)
+		return true;
+	return statement->index != statement->channel.own_index && (told >> statement->index & 1) == 0;
+}
+
 enum error receipt_take(struct run *run, const struct received_statement *statement)
 {
 	struct receipt *receipt = run_take(run, sizeof(*receipt));
@@ -295,6 +330,11 @@ enum error receipt_take(struct run *run, const struct received_statement *statem
 		return error;
 	if (reason != ERROR_OK)
 		return run_count(run, reason, "receipt dropped: it does not name what this log holds");
+	bool any_new = false;
+	for (size_t i = 0; i < count; i++)
+		any_new = any_new || is_new(run, statement, receipt, &named[i], &entries[i]);
+	if (!any_new)
+		return ERROR_OK;
 	struct receipt_row row = {
 		.channel = statement->channel_number,
 		.by = receipt->by,
