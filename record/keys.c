@@ -50,7 +50,9 @@ enum error keys_window(struct run *run, uint64_t *window_s)
 		error = terms_decode(channel.terms, &terms);
 		if (error != ERROR_OK)
 			return ERROR_MALFORMED;
-		if (terms.delay_window_s > longest)
+		/* What others propose, and nobody here has signed, decides nothing about keys. */
+		bool signed_here = (channel.opened >> channel.own_index & 1) != 0;
+		if (signed_here && terms.delay_window_s > longest)
 			longest = terms.delay_window_s;
 		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
 	}

@@ -110,7 +110,7 @@ enum error keys_send_prekeys(struct run *run, uint64_t party, uint64_t slot);
 
 /* The posts of all parties, but the own. */
 enum error keys_posts(struct run *run, struct post_number **posts, size_t *count);
-/* The longest delay window of the channels held, s; the default of 14 days where there is none. */
+/* The longest delay window of the channels that the own party has signed, s; the default of 14 days where there is none. */
 enum error keys_window(struct run *run, uint64_t *window_s);
 
 #endif

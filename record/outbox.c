@@ -302,6 +302,17 @@ static enum error set_due(struct run *run, struct outgoing *outgoing)
 	return ERROR_OK;
 }
 
+enum error outbox_hold(struct run *run, struct outgoing *outgoing)
+{
+	enum error error = set_due(run, outgoing);
+	if (error != ERROR_OK)
+		return error;
+	outbox_unplace(run, &outgoing->copy);
+	outgoing->copy.state = COPY_HELD;
+	outbox_write(run, outgoing);
+	return ERROR_OK;
+}
+
 static struct row_key key_sent(uint64_t party, uint64_t slot, uint64_t number)
 {
 	struct row_key key = key_party_post(TABLE_SENT, party, slot);
@@ -381,16 +392,13 @@ static enum error take_back(struct run *run)
 /* What cannot be sealed now is tried again when it is due; new keys for that post come from outside. */
 static enum error hold(struct run *run, struct outgoing *outgoing, enum error reason)
 {
-	enum error error = set_due(run, outgoing);
+	enum error error = ERROR_OK;
+	if (outgoing->key.statement != 0)
+		outbox_remove(run, outgoing);
+	else
+		error = outbox_hold(run, outgoing);
 	if (error != ERROR_OK)
 		return error;
-	outbox_unplace(run, &outgoing->copy);
-	if (outgoing->key.statement != 0) {
-		outbox_remove(run, outgoing);
-	} else {
-		outgoing->copy.state = COPY_HELD;
-		outbox_write(run, outgoing);
-	}
 	run_log(run, reason, "a copy cannot be sealed: keys of its receiver are missing");
 	return ERROR_OK;
 }

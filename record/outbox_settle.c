@@ -47,12 +47,13 @@ enum error outbox_progress(struct run *run)
 		outbox_remove(run, &outgoing);
 		return ERROR_OK;
 	}
-	outbox_unplace(run, &outgoing.copy);
-	if (outgoing.copy.state == COPY_WAITING || outgoing.copy.state == COPY_HANDED)
-		outgoing.copy.state = COPY_QUEUED; /* also when given up: it is resent when it is due */
-	if (state == LOCAL_CARRIED)
-		outgoing.copy.state = COPY_CARRIED;
-	outbox_write(run, &outgoing);
+	if (outgoing.copy.state != COPY_WAITING) { /* one that waits to be sent again does, whatever is said */
+		outbox_unplace(run, &outgoing.copy);
+		outgoing.copy.state = state == LOCAL_CARRIED || outgoing.copy.state == COPY_CARRIED
+					      ? COPY_CARRIED
+					      : COPY_QUEUED; /* also when given up: it is resent when it is due */
+		outbox_write(run, &outgoing);
+	}
 	if (state != LOCAL_QUEUED && state != LOCAL_CARRIED) {
 		run_log(run, event->of.progress.reason, "the courier gave a copy up; it will be sent again");
 		return ERROR_OK;
@@ -202,10 +203,9 @@ enum error outbox_cannot_open(struct run *run, uint64_t party, uint64_t slot, co
 	run_delete(run, &sealed_key);
 	outgoing.copy.sealed = false;
 	if (outgoing.copy.seals >= RESEALS_MAX) {
-		outbox_unplace(run, &outgoing.copy);
-		outbox_forget_due(run, &outgoing.copy);
-		outgoing.copy.state = COPY_HELD;
-		outbox_write(run, &outgoing);
+		error = outbox_hold(run, &outgoing);
+		if (error != ERROR_OK)
+			return error;
 		run_alert(run, ERROR_CANNOT_OPEN,
 			  "a post cannot open what is sealed to it: exchange cards or keying again");
 		return ERROR_OK;
