@@ -93,7 +93,8 @@ static void write_entry(struct run *run, const struct entry_key *key, const stru
 {
 	struct state *state = run_state(run);
 	const struct content *content = item->content;
-	struct arrival arrival = {.key = *key, .own = own, .refused = entry->reason != ERROR_OK};
+	struct arrival arrival = {
+		.key = *key, .own = own, .refused = entry->reason != ERROR_OK, .again = item->again};
 
 	memcpy(entry->identity, item->identity, sizeof(entry->identity));
 	if (content != NULL) {
@@ -108,7 +109,8 @@ static void write_entry(struct run *run, const struct entry_key *key, const stru
 	struct row_key row_key = key_entry(TABLE_ENTRY, key);
 	run_put(run, &row_key, &schema_entry, entry);
 	row_key = key_identity(item->identity);
-	run_put(run, &row_key, &schema_entry_key, key);
+	if (!item->again)
+		run_put(run, &row_key, &schema_entry_key, key);
 	row_key = key_make(TABLE_ARRIVAL);
 	key_u64(&row_key, entry->arrival);
 	run_put(run, &row_key, &schema_arrival, &arrival);

@@ -19,6 +19,7 @@ struct log_item {
 	const struct cose_signed *object;
 	struct bytes cose;
 	uint8_t identity[IDENTITY_SIZE];
+	bool again; /* these very words are held at another position: they are filed, and shown once */
 };
 
 /* The own log's number on a channel. */

@@ -151,7 +151,7 @@ static bool selected(const struct selection *selection, const struct arrival *ar
 		return false;
 	if (selection->which == 1)
 		return true;
-	return arrival->kind == CONTENT_MESSAGE && !arrival->refused && arrival->own == (selection->which == 3);
+	return arrival->kind == CONTENT_MESSAGE && !arrival->refused && !arrival->again && arrival->own == (selection->which == 3);
 }
 
 static enum error read_selection(struct run *run, struct cbor_reader *arguments, struct selection *selection,

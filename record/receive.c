@@ -146,6 +146,21 @@ static bool may_yet_pass(enum error reason)
 	       reason == ERROR_REFUSED_AGREMENT || reason == ERROR_REFUSED_REFERENCE;
 }
 
+/* True in *again if the same words are held already, accepted, at another position: signed once, filed twice. */
+static enum error find_again(struct run *run, const struct arriving *arriving, bool *again)
+{
+	struct entry_key key;
+	struct entry entry;
+
+	*again = false;
+	enum error error = log_find(run, arriving->entry.identity, &key);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	error = run_must(log_entry(run, &key, &entry));
+	*again = error == ERROR_OK && entry.reason == ERROR_OK;
+	return error;
+}
+
 static enum error file(struct run *run, struct arriving *arriving, enum error reason)
 {
 	const struct content *content = arriving->readable ? &arriving->decoded.content : NULL;
@@ -158,7 +173,9 @@ static enum error file(struct run *run, struct arriving *arriving, enum error re
 	struct entry filed;
 
 	memcpy(item.identity, arriving->entry.identity, sizeof(item.identity));
-	enum error error = log_take(run, &arriving->key, &item, &arriving->wire->heads, reason);
+	enum error error = find_again(run, arriving, &item.again);
+	if (error == ERROR_OK)
+		error = log_take(run, &arriving->key, &item, &arriving->wire->heads, reason);
 	if (error == ERROR_OK && arriving->channel.state != CHANNEL_OPEN) {
 		struct row_key key = key_channel(TABLE_CHANNEL, arriving->key.channel);
 		arriving->channel.entries++;
@@ -172,6 +189,8 @@ static enum error file(struct run *run, struct arriving *arriving, enum error re
 		batch_note_verdict(run, &arriving->key, reason);
 		return drop(run, reason, "entry refused");
 	}
+	if (item.again && content->kind != CONTENT_LETTER)
+		return ERROR_OK;
 	error = log_entry(run, &arriving->key, &filed);
 	if (error != ERROR_OK)
 		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
@@ -339,9 +358,13 @@ static enum error receive_cannot_open(struct run *run, const struct received_sta
 	aad_cannot_open(aad, party.id, run_post(run)->party_id);
 	if (run_verify_one(run, &statement->object, aad, opened->post.statement_key) != ERROR_OK)
 		return drop(run, ERROR_BAD_SIGNATURE, "statement dropped: bad signature");
-	for (size_t i = 0; error == ERROR_OK && i < cannot_open->hashes_count; i++)
+	bool missing = false;
+	for (size_t i = 0; i < cannot_open->hashes_count; i++) {
 		error = outbox_cannot_open(run, opened->party, opened->slot, cannot_open->hashes[i]);
-	return error;
+		if (!run_missing(error, &missing))
+			return error;
+	}
+	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
 
 static enum error receive_prekeys(struct run *run, const struct received_statement *statement)

@@ -308,6 +308,7 @@ struct arrival {
 	uint64_t kind;
 	bool own;
 	bool refused;
+	bool again; /* the same words were held before, at another position */
 };
 
 struct receipt_row {
@@ -376,7 +377,7 @@ enum copy_state {
 	COPY_HANDED = 2,
 	COPY_QUEUED = 3, /* on the courier's disk */
 	COPY_CARRIED = 4,
-	COPY_HELD = 5, /* sealed again too often: waits for people, or for new prekeys of that post */
+	COPY_HELD = 5, /* cannot be sealed, or was sealed again too often: tried again when it is due */
 };
 
 struct copy {

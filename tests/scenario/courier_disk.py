@@ -1,6 +1,4 @@
-"""A courier whose disk is full, or fails.
-
-usage: courier_disk.py LIAISON-COURIERD FAILING_DISK (failing_disk.c, as a library)"""
+"""A courier whose disk is full, or fails: usage: courier_disk.py LIAISON-COURIERD FAILING_DISK (failing_disk.c)"""
 
 import os
 import sys

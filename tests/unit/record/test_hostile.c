@@ -1,0 +1,414 @@
+/*
+ * A counterpart that is accredited and hostile, with all its keys, and a courier that lies: whatever they say, the
+ * post goes on, its rows stay bounded, and what is under way stays under way.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "envelope/signed.h"
+#include "envelope/statement.h"
+#include "tests/unit/record/world.h"
+
+#define OTHER_PARTY 1 /* the counterpart's local number at a post of two */
+
+static struct own_post own_post_of(const struct world *world, size_t post)
+{
+	struct row_key key = key_make(TABLE_POST);
+	struct own_post own;
+	assert_true(world_row(world, post, &key, &schema_own_post, &own));
+	return own;
+}
+
+/* The post at `from` says what its own core never would: the statement waits in its outbox, signed. */
+static void say(struct world *world, size_t from, enum statement_kind kind, const struct aad *aad,
+		struct bytes payload)
+{
+	static uint8_t work_bytes[SIGNED_WORK_SIZE];
+	static uint8_t cose_bytes[HEADS_SIZE_MAX + 256];
+	static uint64_t serial = UINT64_C(1) << 40;
+	struct own_post own = own_post_of(world, from);
+	struct buffer work = buffer_make(work_bytes, sizeof(work_bytes));
+	struct buffer cose = buffer_make(cose_bytes, sizeof(cose_bytes));
+	struct ed25519_pair pair;
+
+	memcpy(pair.secret, own.statement_secret, sizeof(pair.secret));
+	memcpy(pair.key, own.statement_key, sizeof(pair.key));
+	assert_int_equal(signed_alone(&pair, aad, payload, &work, &cose), ERROR_OK);
+	serial++;
+	struct statement_copy statement = {
+		.copy = {.state = COPY_WAITING, .precedence = PRECEDENCE_FLASH, .number = serial},
+		.kind = kind,
+		.channel = kind == STATEMENT_RECEIPT || kind == STATEMENT_HEADS ? 1 : 0,
+		.party = OTHER_PARTY,
+		.cose = buffer_bytes(&cose),
+	};
+	struct copy_key copy_key = {.statement = serial};
+	struct row_key key = key_make(TABLE_STATEMENT);
+	key_u64(&key, serial);
+	world_put_row(world, from, &key, &schema_statement_copy, &statement);
+	key = key_make(TABLE_WAITING);
+	key_u8(&key, 0);
+	key_u64(&key, serial);
+	world_put_row(world, from, &key, &schema_copy_key, &copy_key);
+	world_tick(world, from);
+	world_run(world, 50, 10);
+}
+
+static void say_on_channel(struct world *world, size_t from, enum statement_kind kind, struct bytes payload)
+{
+	struct aad *aad = calloc(1, sizeof(*aad));
+	assert_non_null(aad);
+	aad_on_channel(aad, kind == STATEMENT_RECEIPT ? AAD_RECEIPT : AAD_HEADS, world->channel, &world->roster,
+		       log_roster_index(world_log_of(world, from)));
+	say(world, from, kind, aad, payload);
+	free(aad);
+}
+
+static void talk(struct world *world, size_t from, uint8_t *identity)
+{
+	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = "so it goes on"};
+	uint8_t own[IDENTITY_SIZE];
+	if (identity == NULL)
+		identity = own;
+	assert_int_equal(world_send(world, from, &message, identity), ERROR_OK);
+	world_settle(world);
+	assert_int_equal(world_state(world, from, identity), LOCAL_RECEIVED);
+}
+
+/* ---- many names in one statement ---- */
+
+static void cannot_open_of_many_copies_that_were_never_sent_changes_nothing(void **state)
+{
+	struct world *world = world_open_line(200);
+	struct cannot_open *cannot_open = calloc(1, sizeof(*cannot_open));
+	uint8_t bytes[CANNOT_OPEN_SIZE_MAX];
+	struct buffer payload = buffer_make(bytes, sizeof(bytes));
+	struct aad *aad = calloc(1, sizeof(*aad));
+
+	world_settle(world);
+	cannot_open->slot = world->posts[1].slot;
+	cannot_open->hashes_count = RANGES_MAX;
+	randombytes_buf(cannot_open->hashes, sizeof(cannot_open->hashes));
+	cannot_open_encode(cannot_open, &payload);
+	aad_cannot_open(aad, world->parties[world->posts[1].party].id, world->parties[world->posts[0].party].id);
+	size_t taken = world->posts[0].taken;
+	say(world, 1, STATEMENT_CANNOT_OPEN, aad, buffer_bytes(&payload));
+	assert_true(world->posts[0].taken > taken);
+	talk(world, 0, NULL);
+	free(aad);
+	free(cannot_open);
+	world_free(world);
+}
+
+
+static void heads_of_many_logs_are_read_whole(void **state)
+{
+	struct world *world = world_open_line(201);
+	struct heads_statement *heads = calloc(1, sizeof(*heads));
+	uint8_t bytes[HEADS_SIZE_MAX];
+	struct buffer payload = buffer_make(bytes, sizeof(bytes));
+	uint64_t by = world_log_of(world, 1);
+
+	world_settle(world);
+	heads->by = by;
+	heads->time = world->now_ms / 1000;
+	heads->heads_count = 1;
+	heads->heads[0].log = by;
+	heads->heads[0].incarnation = 1;
+	heads->heads[0].size = 1;
+	for (uint64_t log = 0; heads->heads_count < HEADS_STATED_MAX; log++) {
+		if (log == by)
+			continue;
+		struct head *head = &heads->heads[heads->heads_count++];
+		*head = (struct head){.log = log, .incarnation = 1, .size = 1, .has_cosignature = true, .cosigned_at = 1};
+	}
+	heads_encode(heads, &payload);
+	size_t taken = world->posts[0].taken;
+	say_on_channel(world, 1, STATEMENT_HEADS, buffer_bytes(&payload));
+	assert_true(world->posts[0].taken > taken);
+	/* and of many incarnations of one log */
+	uint64_t own = world_log_of(world, 0);
+	for (size_t i = 1; i < HEADS_STATED_MAX; i++) {
+		heads->heads[i].log = own;
+		heads->heads[i].incarnation = i;
+	}
+	payload.size = 0;
+	heads_encode(heads, &payload);
+	taken = world->posts[0].taken;
+	say_on_channel(world, 1, STATEMENT_HEADS, buffer_bytes(&payload));
+	assert_true(world->posts[0].taken > taken);
+	talk(world, 0, NULL);
+	free(heads);
+	world_free(world);
+}
+
+/* ---- many things at one time ---- */
+
+static void many_copies_that_fall_due_together_are_sent_again(void **state)
+{
+	struct world *world = world_open_line(202);
+	struct world_message message = {.precedence = PRECEDENCE_ROUTINE, .text = "under way"};
+	uint8_t identities[90][IDENTITY_SIZE];
+
+	world_settle(world);
+	world->cut = true;
+	for (size_t i = 0; i < 90; i++)
+		assert_int_equal(world_send(world, 0, &message, identities[i]), ERROR_OK);
+	world_run(world, 3600000, 600000);
+	world->cut = false;
+	world_settle(world);
+	for (size_t i = 0; i < 90; i++)
+		assert_int_equal(world_state(world, 0, identities[i]), LOCAL_RECEIVED);
+	world_free(world);
+}
+
+/* Sends messages and keeps what crosses the line from that post. */
+static size_t catch_messages(struct world *world, size_t from, struct world_packet *packets, size_t count,
+			     uint8_t identities[][IDENTITY_SIZE])
+{
+	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = "caught"};
+	size_t caught = 0;
+
+	world_settle(world);
+	world->hold = true;
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(world_send(world, from, &message, identities[i]), ERROR_OK);
+	for (size_t i = 0; i < WORLD_PACKETS_MAX && caught < count; i++) {
+		if (!world->packets[i].used || world->packets[i].from != from)
+			continue;
+		packets[caught++] = world->packets[i];
+		world->packets[i].used = false;
+	}
+	world->hold = false;
+	return caught;
+}
+
+static void copies_that_come_twice_in_one_batch_are_receipted_once(void **state)
+{
+	enum { COUNT = 90 };
+	struct world *world = world_open_line(203);
+	static struct world_packet packets[COUNT];
+	static uint8_t identities[COUNT][IDENTITY_SIZE];
+	size_t count = catch_messages(world, 0, packets, COUNT, identities);
+
+	assert_int_equal(count, COUNT);
+	for (size_t round = 0; round < 2; round++)
+		for (size_t i = 0; i < COUNT; i++)
+			world_deliver(world, 1, 0, bytes_make(packets[i].bytes, packets[i].size));
+	world_commit(world, 1);
+	world_run(world, 20, 10);
+	for (size_t i = 0; i < COUNT; i++) {
+		assert_int_equal(world_state(world, 0, identities[i]), LOCAL_RECEIVED);
+		free(packets[i].bytes);
+	}
+	world_free(world);
+}
+
+/* ---- what comes again ---- */
+
+static void a_receipt_that_comes_again_is_kept_once(void **state)
+{
+	struct world *world = world_open_line(204);
+	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = "receipt this"};
+	uint8_t identity[IDENTITY_SIZE];
+	struct world_packet receipt = {0};
+
+	world_settle(world);
+	assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
+	for (size_t i = 0; i < WORLD_PACKETS_MAX; i++) {
+		struct world_packet *packet = &world->packets[i];
+		if (!packet->used)
+			continue;
+		packet->used = false;
+		world_deliver(world, 1, 0, bytes_make(packet->bytes, packet->size));
+		free(packet->bytes);
+	}
+	world_commit(world, 1);
+	for (size_t i = 0; i < WORLD_PACKETS_MAX; i++) {
+		if (!world->packets[i].used)
+			continue;
+		receipt = world->packets[i];
+		world->packets[i].used = false;
+	}
+	assert_int_equal(receipt.from, 1);
+	size_t before = world_count(world, 0, TABLE_RECEIPT);
+	for (size_t i = 0; i < 20; i++) {
+		world_deliver(world, 0, 1, bytes_make(receipt.bytes, receipt.size));
+		world_commit(world, 0);
+	}
+	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
+	assert_int_equal(world_count(world, 0, TABLE_RECEIPT), before + 1);
+	free(receipt.bytes);
+	world_free(world);
+}
+
+static bool is_no_identity(struct bytes key)
+{
+	return key.data[0] != TABLE_IDENTITY;
+}
+
+/* A post files what its officer has signed once in its log twice. */
+static void words_signed_once_are_shown_once(void **state)
+{
+	struct world *world = world_open_line(205);
+	struct content *content = calloc(1, sizeof(*content));
+	uint8_t identity[IDENTITY_SIZE];
+	uint64_t before;
+	uint64_t after;
+	struct merkle_hash root;
+	struct entry entry;
+	struct entry_key first;
+	struct entry_key key;
+
+	content->kind = CONTENT_MESSAGE;
+	content->precedence = PRECEDENCE_PRIORITY;
+	content->signers_count = 1;
+	content->signers[0] = 1;
+	content->of.message.time = world->now_ms / 1000;
+	content->of.message.text = bytes_of_text("the exercise is over");
+	struct bytes cose = world_sign(world, world->posts[0].party, 1, content, identity);
+	world_tree(world, 1, world_log_of(world, 0), 1, &before, &root);
+	assert_int_equal(world_submit(world, 0, cose), ERROR_OK);
+	world_settle(world);
+	assert_true(world_entry(world, 1, identity, &entry, &first));
+	for (size_t i = 0; i < 3; i++) {
+		store_filter(&world->posts[0].store, is_no_identity);
+		assert_int_equal(world_submit(world, 0, cose), ERROR_OK);
+		world_settle(world);
+	}
+	world_tree(world, 1, world_log_of(world, 0), 1, &after, &root);
+	assert_int_equal(after, before + 4); /* the log stays whole */
+	assert_int_equal(world->posts[1].arrived, 1);
+	assert_true(world_entry(world, 1, identity, &entry, &key));
+	assert_int_equal(key.position, first.position);
+	assert_true(world_agrees(world));
+	free((void *)(uintptr_t)cose.data);
+	free(content);
+	world_free(world);
+}
+
+/* ---- a courier that lies ---- */
+
+static void a_late_hint_of_the_courier_stops_no_resending(void **state)
+{
+	static const uint32_t hints[] = {LOCAL_QUEUED, LOCAL_CARRIED, LOCAL_REFUSED};
+
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
+		struct world *world = world_open_line(210 + i);
+		struct world_message message = {.precedence = PRECEDENCE_FLASH, .text = "lost on the way"};
+		uint8_t identity[IDENTITY_SIZE];
+		uint8_t prefix = TABLE_COPY;
+		struct copy copy;
+		struct record_event event = {.kind = RECORD_PROGRESS};
+		struct row row;
+		size_t at = 0;
+
+		world_settle(world);
+		world->cut = true;
+		assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
+		world->posts[0].mute = true; /* the stream has no room when the copy is due */
+		world_run(world, 3600000, 600000);
+		assert_true(store_find(&world->posts[0].store, bytes_make(&prefix, 1), &at, &row));
+		assert_int_equal(schema_read(&schema_copy, row.value, &copy), ERROR_OK);
+		assert_int_equal(copy.state, COPY_WAITING);
+		memcpy(event.of.progress.copy, copy.sha256, sizeof(event.of.progress.copy));
+		event.of.progress.state = hints[i];
+		assert_int_equal(world_event(world, 0, &event), ERROR_OK);
+		world_commit(world, 0);
+		world->posts[0].mute = false;
+		world->cut = false;
+		world_settle(world);
+		assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
+		world_free(world);
+	}
+}
+
+/* Until people exchange keys again, a post may say of all that comes that it cannot open it. */
+static void a_copy_that_could_not_be_opened_is_tried_again_when_keys_may_have_changed(void **state)
+{
+	struct world *world = world_open_line(207);
+	struct world_message message = {.precedence = PRECEDENCE_FLASH, .text = "once it can be opened"};
+	uint8_t identity[IDENTITY_SIZE];
+	struct aad *aad = calloc(1, sizeof(*aad));
+	uint8_t prefix = TABLE_COPY;
+	struct copy copy = {0};
+
+	world_settle(world);
+	aad_cannot_open(aad, world->parties[world->posts[1].party].id, world->parties[world->posts[0].party].id);
+	world->lose_percent = 100;
+	assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
+	for (size_t i = 0; copy.state != COPY_HELD; i++) {
+		struct cannot_open *cannot_open = calloc(1, sizeof(*cannot_open));
+		uint8_t bytes[CANNOT_OPEN_SIZE_MAX];
+		struct buffer payload = buffer_make(bytes, sizeof(bytes));
+		struct row row;
+		size_t at = 0;
+		assert_in_range(i, 0, 20);
+		assert_true(store_find(&world->posts[0].store, bytes_make(&prefix, 1), &at, &row));
+		assert_int_equal(schema_read(&schema_copy, row.value, &copy), ERROR_OK);
+		cannot_open->slot = world->posts[1].slot;
+		cannot_open->hashes_count = 1;
+		memcpy(cannot_open->hashes[0], copy.sha256, sizeof(cannot_open->hashes[0]));
+		cannot_open_encode(cannot_open, &payload);
+		world->lose_percent = 0;
+		world->posts[0].mute = true;
+		say(world, 1, STATEMENT_CANNOT_OPEN, aad, buffer_bytes(&payload));
+		world->lose_percent = 100;
+		world->posts[0].mute = false;
+		world_run(world, 20, 10);
+		free(cannot_open);
+	}
+	world->lose_percent = 0;
+	world_run(world, UINT64_C(12) * 3600000, 600000);
+	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
+	free(aad);
+	world_free(world);
+}
+
+/* ---- a proposal that nobody here has signed ---- */
+
+static void a_proposed_channels_window_keeps_no_keys(void **state)
+{
+	struct world *world = world_open_line(206);
+	struct buffer terms = buffer_make(world->terms, sizeof(world->terms));
+	struct row_key key = key_make(TABLE_STATE);
+	struct terms values;
+	struct state state_row;
+
+	terms_default(&values, bytes_of_text("Keep all your keys"));
+	values.delay_window_s = 31536000;
+	terms_encode(&values, &terms);
+	world->terms_size = terms.size;
+	channel_id_make(&world->roster, buffer_bytes(&terms), world->nonce, world->channel);
+	world->parties[world->posts[1].party].chain_number = 0;
+	world_submit_opening(world, 1);
+	world_settle(world);
+	assert_int_equal(world_count(world, 0, TABLE_CHANNEL), 2);
+	world_run(world, UINT64_C(60) * 86400000, 6 * 3600000);
+	assert_true(world_row(world, 0, &key, &schema_state, &state_row));
+	assert_in_range(state_row.epoch_first, 10, 60);
+	world_free(world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cannot_open_of_many_copies_that_were_never_sent_changes_nothing),
+		cmocka_unit_test(heads_of_many_logs_are_read_whole),
+		cmocka_unit_test(many_copies_that_fall_due_together_are_sent_again),
+		cmocka_unit_test(copies_that_come_twice_in_one_batch_are_receipted_once),
+		cmocka_unit_test(a_receipt_that_comes_again_is_kept_once),
+		cmocka_unit_test(words_signed_once_are_shown_once),
+		cmocka_unit_test(a_late_hint_of_the_courier_stops_no_resending),
+		cmocka_unit_test(a_copy_that_could_not_be_opened_is_tried_again_when_keys_may_have_changed),
+		cmocka_unit_test(a_proposed_channels_window_keeps_no_keys),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
