@@ -189,25 +189,47 @@ static bool allow_all(scmp_filter_ctx filter, const int *calls, size_t count)
 	return true;
 }
 
+/* Allows `call` where one of its arguments, under `mask`, has this value. */
+static bool allow_where(scmp_filter_ctx filter, int call, unsigned argument, uint64_t mask, uint64_t value)
+{
+	struct scmp_arg_cmp where = {
+		.arg = argument,
+		.op = SCMP_CMP_MASKED_EQ,
+		.datum_a = mask,
+		.datum_b = value,
+	};
+
+	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &where) == 0;
+}
+
+/* Stream sockets of one family. */
 static bool allow_socket(scmp_filter_ctx filter, int family)
 {
-	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
-		       SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family),
-		       SCMP_A1(SCMP_CMP_MASKED_EQ, (scmp_datum_t) ~(SOCK_NONBLOCK | SOCK_CLOEXEC),
-			       SOCK_STREAM)) == 0;
+	struct scmp_arg_cmp where[] = {
+		{
+			.arg = 0,
+			.op = SCMP_CMP_EQ,
+			.datum_a = (scmp_datum_t)family,
+			.datum_b = 0,
+		},
+		{
+			.arg = 1,
+			.op = SCMP_CMP_MASKED_EQ,
+			.datum_a = (scmp_datum_t) ~(SOCK_NONBLOCK | SOCK_CLOEXEC),
+			.datum_b = SOCK_STREAM,
+		},
+	};
+
+	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, where) == 0;
 }
 
 /* Memory that can be run is never made; a signal goes to nobody else (abort() must still work). */
 static bool allow_with_arguments(scmp_filter_ctx filter)
 {
-	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-		       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0 &&
-		seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0 &&
-		seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, FIONBIO)) ==
-		0 &&
-		seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) == 0;
+	return allow_where(filter, SCMP_SYS(mmap), 2, PROT_EXEC, 0) &&
+		allow_where(filter, SCMP_SYS(mprotect), 2, PROT_EXEC, 0) &&
+		allow_where(filter, SCMP_SYS(ioctl), 1, UINT32_MAX, FIONBIO) &&
+		allow_where(filter, SCMP_SYS(tgkill), 0, UINT64_MAX, (uint64_t)getpid());
 }
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])

@@ -78,11 +78,13 @@ static void write_key(const SSL *ssl, const char *line)
 
 static bool set_up(SSL_CTX *ssl, const struct certificate *certificate)
 {
+	int groups[] = {NID_X25519, NID_X9_62_prime256v1, NID_secp384r1};
+
 	SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_cert_verify_callback(ssl, verify, NULL);
-	return SSL_CTX_set1_groups_list(ssl, "X25519:P-256:P-384") == 1 &&
+	return SSL_CTX_set1_groups(ssl, groups, sizeof groups / sizeof groups[0]) == 1 &&
 		SSL_CTX_set_min_proto_version(ssl, TLS1_3_VERSION) == 1 &&
 		SSL_CTX_set_max_proto_version(ssl, TLS1_3_VERSION) == 1 &&
 		SSL_CTX_set_num_tickets(ssl, 0) == 1 &&
