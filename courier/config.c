@@ -34,7 +34,7 @@ static struct bytes next_word(struct words *words)
 	while (end < size && !is_space(data[end]) && data[end] != '#')
 		end++;
 	/* A comment ends the line; within a word '#' would be a puzzle, so it begins one there as well. */
-	words->rest = end < size && data[end] == '#' ? bytes_make(NULL, 0) :
+	words->rest = end < size && data[end] == '#' ? bytes_make(data + size, 0) :
 						       bytes_make(data + end, size - end);
 	return bytes_make(data + start, end - start);
 }
