@@ -29,7 +29,7 @@ static bool enter(struct directory *directory, const char *path, struct logger *
 		return refuse(logger, path, errno == ENOTDIR ? "is not a directory" : strerror(errno));
 	if (status.st_uid != geteuid())
 		return refuse(logger, path, "belongs to another user: run liaisond as its owner");
-	if ((status.st_mode & 07777) != 0700)
+	if ((status.st_mode & 0777) != 0700)
 		return refuse(logger, path, "is open to others, or closed to its owner: chmod 700 it");
 	return fchdir(directory->fd) == 0 || refuse(logger, path, strerror(errno));
 }

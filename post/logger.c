@@ -59,23 +59,44 @@ void logger_line(struct logger *logger, const char *format, ...)
 	va_end(arguments);
 }
 
+/* `text` as it may stand in a line; returns its size. */
+static int make_visible(struct bytes text, char visible[LOGGER_TEXT_SIZE_MAX * 8])
+{
+	/* One byte becomes at most <U+0000>. */
+	struct buffer buffer = buffer_make(visible, LOGGER_TEXT_SIZE_MAX * 8);
+
+	if (text.size > LOGGER_TEXT_SIZE_MAX)
+		text.size = LOGGER_TEXT_SIZE_MAX;
+	text_append_visible(&buffer, text);
+	for (size_t i = 0; i < buffer.size; i++) {
+		if (visible[i] == '\n' || visible[i] == '\t')
+			visible[i] = ' ';
+	}
+	return (int)buffer.size;
+}
+
 void logger_refusal(struct logger *logger, uint64_t steady_ms, enum error reason, struct bytes text)
 {
-	char memory[LOGGER_TEXT_SIZE_MAX * 8]; /* one byte becomes at most <U+0000> */
-	struct buffer visible = buffer_make(memory, sizeof memory);
+	char visible[LOGGER_TEXT_SIZE_MAX * 8];
+	int size = make_visible(text, visible);
+
+	logger_tick(logger, steady_ms);
+	if (limiter_admit(&logger->limiter, reason, steady_ms))
+		logger_line(logger, "refused: %.*s: %s", size, visible, error_text(reason));
+}
+
+void logger_event(struct logger *logger, uint64_t steady_ms, enum error reason, struct bytes text)
+{
+	char visible[LOGGER_TEXT_SIZE_MAX * 8];
+	int size = make_visible(text, visible);
 
 	logger_tick(logger, steady_ms);
 	if (!limiter_admit(&logger->limiter, reason, steady_ms))
 		return;
-	if (text.size > LOGGER_TEXT_SIZE_MAX)
-		text.size = LOGGER_TEXT_SIZE_MAX;
-	text_append_visible(&visible, text);
-	for (size_t i = 0; i < visible.size; i++) {
-		if (memory[i] == '\n' || memory[i] == '\t')
-			memory[i] = ' ';
-	}
-	logger_line(logger, "refused: %s%s%.*s", error_text(reason), visible.size == 0 ? "" : ": ",
-		    (int)visible.size, memory);
+	if (reason == ERROR_OK)
+		logger_line(logger, "%.*s", size, visible);
+	else
+		logger_line(logger, "%.*s (%s)", size, visible, error_text(reason));
 }
 
 void logger_tick(struct logger *logger, uint64_t steady_ms)
@@ -84,6 +105,6 @@ void logger_tick(struct logger *logger, uint64_t steady_ms)
 	uint64_t suppressed;
 
 	while (limiter_ended(&logger->limiter, steady_ms, &reason, &suppressed))
-		logger_line(logger, "refused %" PRIu64 " more in a minute: %s", suppressed,
+		logger_line(logger, "%" PRIu64 " more lines in a minute: %s", suppressed,
 			    error_text((enum error)reason));
 }

@@ -27,10 +27,14 @@ void logger_make(struct logger *logger, int fd);
 void logger_line(struct logger *logger, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * Something from outside was refused: the reason's sentence and `text` (may be empty; made visible, on one
- * line, cut at LOGGER_TEXT_SIZE_MAX). Limited by reason; steady_ms as for the limiter.
+ * Something from outside was refused: what, and the reason's sentence. `text` is made visible, on one line,
+ * cut at LOGGER_TEXT_SIZE_MAX. Limited by reason; steady_ms as for the limiter.
  */
 void logger_refusal(struct logger *logger, uint64_t steady_ms, enum error reason, struct bytes text);
+
+/* What the record has to say, and the reason's sentence unless it is ERROR_OK. Made visible and limited
+ * likewise. */
+void logger_event(struct logger *logger, uint64_t steady_ms, enum error reason, struct bytes text);
 
 /* Says how many lines were held back in the windows that have ended. Call once a second. */
 void logger_tick(struct logger *logger, uint64_t steady_ms);

@@ -303,7 +303,7 @@ static void perform(void *context, const struct record_action *action)
 		local_server_notice(&loop->local, action->bytes, loop->steady_ms);
 		break;
 	case RECORD_ACTION_LOG:
-		logger_refusal(loop->resources.logger, loop->steady_ms, action->error, action->bytes);
+		logger_event(loop->resources.logger, loop->steady_ms, action->error, action->bytes);
 		break;
 	case RECORD_ACTION_HEAD:
 		courier_link_head(&loop->courier, action, loop->steady_ms);
@@ -316,12 +316,13 @@ static void perform(void *context, const struct record_action *action)
 
 bool loop_finish_batch(struct loop *loop)
 {
-	struct record_event room = transaction_event_now(RECORD_COURIER_ROOM);
+	struct record_event room;
 	bool has_room;
 	enum error error;
 
 	if (loop->failed || !transaction_is_open(&loop->transaction))
 		return !loop->failed;
+	room = transaction_event_now(RECORD_COURIER_ROOM);
 	has_room = courier_link_room(&loop->courier, &room.of.room.window, &room.of.room.copies_max);
 	error = transaction_commit(&loop->transaction, has_room ? &room : NULL);
 	if (error != ERROR_OK)
@@ -455,7 +456,7 @@ static bool wait(struct loop *loop)
 	courier_count = courier_link_poll(&loop->courier, polls + 1 + local_count);
 	ready = poll(polls, 1 + local_count + courier_count, timeout_ms(loop));
 	assert(ready >= 0 || errno == EINTR || errno == ENOMEM);
-	loop->steady_ms = transaction_event_now(RECORD_TICK).steady_ms;
+	loop->steady_ms = transaction_steady_ms();
 	if (ready <= 0)
 		return false;
 	local_server_turn(&loop->local, polls + 1, local_count, loop->steady_ms);

@@ -30,10 +30,15 @@ struct ruleset {
 enum error sandbox_prepare(void)
 {
 	const struct rlimit none = {0, 0};
+	struct rlimit descriptors;
 
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
 		return ERROR_IO;
-	if (setrlimit(RLIMIT_CORE, &none) != 0)
+	if (setrlimit(RLIMIT_CORE, &none) != 0 || getrlimit(RLIMIT_NOFILE, &descriptors) != 0)
+		return ERROR_IO;
+	/* Enough for every connection that there can be: accept never fails for want of a descriptor. */
+	descriptors.rlim_cur = SANDBOX_DESCRIPTORS_MAX;
+	if (setrlimit(RLIMIT_NOFILE, &descriptors) != 0)
 		return ERROR_IO;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 		return ERROR_IO;

@@ -12,9 +12,11 @@
 
 #include "base/error.h"
 
+#define SANDBOX_DESCRIPTORS_MAX 128 /* 33 clients, a courier, and some 20 of its own files and sockets */
+
 /*
- * Limits and flags that need no support: no core files, no new privileges, not dumpable, broken pipes and
- * file size limits as errors instead of signals. ERROR_IO with errno.
+ * Limits and flags that need no support: no core files, a bounded number of descriptors, no new privileges,
+ * not dumpable, broken pipes and file size limits as errors instead of signals. ERROR_IO with errno.
  */
 enum error sandbox_prepare(void);
 

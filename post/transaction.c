@@ -29,12 +29,17 @@ static uint64_t now_ms(clockid_t clock)
 	return now.tv_sec < 0 ? 0 : (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+uint64_t transaction_steady_ms(void)
+{
+	return now_ms(CLOCK_BOOTTIME);
+}
+
 struct record_event transaction_event_now(enum record_event_kind kind)
 {
 	struct record_event event = {.kind = kind};
 
 	event.wall_ms = now_ms(CLOCK_REALTIME);
-	event.steady_ms = now_ms(CLOCK_BOOTTIME);
+	event.steady_ms = transaction_steady_ms();
 	randombytes_buf(event.entropy, sizeof event.entropy);
 	return event;
 }

@@ -41,6 +41,9 @@ struct transaction {
 void transaction_make(struct transaction *transaction, struct record *record, struct store *store,
 		      struct anchor_file *anchor, struct backup *backup);
 
+/* The clock of record_event.steady_ms: it goes on while the machine sleeps, and never back. */
+uint64_t transaction_steady_ms(void);
+
 /* An event of this kind, now: both clocks and fresh entropy. */
 struct record_event transaction_event_now(enum record_event_kind kind);
 

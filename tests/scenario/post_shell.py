@@ -237,10 +237,6 @@ class Daemon:
             time.sleep(0.02)
         return counts[-1]
 
-    def resident_kib(self):
-        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
-
     def __enter__(self):
         return self
 

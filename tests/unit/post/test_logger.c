@@ -50,12 +50,30 @@ static void a_refusal_is_one_stamped_line_with_its_sentence(void **state)
 	int fds[2];
 
 	open_pipe(&logger, fds);
-	logger_refusal(&logger, 0, ERROR_TOO_DEEP, bytes_of_text("from the courier"));
+	logger_refusal(&logger, 0, ERROR_TOO_DEEP, bytes_of_text("a message from the courier"));
 	char *text = drain(fds[0]);
 	assert_int_equal(count_lines(text), 1);
 	assert_int_equal(text[4], '-');
 	assert_memory_equal(text + 19, "Z liaisond: refused: ", 21);
-	assert_non_null(strstr(text, "items are nested deeper than the limit: from the courier\n"));
+	assert_non_null(strstr(
+		text, "refused: a message from the courier: items are nested deeper than the limit\n"));
+	free(text);
+	close_pipe(fds);
+}
+
+static void an_event_is_told_with_its_reason_if_it_has_one(void **state)
+{
+	struct logger logger;
+	int fds[2];
+
+	open_pipe(&logger, fds);
+	logger_event(&logger, 0, ERROR_NOT_NOW, bytes_of_text("a new incarnation begins"));
+	logger_event(&logger, 0, ERROR_OK, bytes_of_text("all is well"));
+	char *text = drain(fds[0]);
+	assert_int_equal(count_lines(text), 2);
+	assert_non_null(
+		strstr(text, ": a new incarnation begins (this cannot be done in the present state)\n"));
+	assert_non_null(strstr(text, ": all is well\n"));
 	free(text);
 	close_pipe(fds);
 }
@@ -71,7 +89,7 @@ static void hostile_text_stays_on_its_line(void **state)
 	char *text = drain(fds[0]);
 	assert_int_equal(count_lines(text), 1);
 	assert_null(strchr(text, '\x1b'));
-	assert_non_null(strstr(text, "a liaisond: forged <U+001B>[2Jb<FF><U+202E>\n"));
+	assert_non_null(strstr(text, "refused: a liaisond: forged <U+001B>[2Jb<FF><U+202E>: the bytes"));
 	free(text);
 	close_pipe(fds);
 }
@@ -106,7 +124,7 @@ static void a_flood_ends_in_a_count(void **state)
 	logger_tick(&logger, LIMITER_WINDOW_MS);
 	text = drain(fds[0]);
 	assert_int_equal(count_lines(text), 1);
-	assert_non_null(strstr(text, "refused 995 more in a minute: bytes are left over"));
+	assert_non_null(strstr(text, "995 more lines in a minute: bytes are left over"));
 	free(text);
 	close_pipe(fds);
 }
@@ -128,6 +146,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_refusal_is_one_stamped_line_with_its_sentence),
+		cmocka_unit_test(an_event_is_told_with_its_reason_if_it_has_one),
 		cmocka_unit_test(hostile_text_stays_on_its_line),
 		cmocka_unit_test(long_text_is_cut),
 		cmocka_unit_test(a_flood_ends_in_a_count),
