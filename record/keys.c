@@ -213,8 +213,8 @@ static enum error publish(struct run *run, uint64_t first)
 	struct aad aad;
 	prekeys_encode(prekeys, &payload);
 	aad_without_channel(&aad, AAD_PREKEYS, own->party_id);
-	struct prekeys_row row = {.number = prekeys->number, .payload = buffer_bytes(&payload)};
-	row.cose = run_sign(run, &aad, row.payload);
+	struct prekeys_row row;
+	keys_prekeys_to_row(prekeys, run_sign(run, &aad, buffer_bytes(&payload)), &row);
 	struct row_key key = key_party_post(TABLE_PREKEYS, 0, own->slot);
 	run_put(run, &key, &schema_prekeys_row, &row);
 	state->prekeys_number = prekeys->number;
@@ -477,7 +477,7 @@ static enum error step_sending_leaf(struct run *run, const struct post_number *p
 	if (error != ERROR_OK || prekeys_error != ERROR_OK)
 		return error == ERROR_MALFORMED || prekeys_error == ERROR_MALFORMED ? ERROR_MALFORMED
 										    : ERROR_OK;
-	if (prekeys_decode(row.payload, prekeys) != ERROR_OK)
+	if (keys_prekeys_of_row(&row, prekeys) != ERROR_OK)
 		return ERROR_MALFORMED;
 	if (!prekeys_epoch_at(prekeys, run_time_s(run), window_s, &current) || current <= leaf.epoch)
 		return ERROR_OK;

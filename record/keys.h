@@ -103,6 +103,11 @@ enum error keys_seal_card(struct run *run, struct bytes receiver_card, struct by
 /* Queues the newest own prekeys statement for a post; nothing without keying. */
 enum error keys_send_prekeys(struct run *run, uint64_t party, uint64_t slot);
 
+/* A statement as a row, whose views live as long as the statement and `cose`; and back. ERROR_MALFORMED: a
+ * defect. */
+void keys_prekeys_to_row(const struct prekeys *prekeys, struct bytes cose, struct prekeys_row *row);
+enum error keys_prekeys_of_row(const struct prekeys_row *row, struct prekeys *prekeys);
+
 /* ---- shared by the parts of keys_*.c ---- */
 
 /* serving posts of all counterparts and siblings that are looked at in one event */

@@ -10,7 +10,6 @@
 #include "envelope/padding.h"
 #include "envelope/signed.h"
 #include "envelope/wire.h"
-#include "envelope/x25519.h"
 
 #define CANDIDATES_MAX 8 /* PSKs of one id: 3 bytes repeat by chance, never often */
 
@@ -101,7 +100,7 @@ static enum error choose_key(struct run *run, const struct keys_target *target, 
 		return ERROR_OK;
 	if (error != ERROR_OK || last_error != ERROR_OK)
 		return error != ERROR_OK ? error : last_error;
-	if (prekeys_decode(row.payload, prekeys) != ERROR_OK)
+	if (keys_prekeys_of_row(&row, prekeys) != ERROR_OK)
 		return ERROR_MALFORMED;
 	bool found = false;
 	if (!target->last_resort && !row.cannot_open)
@@ -324,12 +323,32 @@ enum error keys_note_use(struct run *run, const struct keys_opened *opened)
 
 /* ---- taking keys in ---- */
 
-static bool prekeys_valid(const struct prekeys *prekeys)
+void keys_prekeys_to_row(const struct prekeys *prekeys, struct bytes cose, struct prekeys_row *row)
 {
-	for (size_t i = 0; i < prekeys->keys_count; i++)
-		if (!x25519_key_valid(prekeys->keys[i]))
-			return false;
-	return x25519_key_valid(prekeys->last_resort);
+	memset(row, 0, sizeof(*row));
+	row->number = prekeys->number;
+	row->first_epoch = prekeys->first_epoch;
+	row->start = prekeys->start;
+	row->length_s = prekeys->length_s;
+	row->keys = bytes_make(prekeys->keys, prekeys->keys_count * PUBLIC_KEY_SIZE);
+	memcpy(row->last_resort, prekeys->last_resort, sizeof(row->last_resort));
+	row->cose = cose;
+}
+
+enum error keys_prekeys_of_row(const struct prekeys_row *row, struct prekeys *prekeys)
+{
+	if (row->keys.size == 0 || row->keys.size > sizeof(prekeys->keys) ||
+	    row->keys.size % PUBLIC_KEY_SIZE != 0 || row->length_s == 0)
+		return ERROR_MALFORMED;
+	memset(prekeys, 0, sizeof(*prekeys));
+	prekeys->number = row->number;
+	prekeys->first_epoch = row->first_epoch;
+	prekeys->start = row->start;
+	prekeys->length_s = row->length_s;
+	prekeys->keys_count = row->keys.size / PUBLIC_KEY_SIZE;
+	memcpy(prekeys->keys, row->keys.data, row->keys.size);
+	memcpy(prekeys->last_resort, row->last_resort, sizeof(prekeys->last_resort));
+	return ERROR_OK;
 }
 
 enum error keys_take_prekeys(struct run *run, uint64_t party_number, uint64_t slot, struct bytes cose,
@@ -365,11 +384,9 @@ enum error keys_take_prekeys(struct run *run, uint64_t party_number, uint64_t sl
 		return ERROR_OK;
 	aad_without_channel(&aad, AAD_PREKEYS, party.id);
 	*reason = run_verify_one(run, &object, &aad, post.statement_key);
-	if (*reason == ERROR_OK && !prekeys_valid(prekeys))
-		*reason = ERROR_BAD_KEY;
 	if (*reason != ERROR_OK)
 		return ERROR_OK;
-	row = (struct prekeys_row){.number = prekeys->number, .payload = object.payload, .cose = cose};
+	keys_prekeys_to_row(prekeys, cose, &row);
 	run_put(run, &key, &schema_prekeys_row, &row);
 	return ERROR_OK;
 }

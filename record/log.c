@@ -101,6 +101,8 @@ static void write_entry(struct run *run, const struct entry_key *key, const stru
 		entry->kind = content->kind;
 		entry->precedence = content->precedence;
 		entry->time = content_time(content);
+		if (content->kind == CONTENT_MESSAGE && entry->reason == ERROR_OK)
+			entry->subject = content->of.message.subject;
 		entry->signers = content->signers_count == 0 ? 0 : (uint64_t)content->signers[0] + 1;
 	}
 	entry->held_at_ms = run_wall_ms(run);

@@ -403,7 +403,8 @@ static enum error hold(struct run *run, struct outgoing *outgoing, enum error re
 	return ERROR_OK;
 }
 
-#define COPIES_MAX 48 /* of one event: their rows must fit beside each other */
+#define COPIES_MAX     48 /* of one event */
+#define COPIES_AT_ONCE 8  /* whose rows are asked for together: a window may pass no more */
 
 /* The copies that wait, the most urgent first; their rows are asked for together. */
 static enum error list_waiting(struct run *run, struct copy_key *keys, size_t count_max, size_t *count)
@@ -445,17 +446,12 @@ static enum error list_waiting(struct run *run, struct copy_key *keys, size_t co
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
 
-enum error outbox_room(struct run *run)
+/* Gives these copies, in order, until the window is closed (*closed). */
+static enum error give_copies(struct run *run, const struct copy_key *keys, size_t count,
+			      struct link_window *window, bool *closed)
 {
-	const struct record_event *event = run_event(run);
-	struct link_window window = event->of.room.window;
-	size_t count_max = event->of.room.copies_max < COPIES_MAX ? event->of.room.copies_max : COPIES_MAX;
-	struct copy_key *keys = run_take(run, COPIES_MAX * sizeof(*keys));
-	size_t count;
+	enum error error = ERROR_OK;
 
-	enum error error = take_back(run);
-	if (error == ERROR_OK)
-		error = list_waiting(run, keys, count_max, &count);
 	for (size_t i = 0; error == ERROR_OK && i < count; i++) {
 		struct outgoing outgoing;
 		struct bytes sealed;
@@ -464,7 +460,8 @@ enum error outbox_room(struct run *run)
 		if (error != ERROR_OK)
 			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
 		unsigned precedence = (unsigned)outgoing.copy.precedence;
-		if (!link_window_open(&window, precedence, 1))
+		*closed = !link_window_open(window, precedence, 1);
+		if (*closed)
 			return ERROR_OK;
 		error = outbox_seal(run, &outgoing, &sealed, &reason);
 		if (error != ERROR_OK)
@@ -473,12 +470,33 @@ enum error outbox_room(struct run *run)
 			error = hold(run, &outgoing, reason);
 			continue;
 		}
-		if (!link_window_open(&window, precedence, sealed.size)) {
+		*closed = !link_window_open(window, precedence, sealed.size);
+		if (*closed) {
 			outbox_write(run, &outgoing); /* sealed, and waits for more room */
 			return ERROR_OK;
 		}
-		link_window_sent(&window, precedence, sealed.size);
+		link_window_sent(window, precedence, sealed.size);
 		error = give(run, &outgoing, sealed);
+	}
+	return error;
+}
+
+enum error outbox_room(struct run *run)
+{
+	const struct record_event *event = run_event(run);
+	struct link_window window = event->of.room.window;
+	struct copy_key keys[COPIES_AT_ONCE];
+	size_t left = event->of.room.copies_max < COPIES_MAX ? event->of.room.copies_max : COPIES_MAX;
+	size_t count;
+	bool closed = false;
+
+	enum error error = take_back(run);
+	while (error == ERROR_OK && left > 0 && !closed) {
+		error = list_waiting(run, keys, left < COPIES_AT_ONCE ? left : COPIES_AT_ONCE, &count);
+		if (error != ERROR_OK || count == 0)
+			return error;
+		left -= count;
+		error = give_copies(run, keys, count, &window, &closed);
 	}
 	return error;
 }

@@ -67,8 +67,8 @@ enum error outbox_progress(struct run *run)
 /* ---- resending ---- */
 
 /*
- * A record copy becomes an action copy where no post of its party has receipted the entry in half its time. The
- * courier is to take it anew, at its new precedence.
+ * A record copy becomes an action copy where no post of its party has receipted the entry in half its time.
+ * The courier is to take it anew, at its new precedence.
  */
 static enum error promote(struct run *run, struct outgoing *outgoing)
 {

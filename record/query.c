@@ -75,37 +75,16 @@ static enum error signer_name(struct run *run, const struct channel *channel, co
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }
 
-static enum error subject_of(struct run *run, const struct entry_key *key, const struct entry *entry,
-			     struct bytes *subject)
-{
-	struct bytes cose;
-	struct signed_entry *decoded;
-
-	*subject = bytes_of_text("");
-	if (entry->kind != CONTENT_MESSAGE || entry->reason != ERROR_OK)
-		return ERROR_OK;
-	enum error error = log_cose(run, key, &cose);
-	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
-	decoded = run_take(run, sizeof(*decoded));
-	if (entry_decode(cose, decoded) == ERROR_OK)
-		*subject = decoded->content.of.message.subject;
-	return ERROR_OK;
-}
-
 enum error query_entry_row(struct run *run, const struct entry_key *key, const struct entry *entry,
 			   struct buffer *buffer)
 {
 	struct channel channel;
-	struct bytes subject;
 	struct bytes name;
 	struct buffer reference = run_buffer(run, REFERENCE_SIZE_MAX * 8);
 
 	enum error error = registry_channel(run, key->channel, &channel);
 	if (error == ERROR_OK)
 		error = query_reference(run, key, entry->time, &reference);
-	if (error == ERROR_OK)
-		error = subject_of(run, key, entry, &subject);
 	if (error == ERROR_OK)
 		error = signer_name(run, &channel, key, entry, &name);
 	if (error != ERROR_OK)
@@ -120,7 +99,7 @@ enum error query_entry_row(struct run *run, const struct entry_key *key, const s
 	cbor_write_uint(buffer, entry->kind);
 	cbor_write_uint(buffer, entry->precedence);
 	cbor_write_uint(buffer, entry->time);
-	cbor_write_text(buffer, subject);
+	cbor_write_text(buffer, entry->subject);
 	if (entry->signers == 0)
 		cbor_write_null(buffer);
 	else

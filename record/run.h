@@ -60,12 +60,13 @@ void run_put(struct run *run, const struct row_key *key, const struct schema *sc
 void run_delete(struct run *run, const struct row_key *key);
 
 /*
- * For a loop over many things: notes a missing row and lets the loop go on (true), so that all that are missing come in few
- * rounds and not in one each; the loop's end is ERROR_NEEDS_ROWS if anything was. False: an error to be returned. Not around
- * what uses run_kept: its order would change from run to run.
+ * For a loop over many things: notes a missing row and lets the loop go on (true), so that all that are
+ * missing come in few rounds and not in one each; the loop's end is ERROR_NEEDS_ROWS if anything was. False:
+ * an error to be returned. Not around what uses run_kept: its order would change from run to run.
  */
 bool run_missing(enum error error, bool *missing);
-/* The same error, but ERROR_NOT_FOUND is a defect of the store (ERROR_MALFORMED): where the row must be there. */
+/* The same error, but ERROR_NOT_FOUND is a defect of the store (ERROR_MALFORMED): where the row must be
+ * there. */
 enum error run_must(enum error error);
 
 /* ---- dear things, done once for an event ---- */

@@ -163,10 +163,10 @@ struct row_key key_identity(const uint8_t identity[IDENTITY_SIZE])
 #define V(type, name) {SCHEMA_VIEW, sizeof(((struct type *)0)->name), offsetof(struct type, name)}
 #define K(type, name) \
 	U(type, name.channel), U(type, name.log), U(type, name.incarnation), U(type, name.position)
-#define C(type, name) \
-	U(type, name state), U(type, name precedence), U(type, name urgency), U(type, name number), \
-		U(type, name session), U(type, name due_ms), U(type, name sends), U(type, name seals), T(type, name last_resort), \
-		T(type, name sealed), F(type, name sha256)
+#define C(type, name)                                                                                        \
+	U(type, name state), U(type, name precedence), U(type, name urgency), U(type, name number),         \
+		U(type, name session), U(type, name due_ms), U(type, name sends), U(type, name seals),      \
+		T(type, name last_resort), T(type, name sealed), F(type, name sha256)
 
 #define SCHEMA(type, ...)                                               \
 	static const struct schema_field type##_fields[] = {__VA_ARGS__}; \
@@ -211,8 +211,8 @@ SCHEMA(entry_key, U(entry_key, channel), U(entry_key, log), U(entry_key, incarna
 SCHEMA(log, U(log, size), V(log, frontier), U(log, end));
 SCHEMA(entry, F(entry, identity), V(entry, leaf), U(entry, kind),
 	U(entry, precedence), U(entry, time), U(entry, signers), U(entry, state), U(entry, reason),
-	U(entry, held_at_ms), U(entry, arrival), V(entry, times), U(entry, receipt), U(entry, received),
-	U(entry, refused));
+	U(entry, held_at_ms), U(entry, arrival), V(entry, subject), V(entry, times), U(entry, receipt),
+	U(entry, received), U(entry, refused));
 SCHEMA(seen, U(seen, incarnation), U(seen, size));
 SCHEMA(arrival, K(arrival, key), U(arrival, kind), T(arrival, own), T(arrival, refused),
        T(arrival, again));
@@ -224,7 +224,8 @@ SCHEMA(evidence, U(evidence, kind), U(evidence, held_at_ms), U(evidence, incarna
 SCHEMA(epoch, F(epoch, secret), F(epoch, key), U(epoch, ends), U(epoch, ended_ms));
 SCHEMA(psk, F(psk, id), F(psk, key));
 SCHEMA(leaf_row, U(leaf_row, epoch), F(leaf_row, leaf), U(leaf_row, seen_epoch), U(leaf_row, seen_ms));
-SCHEMA(prekeys_row, U(prekeys_row, number), T(prekeys_row, cannot_open), V(prekeys_row, payload),
+SCHEMA(prekeys_row, U(prekeys_row, number), T(prekeys_row, cannot_open), U(prekeys_row, first_epoch),
+	U(prekeys_row, start), U(prekeys_row, length_s), V(prekeys_row, keys), F(prekeys_row, last_resort),
 	V(prekeys_row, cose));
 SCHEMA(epoch_use, U(epoch_use, used), U(epoch_use, number), U(epoch_use, sent_ms));
 SCHEMA(copy_key, U(copy_key, statement), K(copy_key, entry));

@@ -30,7 +30,7 @@ enum table {
 	TABLE_REFUSED = 0x04, /* reason u32 -> struct counter: what was refused, since the store was made */
 	TABLE_ANCHOR = 0x05,  /* channel u16 -> struct anchor_line: the anchor's shadow */
 
-	TABLE_FORMER = 0x06,  /* channel id 32 -> struct anchor_line: of an own log that the store has lost */
+	TABLE_FORMER = 0x06, /* channel id 32 -> struct anchor_line: of an own log that the store has lost */
 
 	/* parties: from their cards */
 	TABLE_PARTY = 0x10,       /* party u8 -> struct party */
@@ -47,7 +47,7 @@ enum table {
 	TABLE_CHAIN = 0x24,       /* channel u16, roster index u8, signer u32 -> struct chain */
 	TABLE_LETTER =
 		/* channel u16, roster index u8, signer u32, number u32 -> struct entry_key: a letter held */
-		0x25,
+	0x25,
 	TABLE_OFFICER = 0x26, /* channel u16, roster index u8, officer u32 -> struct officer */
 	TABLE_AGREED =
 		0x28, /* channel u16, roster index u8, officer u32 -> struct number: bit i: the party of roster
@@ -64,16 +64,16 @@ enum table {
 	TABLE_IDENTITY = 0x32, /* identity 32 -> struct entry_key */
 	TABLE_TREE =
 		/* channel u16, log u16, incarnation u16, level u8, index u64 -> hash 32; levels from 1 */
-		0x33,
+	0x33,
 	TABLE_AHEAD =
 		/* channel u16, log u16, incarnation u16, position u32 -> leaf hash 32: held beyond a gap */
-		0x34,
+	0x34,
 	TABLE_ADVANCE =
 		/* channel u16, log u16, incarnation u16 -> empty: a gap was closed, the tree still follows */
-		0x35,
+	0x35,
 	TABLE_ARRIVAL =
 		/* arrival u64 -> struct arrival: all entries in the order in which they came to be held */
-		0x36,
+	0x36,
 	TABLE_RECEIPT = 0x37,  /* number u64 -> struct receipt_row: receipts verified, for own entries */
 	TABLE_EVIDENCE = 0x38, /* channel u16, log u16, number u64 -> struct evidence */
 
@@ -81,7 +81,7 @@ enum table {
 	TABLE_EPOCH = 0x40, /* * epoch u32 -> struct epoch: an own prekey */
 	TABLE_PSK =
 		/* * psk id 3, party u8, slot u8, epoch u32 -> struct psk: what opens a copy from that post */
-		0x41,
+	0x41,
 	TABLE_EPOCH_PSK =
 		0x42, /* * epoch u32, party u8, slot u8 -> struct psk: the same by epoch, to erase it */
 	TABLE_LEAF_IN = 0x43,  /* * party u8, slot u8 -> struct leaf_row: from that post to this */
@@ -98,13 +98,13 @@ enum table {
 	/* copies under way; none of these enter a backup */
 	TABLE_COPY =
 		/* channel u16, incarnation u16, position u32, log u16 (of the receiver) -> struct copy */
-		0x50,
+	0x50,
 	TABLE_STATEMENT = 0x51, /* serial u64 -> struct statement_copy */
 	TABLE_SEALED = 0x52,    /* copy id 16 -> struct sealed */
 	TABLE_WAITING = 0x53, /* rank u8 (4 - precedence), number u64 -> struct copy_key: to be handed over */
 	TABLE_HANDED =
 		/* session u64, rank u8, number u64 -> struct copy_key: handed over, not reported queued */
-		0x54,
+	0x54,
 	TABLE_DUE = 0x55, /* slow ms u64, number u64 -> struct copy_key: to be resent then */
 	TABLE_SENT =
 		0x58, /* party u8, slot u8, number u8 -> SHA-256: of the last statements sent to that post */
@@ -292,10 +292,11 @@ struct entry {
 	uint64_t reason;     /* enum error, when REFUSED */
 	uint64_t held_at_ms; /* wall clock */
 	uint64_t arrival;
-	struct bytes times; /* CBOR: [* [state, unix ms, detail tstr]] */
-	uint64_t receipt;   /* own: number in TABLE_RECEIPT of the last that names it; 0: none */
-	uint64_t received;  /* own: bit i: receipted as held by a post of the party of roster index i */
-	uint64_t refused;   /* own: the same, refused */
+	struct bytes subject; /* of a message that was accepted, so that lists need not read its COSE */
+	struct bytes times;   /* CBOR: [* [state, unix ms, detail tstr]] */
+	uint64_t receipt;     /* own: number in TABLE_RECEIPT of the last that names it; 0: none */
+	uint64_t received;    /* own: bit i: receipted as held by a post of the party of roster index i */
+	uint64_t refused;     /* own: the same, refused */
 };
 
 struct seen {
@@ -356,7 +357,12 @@ struct prekeys_row {
 	uint64_t number;
 	/* that post could not open what was sealed to these: last resort until the next statement */
 	bool cannot_open;
-	struct bytes payload; /* prekeys_decode */
+	uint64_t first_epoch;
+	uint64_t start; /* Unix s */
+	uint64_t length_s;
+	/* of the epochs, one after another: checked when they were taken in, which is dear */
+	struct bytes keys;
+	uint8_t last_resort[PUBLIC_KEY_SIZE];
 	struct bytes cose;
 };
 
@@ -383,7 +389,8 @@ enum copy_state {
 struct copy {
 	uint64_t state;
 	uint64_t precedence;
-	uint64_t urgency; /* of the entry: what a record copy becomes where its action copy stays unreceipted */
+	/* of the entry: what a record copy becomes where its action copy stays unreceipted */
+	uint64_t urgency;
 	uint64_t number;  /* in TABLE_WAITING, HANDED and DUE */
 	uint64_t session; /* HANDED */
 	uint64_t due_ms;  /* slow clock: when to resend; 0: not handed over yet */

@@ -163,6 +163,45 @@ static void many_messages_cost_few_receipts(void **state)
 	world_free(world);
 }
 
+/* More than one receipt can name, taken in by one commit: everything is still read in few rounds. */
+static void hundreds_at_once_are_receipted(void **state)
+{
+	struct world *world = world_open_line(32);
+	struct world_message message = {.precedence = PRECEDENCE_ROUTINE, .text = "one of many"};
+	size_t before = world_count(world, 0, TABLE_RECEIPT);
+
+	world->hold = true;
+	for (size_t i = 0; i < 300; i++)
+		assert_int_equal(world_send(world, 0, &message, NULL), ERROR_OK);
+	world->hold = false;
+	world_run(world, 100, 50);
+	assert_int_equal(world->posts[1].arrived, 300);
+	assert_int_equal(world_count(world, 0, TABLE_COPY), 0);
+	assert_int_equal(world_count(world, 0, TABLE_RECEIPT), before + 3);
+	assert_true(world_agrees(world));
+	world_free(world);
+}
+
+static void the_longest_texts_pass(void **state)
+{
+	struct world *world = world_open_line(33);
+	char *text = calloc(1, TEXT_SIZE_MAX + 1);
+	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = text};
+
+	assert_non_null(text);
+	for (size_t i = 0; i < TEXT_SIZE_MAX; i++)
+		text[i] = (char)('a' + i % 26);
+	world->hold = true;
+	for (size_t i = 0; i < 20; i++)
+		assert_int_equal(world_send(world, 0, &message, NULL), ERROR_OK);
+	world->hold = false;
+	world_settle(world);
+	assert_int_equal(world->posts[1].arrived, 20);
+	assert_true(world_agrees(world));
+	free(text);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +210,8 @@ int main(void)
 		cmocka_unit_test(a_crash_at_any_commit_loses_nothing),
 		cmocka_unit_test(submitting_again_gives_the_same_number),
 		cmocka_unit_test(many_messages_cost_few_receipts),
+		cmocka_unit_test(hundreds_at_once_are_receipted),
+		cmocka_unit_test(the_longest_texts_pass),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -345,6 +345,8 @@ static size_t deliver_due(struct world *world)
 			continue;
 		packet->used = false;
 		if (!world->cut) {
+			if (!record_room(world->posts[packet->to].record))
+				world_commit(world, packet->to);
 			world_deliver(world, packet->to, packet->from,
 				      bytes_make(packet->bytes, packet->size));
 			delivered[packet->to]++;
