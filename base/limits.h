@@ -112,6 +112,7 @@
 #define NEIGHBOURS_MAX 64       /* couriers that one courier knows: a council's, each named in its file */
 #define PATHS_MAX 256           /* nodes reached through a neighbour: the posts of four large parties */
 #define STRANGERS_MAX 32        /* connections at once of peers that have not proven who they are */
+#define STRANGERS_OF_ADDRESS_MAX 8 /* of them, from one network address */
 #define LISTEN_MAX 4            /* addresses that a courier listens on: IPv4 and IPv6, inside and outside */
 #define CONFIG_SIZE_MAX 65536   /* courier.conf: NEIGHBOURS_MAX lines of 400 bytes, paths, and comments */
 #define CONFIG_LINE_SIZE_MAX 1024

@@ -24,6 +24,7 @@ struct opening {
 	uint8_t channel_id[CHANNEL_ID_SIZE];
 	struct roster roster;
 	struct terms terms; /* proposed here, where there is no channel yet */
+	unsigned long long heads_interval_s; /* of those terms; 0: the default */
 	size_t own_index;
 	size_t letters_signed;
 };
@@ -139,6 +140,8 @@ static bool set_terms(struct opening *opening, struct opening_letter *letter, ui
 	snprintf(title, sizeof title, "%s - %s", opening->party->name, opening->other->name);
 	title[NAME_SIZE_MAX] = '\0';
 	terms_default(terms, bytes_of_text(call_value(opening->call, "title", title)));
+	if (opening->heads_interval_s != 0)
+		terms->heads_interval_s = opening->heads_interval_s;
 	enum error error = terms_check(terms);
 	if (error != ERROR_OK) {
 		call_fail_error(opening->call, "the channel's title", error);
@@ -282,6 +285,9 @@ static int run_open(struct call *call)
 	const char *with = call_value(call, "with", NULL);
 	if (with == NULL)
 		return call_usage(call, "say with whom: --with PARTY");
+	if (!call_number(call, "heads-interval", TERMS_HEADS_INTERVAL_S_MIN, TERMS_HEADS_INTERVAL_S_MAX, 0,
+			 &opening.heads_interval_s))
+		return 2;
 	opening.party = party_directory_open(call);
 	bool done = opening.party != NULL && client_open(&opening.client, call) &&
 		    known_parties_get(&opening.client, call, &opening.parties);
@@ -305,6 +311,7 @@ static int run_open(struct call *call)
 static const struct option open_options[] = {
 	{"with", 0, "PARTY", "the other party, by name or id"},
 	{"title", 't', "TITLE", "the channel's title, in new terms"},
+	{"heads-interval", 0, "SECONDS", "how often the posts compare heads, in new terms (60 if not given)"},
 	{NULL, 0, NULL, NULL},
 };
 

@@ -138,7 +138,7 @@ bool client_ask(struct client *client, const struct call *call, const char *what
 	enum error error = client_request(client, reply, result_count, detail, sizeof detail);
 	if (error == ERROR_OK)
 		return true;
-	if (detail[0] != '\0')
+	if (detail[0] != '\0' && strcmp(detail, error_text(error)) != 0)
 		call_fail(call, "%s: %s (%s)", what, error_text(error), detail);
 	else
 		call_fail_error(call, what, error);

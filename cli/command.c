@@ -249,8 +249,6 @@ static int take_option(struct call *call, int argc, char **argv, int *at)
 static int parse(struct call *call, int argc, char **argv, int at)
 {
 	bool only_operands = false;
-	for (int i = at; i < argc; i++) /* first, so that a mistake before it is told in JSON as well */
-		call->json |= strcmp(argv[i], "--json") == 0;
 	for (; at < argc; at++) {
 		const char *word = argv[at];
 		if (!only_operands && strcmp(word, "--") == 0) {
@@ -283,6 +281,8 @@ int command_main(const struct command *const *commands, int argc, char **argv)
 		return 0;
 	}
 	int words = 0;
+	for (int i = 1; i < argc; i++) /* first, so that a mistake before it is told in JSON as well */
+		call.json |= strcmp(argv[i], "--json") == 0;
 	call.command = find_command(commands, argc, argv, &words);
 	if (call.command == NULL)
 		return call_usage(&call, "there is no command '%s'%s: liaison --help lists them", argv[1],

@@ -113,7 +113,8 @@ bool entry_get(struct client *client, const struct call *call, const struct entr
 	cbor_write_uint(request, key->log);
 	cbor_write_uint(request, key->incarnation);
 	cbor_write_uint(request, key->position);
-	if (!client_ask(client, call, "asking the post for the entry", &reply, &results))
+	if (!client_ask(client, call, key->reference[0] != '\0' ? key->reference : "asking the post for the entry",
+			&reply, &results))
 		return false;
 	entry_row_read(&reply, &entry->row);
 	entry->cose = cbor_read_bytes(&reply, ENTRY_SIZE_MAX);
@@ -150,6 +151,7 @@ bool entry_find(struct client *client, const struct call *call, const struct kno
 	*row = (struct entry_row){
 		.log = found->log, .incarnation = reference.incarnation, .position = reference.position};
 	memcpy(row->channel, channel->id, CHANNEL_ID_SIZE);
+	snprintf(row->reference, sizeof row->reference, "%s", text);
 	struct whole_entry *entry = calloc(1, sizeof *entry);
 	bool done = entry != NULL && entry_get(client, call, row, entry);
 	if (done)

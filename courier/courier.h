@@ -26,7 +26,7 @@
 #include "courier/store.h"
 #include "courier/tls.h"
 
-#define SESSIONS_MAX (2 * NEIGHBOURS_MAX + STRANGERS_MAX)
+#define SESSIONS_MAX (3 * NEIGHBOURS_MAX + STRANGERS_MAX + 1) /* an old and a new one, one being dialed */
 #define FLIGHTS_MAX (2 * TCPCL_OUTGOING_MAX) /* of one route: a session and the one that takes its place */
 #define BATCH_ACTIONS_MAX 2048
 

@@ -49,12 +49,11 @@ void log_say(const char *format, ...)
 static void end_window(struct log *log, enum log_kind kind, uint64_t now_ms)
 {
 	static const char *const names[LOG_KINDS] = {
-		[LOG_CONNECTION] = "connections",
-		[LOG_TLS] = "TLS",
-		[LOG_PEER] = "peers turned away",
-		[LOG_TRANSFER] = "transfers refused",
+		[LOG_CONNECTION] = "sessions with neighbours",
+		[LOG_STRANGER] = "peers that did not prove who they are",
+		[LOG_TRANSFER] = "transfers",
 		[LOG_POST] = "the post",
-		[LOG_QUEUE] = "bundles refused",
+		[LOG_QUEUE] = "the queue",
 	};
 
 	if (log->kinds[kind].lines == 0 || now_ms - log->kinds[kind].since_ms < LOG_WINDOW_MS)

@@ -15,9 +15,8 @@
 #define LOG_LINE_SIZE_MAX 512
 
 enum log_kind {
-	LOG_CONNECTION, /* connections, sessions and their ends */
-	LOG_TLS,
-	LOG_PEER, /* peers that are not whom they should be */
+	LOG_CONNECTION, /* of neighbours: sessions and their ends */
+	LOG_STRANGER,   /* of peers that did not prove who they are: these use up no lines of the others */
 	LOG_TRANSFER,
 	LOG_POST,  /* the link to the post */
 	LOG_QUEUE, /* bundles and copies that the queue refused */

@@ -54,7 +54,8 @@ static bool older_stays(
 {
 	bool we_are_lower = strcmp(courier->config.node, route->neighbour->node) < 0;
 
-	if (session_was_dialed(route->session) == session_was_dialed(session) ||
+	if (!session_is_established(route->session) ||
+		session_was_dialed(route->session) == session_was_dialed(session) ||
 		now_ms(courier) - route->established_ms >= SETTLED_MS)
 		return false;
 	return session_was_dialed(route->session) == we_are_lower;
@@ -151,14 +152,11 @@ static void log_closed(
 	struct courier *courier, const struct session *session, enum error error, const char *detail)
 {
 	const struct config_neighbour *neighbour = session_neighbour(session);
+	bool refused = error == ERROR_UNKNOWN_KEY || error == ERROR_UNSUPPORTED;
 
-	if (error == ERROR_UNKNOWN_KEY || error == ERROR_UNSUPPORTED)
-		log_limited(&courier->log, LOG_PEER, now_ms(courier), "%s (%s) was turned away: %s",
-			neighbour != NULL ? neighbour->name : "a peer", session_address(session), detail);
-	else
-		log_limited(&courier->log, LOG_CONNECTION, now_ms(courier),
-			"connection with %s (%s) ended: %s", neighbour != NULL ? neighbour->name : "a peer",
-			session_address(session), detail);
+	log_limited(&courier->log, neighbour != NULL ? LOG_CONNECTION : LOG_STRANGER, now_ms(courier),
+		"%s (%s) %s: %s", neighbour != NULL ? neighbour->name : "a peer", session_address(session),
+		refused ? "was turned away" : "is gone", detail);
 }
 
 static void on_session_closed(void *context, struct session *session, enum error error, const char *detail)
@@ -211,14 +209,37 @@ static bool certificate_may_lack(void *context)
 
 /* ---- listening ---- */
 
-static unsigned count_strangers(const struct courier *courier)
+static bool is_stranger(const struct session *session)
 {
-	unsigned count = 0;
+	return !session_was_dialed(session) && session_neighbour(session) == NULL;
+}
 
-	for (unsigned i = 0; i < courier->session_count; i++)
-		count += !session_was_dialed(courier->sessions[i]) &&
-			!session_is_established(courier->sessions[i]);
-	return count;
+/*
+ * A new connection must not be kept out by others that only wait: of those of its own address it must not be
+ * one too many, and for the rest the stranger who has waited longest makes room. False if the new one has to
+ * go.
+ */
+static bool make_room(struct courier *courier, const struct session *newest)
+{
+	struct session *oldest = NULL;
+	unsigned strangers = 0;
+	unsigned same = 0;
+
+	for (unsigned i = 0; i < courier->session_count; i++) {
+		struct session *session = courier->sessions[i];
+
+		if (session == newest || !is_stranger(session))
+			continue;
+		strangers++;
+		same += session_same_host(session, newest);
+		if (oldest == NULL || session_began_ms(session) < session_began_ms(oldest))
+			oldest = session;
+	}
+	if (same >= STRANGERS_OF_ADDRESS_MAX)
+		return false;
+	if (strangers >= STRANGERS_MAX)
+		session_abort(oldest, "others want to come in, and it has not named itself");
+	return true;
 }
 
 static bool some_link_is_closed(const struct courier *courier)
@@ -247,23 +268,25 @@ static void turn_away(struct courier *courier, uv_stream_t *listener, const char
 	uv_tcp_init(&courier->loop, tcp);
 	uv_accept(listener, (uv_stream_t *)tcp);
 	uv_close((uv_handle_t *)tcp, on_refused_close);
-	log_limited(
-		&courier->log, LOG_CONNECTION, now_ms(courier), "a connection was closed at once: %s", why);
+	log_limited(&courier->log, LOG_STRANGER, now_ms(courier), "a connection was closed at once: %s", why);
 }
 
 static void on_connection(uv_stream_t *listener, int status)
 {
 	struct courier *courier = listener->data;
+	struct session *session;
 
 	if (status < 0)
 		return;
-	if (courier->stopping || courier->starting_over)
-		turn_away(courier, listener, "this courier is ending its sessions");
-	else if (courier->session_count == SESSIONS_MAX || count_strangers(courier) >= STRANGERS_MAX)
-		turn_away(courier, listener, "too many peers have not named themselves yet");
-	else if (!courier_note_session(courier,
-			 session_accept(&courier->session_settings, listener, some_link_is_closed(courier))))
+	if (courier->stopping || courier->starting_over || courier->session_count == SESSIONS_MAX) {
+		turn_away(courier, listener, "this courier takes no more now");
+		return;
+	}
+	session = session_accept(&courier->session_settings, listener, some_link_is_closed(courier));
+	if (!courier_note_session(courier, session))
 		turn_away(courier, listener, "there is no memory for it");
+	else if (!make_room(courier, session))
+		session_abort(session, "too many of this address have not named themselves");
 }
 
 int neighbours_listen(struct courier *courier, unsigned index)

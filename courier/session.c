@@ -159,6 +159,7 @@ static struct session *make(const struct session_settings *settings, int family)
 		return NULL;
 	}
 	uv_timer_init(settings->loop, &session->timer);
+	session->began_ms = uv_now(settings->loop);
 	session->tcp.data = session;
 	session->timer.data = session;
 	session->handles_open = 2;
@@ -359,6 +360,19 @@ bool session_is_established(const struct session *session)
 const char *session_address(const struct session *session)
 {
 	return session->address;
+}
+
+bool session_same_host(const struct session *session, const struct session *other)
+{
+	const char *port = strrchr(session->address, ':');
+	size_t size = port == NULL ? 0 : (size_t)(port - session->address) + 1;
+
+	return size > 0 && strncmp(session->address, other->address, size) == 0;
+}
+
+uint64_t session_began_ms(const struct session *session)
+{
+	return session->began_ms;
 }
 
 void session_stored(struct session *session, uint64_t transfer)

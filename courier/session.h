@@ -78,6 +78,12 @@ bool session_is_established(const struct session *session);
 /* The peer's address as text, for the log. Lives as long as the session. */
 const char *session_address(const struct session *session);
 
+/* True if both peers have the same network address, whatever the port. */
+bool session_same_host(const struct session *session, const struct session *other);
+
+/* When it began, by uv_now(). */
+uint64_t session_began_ms(const struct session *session);
+
 /* As the functions of carry/tcpcl.h. Ignored for a session that is closing. What the first two say is sent by
  * the next session_flush(), so that many answers go in one piece. */
 void session_stored(struct session *session, uint64_t transfer);

@@ -43,6 +43,7 @@ struct session {
 	enum error error;
 	const char *detail;
 	char address[64];
+	uint64_t began_ms;
 
 	/* plaintext that the machine has not read yet */
 	uint8_t input[SESSION_INPUT_SIZE_MAX];

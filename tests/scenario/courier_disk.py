@@ -1,4 +1,6 @@
-"""A courier whose disk is full, or fails: usage: courier_disk.py LIAISON-COURIERD FAILING_DISK (failing_disk.c)"""
+"""A courier whose disk is full, or fails.
+
+usage: courier_disk.py LIAISON-COURIERD FAILING_DISK (failing_disk.c, as a library)"""
 
 import os
 import sys

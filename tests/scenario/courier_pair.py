@@ -205,17 +205,91 @@ def no_client_certificate_is_refused(world):
     b.up()
     connection = dial_raw(b, CONTACT_TLS)
     assert connection.recv(6) == CONTACT_TLS
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
     try:
-        wrapped = context.wrap_socket(connection)
+        wrapped = tls_client(connection)
         assert wrapped.version() == "TLSv1.3"
         said = wrapped.recv(100)
         raise AssertionError(f"the courier went on: {said!r}")
     except ssl.SSLError as error:
         assert "CERTIFICATE_REQUIRED" in str(error).upper(), error
     until(lambda: "turned away" in b.log(), 5, "the refusal in the log")
+
+
+def tls_client(connection):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(connection)
+
+
+def sess_init(node):
+    node = node.encode()
+    return (b"\x07\x00\x1e" + (16384).to_bytes(8, "big") + (131072).to_bytes(8, "big")
+        + len(node).to_bytes(2, "big") + node + bytes(4))
+
+
+def a_client_certificate_may_lack_where_the_link_says_so(world):
+    a, b = world.pair()
+    b.configure(b.line_for(a), "neighbour vessel node ipn:7.0 client-certificate none")
+    b.up()
+    for node, welcome in (("ipn:7.0", True), (a.node, False), ("ipn:8.0", False)):
+        connection = dial_raw(b, CONTACT_TLS)
+        assert connection.recv(6) == CONTACT_TLS
+        wrapped = tls_client(connection)
+        wrapped.sendall(sess_init(node))
+        answer = wrapped.recv(100)
+        assert answer == (sess_init(b.node) if welcome else TERM_CONTACT_FAILURE), (node, answer)
+        wrapped.close()
+    assert "the peer presents no certificate" in b.log()
+    # A neighbour with a certificate comes in as ever.
+    a.up()
+    a.link_is_up(b)
+
+
+def strangers_keep_nobody_out(world):
+    a, b = world.pair()
+    b.up()
+    held = []
+    for i in range(120):
+        connection = socket.socket()
+        connection.bind((f"127.0.0.{2 + i // 4}", 0))
+        connection.connect(("127.0.0.1", b.port))
+        held.append(connection)
+    same = [socket.create_connection(("127.0.0.1", b.port)) for _ in range(7)]
+    a.up()
+    a.link_is_up(b)
+    a.post.send(b.node, ROUTINE, message())
+    b.post.wait(lambda: len(b.post.received) == 1, 5, "a message")
+    # One address gets no more than its share.
+    same += [socket.create_connection(("127.0.0.1", b.port)) for _ in range(5)]
+    same[-1].settimeout(5)
+    assert read_to_end(same[-1]) == b""
+    for connection in (*held, *same):
+        connection.close()
+
+
+def the_connector_and_the_courier_end_together(world):
+    def children(pid):
+        return [int(p) for p in open(f"/proc/{pid}/task/{pid}/children").read().split()]
+
+    def gone(pid):
+        try:
+            return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] == "Z"
+        except OSError:
+            return True
+
+    a, b = world.pair()
+    a.up()
+    connector, = children(a.process.pid)
+    # Standard input, output, error, and the channel: nothing else of the courier's.
+    assert len(os.listdir(f"/proc/{connector}/fd")) == 4
+    os.kill(connector, 9)
+    assert a.process.wait(5) == 1
+    assert "the process that connects to the post has ended" in a.log()
+    a.up()
+    connector, = children(a.process.pid)
+    a.kill()
+    until(lambda: gone(connector), 5, "the connector's end")
 
 
 def an_older_tls_is_refused(world):
@@ -242,10 +316,7 @@ def plain_is_refused_on_a_link_that_is_not_closed(world):
     b.stop()
     b.configure(b.line_for(a), "neighbour wire node ipn:7.0 closed")
     b.up()
-    node = a.node.encode()
-    init = b"\x07\x00\x1e" + (16384).to_bytes(8, "big") + (131072).to_bytes(8, "big") \
-        + len(node).to_bytes(2, "big") + node + bytes(4)
-    assert read_to_end(dial_raw(b, CONTACT_PLAIN + init)) == CONTACT_TLS + TERM_CONTACT_FAILURE
+    assert read_to_end(dial_raw(b, CONTACT_PLAIN + sess_init(a.node))) == CONTACT_TLS + TERM_CONTACT_FAILURE
     # And a stranger's bytes get nothing at all.
     assert read_to_end(dial_raw(b, b"GET / HTTP/1.0\r\n\r\n")) == b""
 
@@ -424,6 +495,9 @@ TESTS = (
     a_wrong_pin_is_refused,
     another_node_in_the_certificate_is_refused,
     no_client_certificate_is_refused,
+    a_client_certificate_may_lack_where_the_link_says_so,
+    strangers_keep_nobody_out,
+    the_connector_and_the_courier_end_together,
     an_older_tls_is_refused,
     plain_is_refused_on_a_link_that_is_not_closed,
     a_closed_link_carries_in_plain,

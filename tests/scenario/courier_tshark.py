@@ -1,7 +1,9 @@
-"""What two couriers say to each other, decoded by tshark: usage: courier_tshark.py LIAISON-COURIERD
+"""What two couriers say to each other, decoded by tshark.
 
-The connection runs through a recorder; what it saw is written as a capture file, so that nobody needs to listen
-on an interface. The session under TLS needs a build with test hooks (keylog)."""
+usage: courier_tshark.py LIAISON-COURIERD
+
+The connection runs through a recorder; what it saw is written as a capture file, so that nobody needs to
+listen on an interface. The session under TLS needs a build with test hooks (keylog)."""
 
 import collections
 import os
@@ -134,14 +136,15 @@ def talk(world, extra_a, extra_b, *lines_a):
 def check(capture, preferences):
     """Everything is decoded, and nothing is complained of."""
     assert tshark("-r", capture, *preferences, "-Y", "_ws.malformed") == ""
-    # In two passes: only the second knows of acknowledgments that came later. (For bundles one pass must do, since
-    # two lose those that stand in one packet.)
+    # In two passes: only the second knows of acknowledgments that came later. (For bundles one pass must do,
+    # since two lose those that stand in one packet.)
     marks = fields(capture, ("-2", *preferences), "_ws.expert && (tcpcl || bpv7)", "_ws.expert.message")
     # What is sealed has no dissector: tshark notes that of each payload, and nothing else.
     assert {text for line in marks for text in line[0].split(",")} <= {"Unknown type code"}, marks
     inits = fields(capture, preferences, "tcpcl.v4.mhdr.type == 7", "tcpcl.v4.sess_init.nodeid_data",
         "tcpcl.v4.sess_init.xfer_mru")
-    assert sorted(node for line in inits for node in line[0].split(",")) == ["ipn:1001.0", "ipn:2002.0"], inits
+    nodes = sorted(node for line in inits for node in line[0].split(","))
+    assert nodes == ["ipn:1001.0", "ipn:2002.0"], inits
     assert all(size == "131072" for line in inits for size in line[1].split(",")), inits
     bundles = fields(capture, preferences, "bpv7", "bpv7.primary.dst_uri", "bpv7.crc_status")
     counts = collections.Counter(uri for line in bundles for uri in line[0].split(","))

@@ -1,0 +1,105 @@
+"""An officer who does without the command line: opens the key file, signs as doc/PROTOCOL.md says, speaks the local API.
+
+Written from the documents with libsodium (through ctypes), cbor2 and cryptography, so it is also a second hand at the formats.
+"""
+
+import ctypes
+import os
+import time
+
+import cbor2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from post_shell import SUBMIT
+
+CHANNELS, CHANNEL = 7, 8
+MESSAGE, ACKNOWLEDGMENT = 1, 2
+PROTECTED = bytes.fromhex("a10127")
+ARGON2ID13 = 2
+
+
+def encode(item):
+    return cbor2.dumps(item, canonical=True)
+
+
+def open_secret_file(data, passphrase):
+    """Purpose, public part and secret of a file that cli/secret_file.h describes."""
+    sodium = ctypes.CDLL("libsodium.so.23")
+    assert sodium.sodium_init() >= 0
+    mark, version, purpose, public, operations, memory_kib, salt, nonce, sealed = cbor2.loads(data)
+    assert mark == "liaison secret file" and version == 1
+    key = ctypes.create_string_buffer(32)
+    size = ctypes.c_ulonglong
+    if sodium.crypto_pwhash(key, size(32), passphrase, size(len(passphrase)), salt, size(operations),
+                            ctypes.c_size_t(memory_kib * 1024), ARGON2ID13) != 0:
+        raise MemoryError
+    # The additional data: the first eight elements as they stand, without the array's head.
+    additional = b"".join(encode(item) for item in (mark, version, purpose, public, operations, memory_kib, salt, nonce))
+    secret = ctypes.create_string_buffer(len(sealed))
+    secret_size = size()
+    if sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(
+            secret, ctypes.byref(secret_size), None, sealed, size(len(sealed)), additional, size(len(additional)), nonce,
+            key) != 0:
+        raise ValueError("the passphrase is another, or the file is damaged")
+    return purpose, public, secret.raw[:secret_size.value]
+
+
+def signing_aad(context, channel, sender, roster):
+    return encode([context, channel, sender, sorted(party for party in roster if party != sender)])
+
+
+def sign1(key, aad, payload):
+    """COSE_Sign1, RFC 9052, section 4.4."""
+    to_be_signed = encode(["Signature1", PROTECTED, aad, payload])
+    return encode([PROTECTED, {}, payload, key.sign(to_be_signed)])
+
+
+class Officer:
+    """The officer of a side, with a connection to its post."""
+
+    def __init__(self, side):
+        key_file = (side.folder / "officer.key").read_bytes()
+        passphrase = (side.folder / "passphrase").read_bytes().split(b"\n")[0]
+        purpose, public, seed = open_secret_file(key_file, passphrase)
+        assert purpose == "officer key"
+        self.side = side
+        self.party, self.number, self.name = cbor2.loads(public)[:3]
+        self.key = Ed25519PrivateKey.from_private_bytes(seed)
+        self.client = None
+        self.connect()
+        (self.channel, _, _, parties), = self.ask(CHANNELS)[0]
+        self.roster = sorted(party for party, _ in parties)
+        self.registry = self.ask(CHANNEL, self.channel)[4]
+        self.aad = signing_aad("liaison entry", self.channel, self.party, self.roster)
+
+    def connect(self):
+        self.close()
+        self.client = self.side.client(timeout=30)
+
+    def close(self):
+        if self.client is not None:
+            self.client.close()
+        self.client = None
+
+    def ask(self, verb, *arguments):
+        """The results; RuntimeError for a refusal."""
+        reply = self.client.ask(verb, *arguments)
+        if reply[1] != 0:
+            raise RuntimeError(f"the post refuses verb {verb}: error {reply[1:]}")
+        return reply[2:]
+
+    def sign(self, kind, precedence, body):
+        content = [kind, precedence, self.number, self.registry, os.urandom(16), body]
+        return sign1(self.key, self.aad, encode(content))
+
+    def sign_message(self, text, precedence=1, **options):
+        body = [int(time.time()), text]
+        given = {key: options[name] for key, name in ((1, "subject"), (2, "references"), (4, "answers")) if name in options}
+        return self.sign(MESSAGE, precedence, body + [given] if given else body)
+
+    def submit(self, cose):
+        """log, incarnation, position, reference: on the post's disk."""
+        return self.ask(SUBMIT, self.channel, cose)
+
+    def send(self, text, precedence=1, **options):
+        return self.submit(self.sign_message(text, precedence, **options))

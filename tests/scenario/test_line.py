@@ -1,0 +1,382 @@
+"""One message across, one receipt back, and everything that the command line says about it: usage: test_line.py BUILD"""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+from line import Line, wait_for
+from post_shell import run_tests
+
+SAID = re.compile(r"^liaison: [^\n]{8,400}$", re.MULTILINE)
+
+line = None
+facts = {}
+
+
+def the_set_up_printed_json_for_every_command():
+    assert line.json_commands >= {
+        "party create", "officer create", "post create", "card export", "card accept", "keying make", "keying accept",
+        "channel open", "channel show", "status"}, line.json_commands
+    assert not (line.folder / "keying").exists()  # erased once accepted
+
+
+def a_message_goes_across_and_is_shown_as_it_was_signed():
+    alliance, federation = line.sides
+    text = "Unmanned aircraft over the strait is ours, off course.\n\tDo not engage. Zażółć — 海峡."
+    sent = alliance.json("send", "-m", text, "-p", "flash", "-s", "Aircraft", "--ack-by", "+30", "--yes")
+    message = facts["message"] = sent["reference"]
+    assert re.fullmatch(r"HEADQUARTERS \d{4,}/\d\d", message)
+    line.wait_for_state(alliance, message, "received")
+    line.wait_until_held(federation, message)
+    shown = federation.show(message)
+    assert shown["text"] == text and shown["subject"] == "Aircraft" and shown["precedence"] == "FLASH"
+    assert shown["officer"] == "A. Rowe" and shown["own"] is False and shown["kind"] == "MESSAGE"
+    assert alliance.show(message)["receipt"] != ""
+    assert alliance.show(message)["cose"] == shown["cose"]
+    rendered = federation.text("show", message)
+    for words in (message, "FLASH", "A. Rowe", "Aircraft", "Do not engage", "海峡"):
+        assert words in rendered, (words, rendered)
+
+
+def the_acknowledgment_makes_it_read_and_the_reply_answered():
+    alliance, federation = line.sides
+    message = facts["message"]
+    assert [row["reference"] for row in federation.json("inbox", "--unread")] == [message]
+    acknowledgment = federation.json("ack", message, "--note", "seen by the watch", "--yes")["reference"]
+    line.wait_for_state(alliance, message, "read")
+    assert federation.json("inbox", "--unread") == []
+    answer = facts["answer"] = federation.json(
+        "reply", message, "-m", "Understood. Holding fire.", "-p", "flash", "--yes")["reference"]
+    line.wait_for_state(alliance, message, "answered")
+    line.wait_until_held(alliance, answer)
+    assert "seen by the watch" in alliance.text("show", acknowledgment)
+    assert "ANSWERS" in alliance.text("show", answer)
+    line.wait_for_state(federation, answer, "received")
+
+
+def the_author_sees_every_state_once_and_in_order():
+    message = facts["message"]
+    states = line.alliance.show(message)["times"]
+    assert [state["state"] for state in states] == [
+        "released", "queued", "carried", "received", "read", "answered"], states
+    times = [state["at_ms"] for state in states]
+    assert times == sorted(times)
+    assert abs(times[0] / 1000 - time.time()) < 600
+    assert "federation" in states[2]["detail"]  # by which route
+
+
+def the_reader_sees_what_its_own_side_did():
+    assert line.federation.states(facts["message"]) == ["read", "answered"]
+
+
+def a_text_from_a_file_or_standard_input_goes_across_too():
+    alliance, federation = line.sides
+    words = " ".join(f"w{i}" for i in range(201))
+    file = line.folder / "text"
+    file.write_text(words + "\n")
+    refused = alliance.run("send", file, "-p", "flash", "--yes")
+    assert refused.returncode == 1 and "PRIORITY" in refused.stderr, refused
+    references = [
+        alliance.json("send", file, "-p", "priority", "--yes")["reference"],
+        alliance.json("send", "--yes", stdin="from standard input\n")["reference"],
+        alliance.json("send", "-", "--yes", stdin="from standard input, said so")["reference"],
+    ]
+    texts = [words, "from standard input", "from standard input, said so"]
+    for reference, text in zip(references, texts):
+        line.wait_until_held(federation, reference)
+        assert federation.show(reference)["text"] == text
+
+
+def the_longest_text_that_the_terms_allow_goes_across():
+    alliance, federation = line.sides
+    longest = alliance.json("channel", "show")["terms"]["text_size_max"]
+    file = line.folder / "long"
+    file.write_text("x" * (longest + 1))
+    assert alliance.run("send", file, "--yes").returncode == 1
+    file.write_text("é" * (longest // 2))
+    reference = alliance.json("send", file, "--yes")["reference"]
+    line.wait_until_held(federation, reference)
+    assert federation.show(reference)["text"] == "é" * (longest // 2)
+
+
+def numbers_of_the_references_have_no_gap():
+    for side in line.sides:
+        numbers = sorted(
+            int(entry["reference"].split()[1].split("/")[0])
+            for entry in side.json("log")["entries"] if entry["reference"].startswith("HEADQUARTERS"))
+        assert numbers == list(range(1, len(numbers) + 1)), numbers
+
+
+def status_tells_of_courier_route_and_agreement():
+    line.wait_until_quiet()
+    for side in line.sides:
+        status = wait_for(lambda side=side: (lambda status: status if status["channels"][0]["heads_agree"] else None)(
+            side.status()), f"the {side.name} says that heads agree", 90)
+        assert status["courier_connected"] is True
+        assert [(route["neighbour"], route["state"]) for route in status["routes"]] == [(side.other.node, "up")], status
+        assert status["channels"][0]["waiting_for_receipt"] == [0, 0, 0, 0]
+        assert status["refused"] == [], status
+        text = side.text("status")
+        assert "heads agree" in text and "courier: connected" in text
+
+
+def both_sides_give_the_same_heads_to_a_stranger():
+    heads = line.wait_until_heads_agree()
+    assert len(heads) == 2, heads
+    for head in heads:
+        log, incarnation, size, root = head.split()
+        assert log in ("0", "64") and incarnation == "1" and int(size) >= 5 and len(root) == 64
+
+
+def verify_holds_for_the_post_and_for_an_export():
+    for side in line.sides:
+        verified = side.json("verify")
+        assert verified["verified"] is True and verified["signatures"] >= 10
+        assert len(verified["logs"]) == 2
+        export = line.folder / f"{side.name}.json"
+        export.write_text(side.text("log", "--json"))
+        assert side.json("verify", export)["verified"] is True
+        assert "verified" in side.text("verify")
+    assert len(line.alliance.text("log").splitlines()) == len(line.alliance.json("log")["entries"])
+
+
+def an_export_that_was_changed_does_not_verify():
+    export = json.loads((line.folder / "alliance.json").read_text())
+    message = next(entry for entry in export["entries"] if entry["reference"] == facts["message"])
+    changes = {
+        "text": lambda record: change(record, "cose", -80),
+        "signature": lambda record: change(record, "cose", -1),
+        "leaf": lambda record: change(record, "leaf", 10),
+        "order": lambda record: record["entries"][0].update(position=1),
+        "size": lambda record: record["logs"][0].update(size=record["logs"][0]["size"] - 1),
+        "root": lambda record: record["logs"][0].update(root="00" * 32),
+        "head's signature": lambda record: record["logs"][1].update(signature="00" * 64),
+        "missing entry": lambda record: record["entries"].pop(0),
+        "channel": lambda record: record.update(channel="00" * 32),
+        "roster": lambda record: record.update(roster=record["roster"][::-1]),
+    }
+
+    def change(record, member, at):
+        entry = next(entry for entry in record["entries"] if entry["reference"] == message["reference"])
+        data = bytearray.fromhex(entry[member])
+        data[at] ^= 1
+        entry[member] = data.hex()
+
+    for name, alter in changes.items():
+        record = json.loads(json.dumps(export))
+        alter(record)
+        path = line.folder / "changed.json"
+        path.write_text(json.dumps(record))
+        result = line.alliance.run("verify", path)
+        assert result.returncode == 1 and SAID.search(result.stderr), (name, result)
+        heads = subprocess.run(
+            ["/usr/bin/python3", pathlib.Path(__file__).parent / "recompute_heads.py", path], capture_output=True)
+        if name not in ("signature", "text"):  # those it sees by the leaf
+            assert heads.returncode != 0, name
+
+
+def watch_rings_and_tells_a_hook_of_what_arrives():
+    alliance, federation = line.sides
+    told = line.folder / "told"
+    hook = f'echo "$LIAISON_EVENT $LIAISON_PRECEDENCE $LIAISON_REFERENCE" >> {told}'
+    with open(line.folder / "watched", "w+b") as out, open(line.folder / "rung", "w+b") as rung:
+        watcher = subprocess.Popen(
+            [str(line.programs["liaison"]), "watch", "--json", "--bell", "--hook", hook], stdout=out, stderr=rung,
+            stdin=subprocess.DEVNULL, env={**federation.environment, "PATH": "/usr/bin:/bin", "ASAN_OPTIONS": "detect_leaks=0"})
+        try:
+            time.sleep(0.5)
+            message = alliance.send("Watch this.", "-p", "flash")
+            wait_for(lambda: told.exists() and f"arrived FLASH {message}" in told.read_text(), "the hook is told")
+        finally:
+            watcher.terminate()
+            watcher.wait(10)
+        out.seek(0)
+        events = [json.loads(row) for row in out.read().splitlines()]
+        rung.seek(0)
+        assert rung.read().count(b"\a") >= 4
+    assert any(event["event"] == "arrived" and event["reference"] == message for event in events), events
+
+
+# ---- wrong input ----
+
+
+def wrong_input():
+    """Command lines that are wrong, the changes of environment with them, and words of the answer."""
+    folder = line.folder
+    garbage, empty, full = folder / "garbage", folder / "empty", folder / "full"
+    garbage.write_bytes(b"\x00\xffno such thing\n")
+    empty.touch()
+    full.mkdir()
+    (full / "file").touch()
+    card = bytearray((line.federation.folder / "card").read_bytes())
+    card[len(card) // 2] ^= 1
+    (folder / "damaged-card").write_bytes(card)
+    other_passphrase = {"LIAISON_PASSPHRASE_FILE": str(line.federation.folder / "passphrase")}
+    short = folder / "short"
+    short.write_text("short\n")
+    new = folder / "new"
+    say = ["-m", "text", "--yes"]
+    make_post = ["post", "create", new, "--name", "Annex", "--node", "ipn:3.0", "--pin", "00" * 32, "--yes"]
+    return [
+        (["nonsense"], {}, "no command 'nonsense'"),
+        (["card", "burn"], {}, "no command"),
+        (["send", "--nonsense"], {}, "no option '--nonsense'"),
+        (["send", "-m"], {}, "needs a value"),
+        (["send", "--yes=no", "-m", "text"], {}, "takes no value"),
+        (["inbox", "extra"], {}, "one operand too many"),
+        (["reply"], {}, "it takes"),
+        (["send", "--yes"], {}, "no text"),
+        (["send", "-m", "text", garbage, "--yes"], {}, "not both"),
+        (["send", folder / "absent", "--yes"], {}, "absent"),
+        (["send", folder, "--yes"], {}, "not a regular file"),
+        (["send", garbage, "--yes"], {}, "characters"),
+        (["send", "-m", "red \x1b[31m", "--yes"], {}, "characters"),
+        (["send", "-m", "turned \u202e", "--yes"], {}, "characters"),
+        (["send", "-s", "two\nlines", *say], {}, "cannot be sent"),
+        (["send", "-s", "x" * 201, *say], {}, "cannot be sent"),
+        (["send", "-p", "urgent", *say], {}, "no precedence"),
+        (["send", "-p", "flash", "-m", "word " * 201, "--yes"], {}, "200 words"),
+        (["send", "--ack-by", "yesterday", *say], {}, "date-time group"),
+        (["send", "--ack-by", "010000Z JAN 20", *say], {}, "past"),
+        (["send", "-c", "Nowhere", *say], {}, "Nowhere"),
+        (["send", "-m", "text"], {}, "--yes"),
+        (["send", *say], other_passphrase, "passphrase"),
+        (["send", *say], {"LIAISON_PASSPHRASE_FILE": str(folder / "absent")}, "absent"),
+        (["send", *say], {"LIAISON_OFFICER": str(line.federation.folder / "officer.key")}, "another party"),
+        (["send", *say], {"LIAISON_OFFICER": str(garbage)}, "officer key"),
+        (["send", *say], {"LIAISON_OFFICER": ""}, "LIAISON_OFFICER"),
+        (["send", *say], {"LIAISON_POST": str(full)}, "liaisond --dir"),
+        (["status"], {"LIAISON_POST": ""}, "LIAISON_POST"),
+        (["status"], {"LIAISON_POST": "/" + "long" * 40}, "too long"),
+        (["reply", "EMBASSY 9999/26", *say], {}, "EMBASSY 9999/26"),
+        (["reply", "not a reference", *say], {}, "no reference"),
+        (["reply", "NOWHERE 0001/26", *say], {}, "no post"),
+        (["ack", facts["message"], "--yes"], {}, "our own"),
+        (["ack", "EMBASSY 9999/26", "--yes"], {}, "EMBASSY 9999/26"),
+        (["show", "EMBASSY 0/26"], {}, "no reference"),
+        (["show", "EMBASSY 99999999999999999999/26"], {}, "no reference"),
+        (["log", "-c", "Nowhere"], {}, "Nowhere"),
+        (["verify", garbage], {}, "cannot be read"),
+        (["verify", folder / "absent"], {}, "cannot be read"),
+        (["party", "create"], {}, "it takes"),
+        (["party", "create", new], {}, "--name"),
+        (["party", "create", full, "--name", "Third", "--yes"], {}, "not empty"),
+        (["party", "create", new, "--name", "x" * 65, "--yes"], {}, "name"),
+        (["party", "create", new, "--name", "Third", "--yes"], {"LIAISON_PASSPHRASE_FILE": str(short)}, "shorter"),
+        (["party", "show"], {"LIAISON_PARTY": str(full)}, "full"),
+        ([*make_post, "--kind", "palace"], {}, "no kind"),
+        ([*make_post, "--slot", "64"], {}, "0 to 63"),
+        ([*make_post, "--pin", "1234"], {}, "64 hexadecimal"),
+        (make_post[:5], {}, "--node"),
+        (make_post, other_passphrase, "passphrase"),
+        (["officer", "create", new], {}, "--name"),
+        (["officer", "create", line.alliance.folder / "officer.key", "--name", "B"], {}, "exists"),
+        (["officer", "create", new, "--name", "B", "--highest", "top"], {}, "no precedence"),
+        (["card", "show", garbage], {}, "not a valid card"),
+        (["card", "show", empty], {}, "not a valid card"),
+        (["card", "accept", folder / "damaged-card", "--yes"], {}, "not a valid card"),
+        (["card", "accept", line.federation.folder / "card"], {}, "--yes"),
+        (["card", "accept", garbage, "--sealed", "--yes"], {}, "accepting the card"),
+        (["card", "export", garbage], {}, "exists"),
+        (["card", "export", new, "--for", garbage], {}, "not a valid card"),
+        (["keying", "accept", garbage], {}, "not a keying"),
+        (["keying", "make", new, "--with", "Nobody"], {}, "Nobody"),
+        (["keying", "make", new], {}, "--with"),
+        (["keying", "make", new, "--with", "Federation", "--number", "0"], {}, "whole number"),
+        (["channel", "open"], {}, "--with"),
+        (["channel", "open", "--with", "Federation", "--heads-interval", "9", "--yes"], {}, "whole number"),
+        (["channel", "open", "--with", "Nobody", "--yes"], {}, "Nobody"),
+        (["channel", "open", "--with", "Federation", "--yes"], other_passphrase, "passphrase"),
+        (["channel", "show", "-c", "Nowhere"], {}, "Nowhere"),
+        (["watch", "--bell-from", "top"], {}, "no precedence"),
+        (["backup", garbage], {}, "exists"),
+        (["restore", garbage, new], {}, "no backup"),
+        (["restore", folder / "absent", new], {}, "absent"),
+        (["restore", garbage], {}, "it takes"),
+    ]
+
+
+def in_json_too(words):
+    first_option = next((at for at, word in enumerate(words) if str(word).startswith("-")), len(words))
+    return [*words[:first_option], "--json", *words[first_option:]]
+
+
+def every_wrong_input_gets_one_sentence_and_an_exit_status():
+    line.wait_until_quiet()
+    before = line.alliance.json("log")["entries"]
+    wrong = []
+    for words, environment, expected in wrong_input():
+        result = line.alliance.run(*words, **environment)
+        sentences = SAID.findall(result.stderr)
+        shown = result.stdout if expected != "--yes" else ""  # what would be signed or accepted is shown first
+        if result.returncode not in (1, 2) or len(sentences) != 1 or expected not in sentences[0] or shown:
+            wrong.append((words, result.returncode, result.stdout, result.stderr))
+        in_json = line.alliance.run(*in_json_too(words), **environment)
+        try:
+            told = json.loads(in_json.stdout)["error"]
+        except (ValueError, KeyError, TypeError):
+            told = None
+        if in_json.returncode != result.returncode or told is None or expected not in told:
+            wrong.append((words, "--json", in_json.returncode, in_json.stdout, in_json.stderr))
+        (line.folder / "new").unlink() if (line.folder / "new").is_file() else None
+    assert not wrong, "\n".join(map(str, wrong))
+    assert line.alliance.json("log")["entries"] == before
+    assert not (line.folder / "new").exists()
+
+
+def every_command_explains_itself():
+    listing = line.alliance.text("--help")
+    commands = re.findall(r"^  ([a-z]+(?: [a-z]+)?)  +\S", listing, re.MULTILINE)
+    assert len(commands) >= 22, listing
+    for command in commands:
+        text = line.alliance.text(*command.split(), "--help")
+        assert text.startswith(f"liaison {command}") and "--json" in text
+    assert line.alliance.run().returncode == 2
+    assert line.alliance.text("--version").startswith("liaison ")
+
+
+def all_four_daemons_end_well_and_say_nothing_of_content():
+    line.end()
+    for side in line.sides:
+        for daemon in side.daemons:
+            log = daemon.log()
+            assert "Sanitizer" not in log and "Understood" not in log and "strait" not in log, log
+    for side in line.sides:
+        left = {path.name for path in side.post_folder.iterdir()} | {path.name for path in side.courier_folder.iterdir()}
+        assert not {"post.sock", "courier.sock", "post.init", "courier.lock"} & left, left
+
+
+def started_again_the_record_is_as_it_was():
+    line.start()
+    assert line.alliance.show(facts["message"])["state"] == "answered"
+    assert line.federation.holds(facts["message"])
+    message = line.federation.send("After the restart.", "-p", "immediate")
+    line.wait_until_held(line.alliance, message)
+    line.wait_for_state(line.federation, message, "received")
+    line.wait_until_heads_agree()
+
+
+if __name__ == "__main__":
+    with Line(sys.argv[1], fresh=True) as line:
+        run_tests(
+            the_set_up_printed_json_for_every_command,
+            a_message_goes_across_and_is_shown_as_it_was_signed,
+            the_acknowledgment_makes_it_read_and_the_reply_answered,
+            the_author_sees_every_state_once_and_in_order,
+            the_reader_sees_what_its_own_side_did,
+            a_text_from_a_file_or_standard_input_goes_across_too,
+            the_longest_text_that_the_terms_allow_goes_across,
+            numbers_of_the_references_have_no_gap,
+            status_tells_of_courier_route_and_agreement,
+            both_sides_give_the_same_heads_to_a_stranger,
+            verify_holds_for_the_post_and_for_an_export,
+            an_export_that_was_changed_does_not_verify,
+            watch_rings_and_tells_a_hook_of_what_arrives,
+            every_wrong_input_gets_one_sentence_and_an_exit_status,
+            every_command_explains_itself,
+            all_four_daemons_end_well_and_say_nothing_of_content,
+            started_again_the_record_is_as_it_was,
+        )
