@@ -96,6 +96,25 @@ struct child *child_fork(struct children *children, const char *name, int (*work
 	return child;
 }
 
+uint64_t child_cpu_us(const struct child *child)
+{
+	char path[64], line[1024] = "";
+	unsigned long long user = 0, system = 0;
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)child->pid);
+	FILE *file = fopen(path, "re");
+	if (file == NULL)
+		return 0;
+	bool read = fgets(line, sizeof line, file) != NULL;
+	fclose(file);
+	/* Fields 14 and 15; the second, a name in brackets, may hold spaces. */
+	char *after_name = read ? strrchr(line, ')') : NULL;
+	if (after_name == NULL ||
+	    sscanf(after_name + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
+		   &system) != 2)
+		return 0;
+	return (user + system) * 1000000 / (unsigned long long)sysconf(_SC_CLK_TCK);
+}
+
 static void show_log(const char *path)
 {
 	char text[LOG_SHOWN + 1];

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define CHILDREN_MAX        16
@@ -34,6 +35,9 @@ struct child *child_start(struct children *children, const char *name, const cha
 /* A child of our own code: runs `work` in a forked process, which then exits with what it returns. */
 struct child *child_fork(struct children *children, const char *name, int (*work)(void *context),
 			 void *context);
+
+/* Processor time it has used so far, of all its threads, in microseconds (as fine as the kernel's ticks). */
+uint64_t child_cpu_us(const struct child *child);
 
 /* True while it runs; false after an error message with the end of its log. */
 bool child_runs(struct child *child);

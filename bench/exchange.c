@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <sodium.h>
 
@@ -33,30 +34,54 @@ struct exchange {
 	bool over;            /* nothing more is submitted */
 };
 
-static bool read_commits(const struct line *line, struct exchange_commits *commits)
+/* What is looked at before and after: of the four daemons, and of this process. */
+struct readings {
+	struct sync_counts post_syncs[2];
+	struct sync_counts courier_syncs[2];
+	uint64_t syncs;
+	uint64_t post_cpu_us[2];
+	uint64_t courier_cpu_us[2];
+	uint64_t own_cpu_us;
+};
+
+static uint64_t own_cpu_us(void)
+{
+	struct timespec used;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
+}
+
+static bool take_readings(const struct line *line, struct readings *readings)
 {
 	char path[LINE_PATH_SIZE_MAX + 16];
-	*commits = (struct exchange_commits){0};
+	readings->syncs = 0;
 	for (int i = 0; i < 2; i++) {
 		const struct side *side = &line->sides[i];
 		snprintf(path, sizeof path, "%s/store.db", side->post_directory);
-		if (!sync_commits(side->post_syncs, path, &commits->posts[i]))
+		if (!sync_counts(side->post_syncs, path, &readings->post_syncs[i]))
 			return false;
 		snprintf(path, sizeof path, "%s/queue.db", side->courier_directory);
-		if (!sync_commits(side->courier_syncs, path, &commits->couriers[i]))
+		if (!sync_counts(side->courier_syncs, path, &readings->courier_syncs[i]))
 			return false;
-		commits->syncs += sync_all(side->post_syncs) + sync_all(side->courier_syncs);
+		readings->syncs += sync_all(side->post_syncs) + sync_all(side->courier_syncs);
+		readings->post_cpu_us[i] = child_cpu_us(side->post);
+		readings->courier_cpu_us[i] = child_cpu_us(side->courier);
 	}
+	readings->own_cpu_us = own_cpu_us();
 	return true;
 }
 
-static void subtract_commits(struct exchange_commits *commits, const struct exchange_commits *before)
+static void work_out_costs(const struct readings *before, const struct readings *after,
+			   struct exchange_costs *costs)
 {
 	for (int i = 0; i < 2; i++) {
-		commits->posts[i] -= before->posts[i];
-		commits->couriers[i] -= before->couriers[i];
+		costs->post_commits[i] = sync_commits(&before->post_syncs[i], &after->post_syncs[i]);
+		costs->courier_commits[i] = sync_commits(&before->courier_syncs[i], &after->courier_syncs[i]);
+		costs->post_cpu_us[i] = after->post_cpu_us[i] - before->post_cpu_us[i];
+		costs->courier_cpu_us[i] = after->courier_cpu_us[i] - before->courier_cpu_us[i];
 	}
-	commits->syncs -= before->syncs;
+	costs->syncs = after->syncs - before->syncs;
+	costs->officers_cpu_us = after->own_cpu_us - before->own_cpu_us;
 }
 
 /* ---- connections ---- */
@@ -265,7 +290,7 @@ static int compare_times(const void *a, const void *b)
 bool exchange_run(struct line *line, struct officer *officer, const struct exchange_plan *plan,
 		  struct step *step, struct exchange_result *result)
 {
-	struct exchange_commits before;
+	struct readings before, after;
 	struct exchange *exchange = calloc(1, sizeof *exchange);
 	struct place_in_log *entries = calloc(plan->count, sizeof *entries);
 	*result = (struct exchange_result){0};
@@ -280,13 +305,12 @@ bool exchange_run(struct line *line, struct officer *officer, const struct excha
 	exchange->plan = plan;
 	exchange->result = result;
 	exchange->entries = entries;
-	bool done = open_all(exchange) && read_commits(line, &before) && run_turns(exchange, step) &&
-		    read_commits(line, &result->commits) && count_receipts(exchange);
-	if (done) {
-		subtract_commits(&result->commits, &before);
-		if (plan->one_by_one)
-			qsort(result->taken_us, result->count, sizeof *result->taken_us, compare_times);
-	}
+	bool done = open_all(exchange) && take_readings(line, &before) && run_turns(exchange, step) &&
+		    take_readings(line, &after) && count_receipts(exchange);
+	if (done)
+		work_out_costs(&before, &after, &result->costs);
+	if (done && plan->one_by_one)
+		qsort(result->taken_us, result->count, sizeof *result->taken_us, compare_times);
 	close_all(exchange);
 	free(entries);
 	free(exchange);

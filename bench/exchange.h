@@ -18,11 +18,14 @@ struct exchange_plan {
 	unsigned gap_ms;      /* one_by_one: what to wait before each message */
 };
 
-/* Commits of each daemon while the exchanges went on. */
-struct exchange_commits {
-	uint64_t posts[2];
-	uint64_t couriers[2];
+/* What each daemon did while the exchanges went on. */
+struct exchange_costs {
+	uint64_t post_commits[2];
+	uint64_t courier_commits[2];
 	uint64_t syncs; /* of all files of all four */
+	uint64_t post_cpu_us[2];
+	uint64_t courier_cpu_us[2];
+	uint64_t officers_cpu_us; /* of bench-line itself: signing, submitting, watching */
 };
 
 struct exchange_result {
@@ -30,7 +33,7 @@ struct exchange_result {
 	double seconds;     /* from the first SUBMIT to the last RECEIVED */
 	unsigned *taken_us; /* one_by_one: times from before signing, ascending; else NULL */
 	unsigned receipts;  /* different receipts that these messages got */
-	struct exchange_commits commits;
+	struct exchange_costs costs;
 };
 
 /* False after an error message. The result is freed with exchange_free in either case. */

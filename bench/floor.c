@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <sodium.h>
 #include <sqlite3.h>
@@ -160,8 +161,16 @@ static bool run_workers(struct children *children, struct work *work, unsigned w
 	return true;
 }
 
+static double children_cpu_us(void)
+{
+	struct rusage used;
+	getrusage(RUSAGE_CHILDREN, &used);
+	return 1e6 * (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+	       (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+}
+
 bool floor_measure(struct children *children, const char *directory, const struct floor_counts *counts,
-		   unsigned seconds, struct step *step, double *per_second)
+		   unsigned seconds, struct step *step, struct floor_result *result)
 {
 	cpu_set_t set;
 	unsigned cores = sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
@@ -173,14 +182,17 @@ bool floor_measure(struct children *children, const char *directory, const struc
 		return fail("the machine has no memory left");
 	struct work work = {.counts = counts, .directory = directory, .done = memory};
 	bool done = true;
-	*per_second = 0;
+	*result = (struct floor_result){0};
 	for (unsigned times = 1; done && times <= 2; times++) {
+		double before_us = children_cpu_us();
 		atomic_store(work.done, 0);
 		done = run_workers(children, &work, times * cores, 100 * times, seconds, step,
 				   10 * (times - 1));
-		double rate = (double)atomic_load(work.done) / seconds;
-		if (done && rate > *per_second)
-			*per_second = rate;
+		double exchanges = (double)atomic_load(work.done);
+		if (done && exchanges / seconds > result->per_second)
+			*result =
+				(struct floor_result){.per_second = exchanges / seconds,
+						      .cpu_us = (children_cpu_us() - before_us) / exchanges};
 	}
 	munmap(memory, sizeof(atomic_ullong));
 	return done;

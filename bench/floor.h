@@ -30,8 +30,13 @@ struct floor_counts { /* as measured */
 	unsigned receipt_size;
 };
 
-/* Exchanges a second. `directory` is on the disk that was measured. False after an error message. */
+struct floor_result {
+	double per_second;
+	double cpu_us; /* processor time of one exchange */
+};
+
+/* `directory` is on the disk that was measured. False after an error message. */
 bool floor_measure(struct children *children, const char *directory, const struct floor_counts *counts,
-		   unsigned seconds, struct step *step, double *per_second);
+		   unsigned seconds, struct step *step, struct floor_result *result);
 
 #endif

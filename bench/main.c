@@ -135,9 +135,11 @@ static bool measure_exchanges(struct line *line, struct officer *officer, const 
 static bool measure_floor(struct line *line, const struct arguments *arguments, struct report *report)
 {
 	const struct exchange_result *batched = &report->batched;
-	const struct exchange_commits *commits = &batched->commits;
+	const struct exchange_costs *costs = &batched->costs;
 	struct step step;
-	uint64_t all = commits->posts[0] + commits->posts[1] + commits->couriers[0] + commits->couriers[1];
+	struct floor_result result;
+	uint64_t all = costs->post_commits[0] + costs->post_commits[1] + costs->courier_commits[0] +
+		       costs->courier_commits[1];
 	unsigned seconds =
 		arguments->seconds / 2 < FLOOR_SECONDS_MAX ? (arguments->seconds + 1) / 2 : FLOOR_SECONDS_MAX;
 	const struct floor_counts counts = {
@@ -147,8 +149,9 @@ static bool measure_floor(struct line *line, const struct arguments *arguments, 
 		.receipt_size = report->sizes.receipt,
 	};
 	step_begin(&step, "the floor");
-	bool done = floor_measure(&line->children, line->place->directory, &counts, seconds, &step,
-				  &report->floor_per_s);
+	bool done = floor_measure(&line->children, line->place->directory, &counts, seconds, &step, &result);
+	report->floor_per_s = result.per_second;
+	report->floor_cpu_us = result.cpu_us;
 	step_end(&step);
 	return done;
 }

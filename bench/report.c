@@ -26,15 +26,26 @@ static double heads_per_exchange(const struct report *report)
 	return exchanges > 0 ? report->session.heads / exchanges : 0;
 }
 
+/* By daemon; the sender's first. */
 static json_t *commits_json(const struct exchange_result *result)
 {
-	const struct exchange_commits *commits = &result->commits;
-	return json_pack("{s:f, s:f, s:f, s:f, s:f}", "sender_liaisond",
-			 per_exchange(commits->posts[0], result), "sender_liaison-courierd",
-			 per_exchange(commits->couriers[0], result), "receiver_liaison-courierd",
-			 per_exchange(commits->couriers[1], result), "receiver_liaisond",
-			 per_exchange(commits->posts[1], result), "syncs_of_all",
-			 per_exchange(commits->syncs, result));
+	const struct exchange_costs *costs = &result->costs;
+	return json_pack("{s:f, s:f, s:f, s:f}", "sender_liaisond",
+			 per_exchange(costs->post_commits[0], result), "sender_liaison-courierd",
+			 per_exchange(costs->courier_commits[0], result), "receiver_liaison-courierd",
+			 per_exchange(costs->courier_commits[1], result), "receiver_liaisond",
+			 per_exchange(costs->post_commits[1], result));
+}
+
+static json_t *cpu_json(const struct exchange_result *result)
+{
+	const struct exchange_costs *costs = &result->costs;
+	return json_pack("{s:f, s:f, s:f, s:f, s:f}", "officers",
+			 per_exchange(costs->officers_cpu_us, result), "sender_liaisond",
+			 per_exchange(costs->post_cpu_us[0], result), "sender_liaison-courierd",
+			 per_exchange(costs->courier_cpu_us[0], result), "receiver_liaison-courierd",
+			 per_exchange(costs->courier_cpu_us[1], result), "receiver_liaisond",
+			 per_exchange(costs->post_cpu_us[1], result));
 }
 
 bool report_json(const struct report *report)
@@ -51,8 +62,9 @@ bool report_json(const struct report *report)
 			  "sealed_message_bytes", (int)report->sizes.message, "sealed_receipt_bytes",
 			  (int)report->sizes.receipt, "session_bytes", (int)session->exchange);
 	json_t *more = json_pack(
-		"{s:o, s:o, s:i, s:i, s:i, s:f, s:f, s:o, s:o, s:s, s:i}", "heads_bytes_per_interval",
-		session->heads_known ? json_integer(session->heads) : json_null(), "heads_bytes_per_exchange",
+		"{s:o, s:o, s:i, s:i, s:i, s:f, s:f, s:o, s:o, s:f, s:o, s:f, s:s, s:i}",
+		"heads_bytes_per_interval", session->heads_known ? json_integer(session->heads) : json_null(),
+		"heads_bytes_per_exchange",
 		session->heads_known ? json_real(heads_per_exchange(report)) : json_null(),
 		"heads_interval_s", (int)session->heads_interval_s, "exchanges", (int)batched->count,
 		"connections", (int)report->connections, "exchanges_per_receipt",
@@ -60,8 +72,10 @@ bool report_json(const struct report *report)
 		"single_receipt_exchanges_per_receipt",
 		report->single.receipts > 0 ? (double)report->single.count / report->single.receipts : 0.0,
 		"commits_per_exchange", commits_json(batched), "single_receipt_commits_per_exchange",
-		commits_json(&report->single), "file_system", report->file_system, "cores",
-		(int)report->cores);
+		commits_json(&report->single), "syncs_per_exchange",
+		per_exchange(batched->costs.syncs, batched), "cpu_us_per_exchange", cpu_json(batched),
+		"floor_cpu_us_per_exchange", report->floor_cpu_us, "file_system", report->file_system,
+		"cores", (int)report->cores);
 	bool made = object != NULL && more != NULL && json_object_update(object, more) == 0;
 	if (made)
 		made = json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0;
@@ -71,12 +85,17 @@ bool report_json(const struct report *report)
 	return made ? true : fail("the machine has no memory left");
 }
 
-static void print_commits(const struct exchange_result *result)
+static void print_costs(const struct exchange_result *result)
 {
-	const struct exchange_commits *commits = &result->commits;
-	printf("  commits for each exchange: %.3f post, %.3f courier, %.3f other courier, %.3f other post\n",
-	       per_exchange(commits->posts[0], result), per_exchange(commits->couriers[0], result),
-	       per_exchange(commits->couriers[1], result), per_exchange(commits->posts[1], result));
+	const struct exchange_costs *costs = &result->costs;
+	printf("  commits for each: %.3f post, %.3f courier, %.3f other courier, %.3f other post\n",
+	       per_exchange(costs->post_commits[0], result), per_exchange(costs->courier_commits[0], result),
+	       per_exchange(costs->courier_commits[1], result), per_exchange(costs->post_commits[1], result));
+	printf("  processor time for each: %.0f us post, %.0f courier, %.0f other courier, %.0f other post, "
+	       "%.0f officers\n",
+	       per_exchange(costs->post_cpu_us[0], result), per_exchange(costs->courier_cpu_us[0], result),
+	       per_exchange(costs->courier_cpu_us[1], result), per_exchange(costs->post_cpu_us[1], result),
+	       per_exchange(costs->officers_cpu_us, result));
 }
 
 void report_table(const struct report *report)
@@ -87,12 +106,13 @@ void report_table(const struct report *report)
 	       report->connections, report->cores, report->file_system);
 	printf("  %10.0f exchanges/s, %.1f for each receipt\n", per_second(batched),
 	       batched->receipts > 0 ? (double)batched->count / batched->receipts : 0.0);
-	print_commits(batched);
-	printf("  %10.0f exchanges/s is the floor: ratio %.2f\n", report->floor_per_s, ratio(report));
+	print_costs(batched);
+	printf("  %10.0f exchanges/s is the floor, of %.0f us processor time each: ratio %.2f\n",
+	       report->floor_per_s, report->floor_cpu_us, ratio(report));
 	printf("One receipt for each message: one message after the other\n");
 	printf("  %10.0f exchanges/s, %.1f for each receipt\n", per_second(single),
 	       single->receipts > 0 ? (double)single->count / single->receipts : 0.0);
-	print_commits(single);
+	print_costs(single);
 	printf("On an idle line: %u exchanges\n", report->idle.count);
 	printf("  %10.2f ms median, %.2f ms at the 99th percentile\n",
 	       exchange_percentile_ms(&report->idle, 50), exchange_percentile_ms(&report->idle, 99));

@@ -38,15 +38,21 @@ static uint64_t syncs_of(const struct sync_table *table, const char *path)
 	return 0;
 }
 
-bool sync_commits(const struct sync_table *table, const char *path, uint64_t *commits)
+bool sync_counts(const struct sync_table *table, const char *path, struct sync_counts *counts)
 {
 	char log[PATH_MAX];
 	snprintf(log, sizeof log, "%s-wal", path);
-	uint64_t log_syncs = syncs_of(table, log), database_syncs = syncs_of(table, path);
-	*commits = log_syncs > 2 * database_syncs ? log_syncs - 2 * database_syncs : 0;
-	return *commits > 0
+	counts->log = syncs_of(table, log);
+	counts->database = syncs_of(table, path);
+	return sync_all(table) > 0
 		       ? true
-		       : fail("no commit to %s was counted: is %s of this build?", path, "bench-syncs.so");
+		       : fail("no sync of %s was counted: is bench-syncs.so of this build?", path);
+}
+
+uint64_t sync_commits(const struct sync_counts *before, const struct sync_counts *after)
+{
+	uint64_t log = after->log - before->log, database = after->database - before->database;
+	return log > 2 * database ? log - 2 * database : 0;
 }
 
 uint64_t sync_all(const struct sync_table *table)

@@ -28,8 +28,20 @@ struct sync_table {
 /* Makes the file `path` and maps it. NULL after an error message. Unmapped when bench-line ends. */
 struct sync_table *sync_table_make(const char *path);
 
-/* Commits to the database `path` so far. False after an error message if there is no such file. */
-bool sync_commits(const struct sync_table *table, const char *path, uint64_t *commits);
+/* How often one database has been synced so far. Only differences within one process of its daemon count. */
+struct sync_counts {
+	uint64_t log;
+	uint64_t database;
+};
+
+/*
+ * Of the database `path`. False after an error message if nothing at all was counted: no library is
+ * loaded.
+ */
+bool sync_counts(const struct sync_table *table, const char *path, struct sync_counts *counts);
+
+/* The commits between two counts. */
+uint64_t sync_commits(const struct sync_counts *before, const struct sync_counts *after);
 
 /* All syncs so far, of whatever file. */
 uint64_t sync_all(const struct sync_table *table);
