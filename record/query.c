@@ -158,6 +158,19 @@ static enum error read_selection(struct run *run, struct cbor_reader *arguments,
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }
 
+/* Appends the row of one arrival. */
+static enum error append_selected(struct run *run, const struct arrival *arrival, struct buffer *rows)
+{
+	struct entry entry;
+
+	enum error error = log_entry(run, &arrival->key, &entry);
+	if (error == ERROR_OK)
+		error = query_entry_row(run, &arrival->key, &entry, rows);
+	return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+}
+
+/* What one row lacks does not keep the next ones from saying what they lack: else each would take rounds of its
+ * own. */
 static enum error answer_entries(struct run *run, struct cbor_reader *arguments)
 {
 	struct row_key prefix = key_make(TABLE_ARRIVAL);
@@ -167,6 +180,7 @@ static enum error answer_entries(struct run *run, struct cbor_reader *arguments)
 	enum error reason;
 	size_t count = 0;
 	uint64_t last = 0;
+	bool lacking = false;
 
 	enum error error = read_selection(run, arguments, &selection, &reason);
 	if (error != ERROR_OK || reason != ERROR_OK)
@@ -178,22 +192,22 @@ static enum error answer_entries(struct run *run, struct cbor_reader *arguments)
 	     scanned++) {
 		struct key_reader reader = key_reader_make(row.key);
 		struct arrival arrival;
-		struct entry entry;
 		last = key_read_u64(&reader);
 		if (schema_read(&schema_arrival, row.value, &arrival) != ERROR_OK)
 			return ERROR_MALFORMED;
 		if (selected(&selection, &arrival)) {
-			error = log_entry(run, &arrival.key, &entry);
-			if (error == ERROR_OK)
-				error = query_entry_row(run, &arrival.key, &entry, &rows);
-			if (error != ERROR_OK)
-				return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+			error = append_selected(run, &arrival, &rows);
+			if (error != ERROR_OK && error != ERROR_NEEDS_ROWS)
+				return error;
+			lacking |= error == ERROR_NEEDS_ROWS;
 			count++;
 		}
 		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
 	}
 	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
 		return error;
+	if (lacking)
+		return ERROR_NEEDS_ROWS;
 	struct buffer *reply = run_reply_begin(run, 2);
 	uint8_t cursor[CURSOR_SIZE];
 	store_u64(cursor, last);

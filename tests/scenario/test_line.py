@@ -8,6 +8,7 @@ import sys
 import time
 
 from line import Line, wait_for
+from officer import Officer
 from post_shell import run_tests
 
 SAID = re.compile(r"^liaison: [^\n]{8,400}$", re.MULTILINE)
@@ -176,6 +177,18 @@ def an_export_that_was_changed_does_not_verify():
             ["/usr/bin/python3", pathlib.Path(__file__).parent / "recompute_heads.py", path], capture_output=True)
         if name not in ("signature", "text"):  # those it sees by the leaf
             assert heads.returncode != 0, name
+
+
+def lists_longer_than_a_reply_are_given_whole():
+    officer = Officer(line.alliance)
+    sent = [officer.send("one of many", subject=f"number {number}")[3] for number in range(150)]
+    officer.close()
+    line.wait_until_held(line.federation, sent[-1])
+    line.wait_until_quiet()
+    for side, words in ((line.federation, ["inbox"]), (line.alliance, ["inbox", "--sent"])):
+        rows = [row for row in side.json(*words) if row["subject"].startswith("number ")]
+        assert [row["reference"] for row in rows] == sent
+        assert [row["subject"] for row in rows] == [f"number {number}" for number in range(150)]
 
 
 def watch_rings_and_tells_a_hook_of_what_arrives():
@@ -374,6 +387,7 @@ if __name__ == "__main__":
             both_sides_give_the_same_heads_to_a_stranger,
             verify_holds_for_the_post_and_for_an_export,
             an_export_that_was_changed_does_not_verify,
+            lists_longer_than_a_reply_are_given_whole,
             watch_rings_and_tells_a_hook_of_what_arrives,
             every_wrong_input_gets_one_sentence_and_an_exit_status,
             every_command_explains_itself,
