@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
@@ -25,7 +26,10 @@ struct watching {
 	unsigned long long bell_from; /* the lowest precedence that rings */
 };
 
-/* What a hook is told. Nothing here is written by the other side: references and words of our own only. */
+/*
+ * What a hook is told: words of our own, and references. The name in a reference is the other side's choice, so what a
+ * shell could take for more than a word is not in it.
+ */
 struct event {
 	const char *event; /* "arrived", "state", "channel", "alert" */
 	const char *reference;
@@ -68,6 +72,16 @@ static void ring(const struct watching *watching, uint64_t precedence)
 	}
 }
 
+/* Letters, digits, other scripts and what references are made of; all else as '_'. */
+static void make_harmless(char *reference)
+{
+	for (; *reference != '\0'; reference++) {
+		unsigned char byte = (unsigned char)*reference;
+		if (byte < 0x80 && !isalnum(byte) && strchr(" ./-", byte) == NULL)
+			*reference = '_';
+	}
+}
+
 /* One line, the bell, the hook. */
 static void announce(const struct watching *watching, const char *what, const struct entry_row *row)
 {
@@ -85,7 +99,10 @@ static void announce(const struct watching *watching, const char *what, const st
 	if (strcmp(what, "state") != 0)
 		ring(watching, row->precedence);
 	if (watching->hook != NULL) {
-		struct event event = {what, row->reference, precedence_name(row->precedence),
+		char reference[sizeof row->reference];
+		memcpy(reference, row->reference, sizeof reference);
+		make_harmless(reference);
+		struct event event = {what, reference, precedence_name(row->precedence),
 				      content_kind_name(row->kind), state_name(row->state)};
 		run_hook(watching, &event);
 	}
