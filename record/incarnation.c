@@ -149,6 +149,24 @@ static enum error check_shadow(struct run *run, uint64_t number, const struct li
 	return ERROR_OK;
 }
 
+/*
+ * The same before there is any own log: a store that has made epochs and holds none of them comes from a backup. It
+ * speaks by last resort until the next keying, as any other.
+ */
+static enum error check_epochs(struct run *run)
+{
+	struct state *state = run_state(run);
+	struct row_key prefix = key_make(TABLE_EPOCH);
+	struct row row;
+
+	if (state->epoch_next == state->epoch_first)
+		return ERROR_OK;
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	if (error == ERROR_NOT_FOUND)
+		state->restored = 1;
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
 static enum error check_channel(struct run *run, uint64_t number, const struct channel *channel,
 				const struct anchor_entry *anchors, size_t count, bool has_anchor,
 				bool *begun)
@@ -214,6 +232,8 @@ enum error incarnation_start(struct run *run)
 		error = outbox_lost(run);
 	if (error == ERROR_OK)
 		error = keep_former(run, anchors, count);
+	if (error == ERROR_OK)
+		error = check_epochs(run);
 	if (error == ERROR_OK)
 		error = rows_first(run_rows(run), key_view(&prefix), &row);
 	while (error == ERROR_OK) {

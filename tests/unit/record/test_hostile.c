@@ -397,6 +397,31 @@ static void a_proposed_channels_window_keeps_no_keys(void **state)
 	world_free(world);
 }
 
+/* ---- a backup of a post that has not spoken yet ---- */
+
+static void a_backup_from_before_the_first_channel_serves(void **state)
+{
+	struct world *world = world_make(208);
+
+	world_add_post(world, world_add_party(world, "Alliance"), 0, "Headquarters");
+	world_add_post(world, world_add_party(world, "Federation"), 1, "Embassy");
+	world_exchange(world);
+	world_settle(world);
+	world_crash_before_commit(world, 0);
+	store_filter(&world->posts[0].store, record_row_in_backup);
+	world_start(world, 0);
+	world_run(world, UINT64_C(40) * 86400000, 6 * 3600000);
+	world_new_keying(world, 2, 0, 1);
+	world_name_channel(world);
+	for (size_t i = 0; i < 2; i++)
+		world_submit_opening(world, i);
+	world_settle(world);
+	for (size_t i = 0; i < 2; i++)
+		assert_true(world_is_open(world, i));
+	assert_true(world_count(world, 0, TABLE_EPOCH) > 0);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -409,6 +434,7 @@ int main(void)
 		cmocka_unit_test(a_late_hint_of_the_courier_stops_no_resending),
 		cmocka_unit_test(a_copy_that_could_not_be_opened_is_tried_again_when_keys_may_have_changed),
 		cmocka_unit_test(a_proposed_channels_window_keeps_no_keys),
+		cmocka_unit_test(a_backup_from_before_the_first_channel_serves),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
