@@ -15,7 +15,7 @@
 #include "record/registry.h"
 
 #define CHANNELS_OF_TAG_MAX    4    /* channels whose ids begin alike */
-#define ENTRIES_PROPOSED_MAX   1024 /* of others, on a channel that is not open */
+#define ENTRIES_PROPOSED_MAX   1024 /* of others, on a channel that the own party has not signed */
 #define EVIDENCE_MAX           8    /* entries kept as evidence for one log */
 #define CANNOT_OPEN_PER_MINUTE 8
 
@@ -146,6 +146,11 @@ static bool may_yet_pass(enum error reason)
 	       reason == ERROR_REFUSED_AGREMENT || reason == ERROR_REFUSED_REFERENCE;
 }
 
+static bool is_signed_here(const struct channel *channel)
+{
+	return (channel->opened >> channel->own_index & 1) != 0;
+}
+
 /* True in *again if the same words are held already, accepted, at another position: signed once, filed twice. */
 static enum error find_again(struct run *run, const struct arriving *arriving, bool *again)
 {
@@ -176,7 +181,7 @@ static enum error file(struct run *run, struct arriving *arriving, enum error re
 	enum error error = find_again(run, arriving, &item.again);
 	if (error == ERROR_OK)
 		error = log_take(run, &arriving->key, &item, &arriving->wire->heads, reason);
-	if (error == ERROR_OK && arriving->channel.state != CHANNEL_OPEN) {
+	if (error == ERROR_OK && !is_signed_here(&arriving->channel)) {
 		struct row_key key = key_channel(TABLE_CHANNEL, arriving->key.channel);
 		arriving->channel.entries++;
 		run_put(run, &key, &schema_channel, &arriving->channel);
@@ -252,9 +257,9 @@ static enum error on_channel(struct run *run, struct arriving *arriving, enum er
 		run_log(run, reason, "entry left to be sent again: others before it are missing");
 		return ERROR_OK;
 	}
-	if (arriving->channel.state != CHANNEL_OPEN && arriving->channel.entries >= ENTRIES_PROPOSED_MAX)
+	if (!is_signed_here(&arriving->channel) && arriving->channel.entries >= ENTRIES_PROPOSED_MAX)
 		return drop(run, ERROR_REFUSED_QUOTA,
-			    "entry dropped: too many on a channel that is not open");
+			    "entry dropped: too many on a channel that nobody here has signed");
 	return file(run, arriving, reason);
 }
 

@@ -127,7 +127,11 @@ static enum error find_signers(struct run *run, struct judging *judging, enum er
 
 /* ---- messages and acknowledgments ---- */
 
-/* The channel is open, and the author's post serves on it: its party's opening names it. */
+/*
+ * The channel is open, and the author's post serves on it: its party's opening names it. Of what others say, the
+ * openings of the author's party and the own one are asked for: that a third's is on its way, or withheld from
+ * this post, is no fault of the author's, and silences nobody.
+ */
 static enum error judge_line(struct run *run, const struct judging *judging, enum error *reason)
 {
 	const struct registry_entry *entry = judging->entry;
@@ -137,7 +141,10 @@ static enum error judge_line(struct run *run, const struct judging *judging, enu
 	enum error error = run_get(run, &key, &schema_line, &line);
 	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
 		return error;
-	if (judging->channel.state != CHANNEL_OPEN || sodium_is_zero(line.log_key, sizeof(line.log_key)))
+	const struct channel *channel = &judging->channel;
+	uint64_t both = UINT64_C(1) << channel->own_index | UINT64_C(1) << entry->index;
+	bool open = judging->own ? channel->state == CHANNEL_OPEN : (channel->opened & both) == both;
+	if (!open || sodium_is_zero(line.log_key, sizeof(line.log_key)))
 		*reason = ERROR_REFUSED_CHANNEL;
 	return ERROR_OK;
 }

@@ -209,7 +209,7 @@ struct channel {
 	uint64_t opened;      /* bit i: the party of roster index i has signed its opening */
 	uint8_t registry[REGISTRY_SIZE];
 	uint64_t proposer; /* party number of the one whose opening made it */
-	uint64_t entries;  /* held of others while the channel was not open: bounded */
+	uint64_t entries;  /* held of others while the own party had not signed: bounded */
 };
 
 /*

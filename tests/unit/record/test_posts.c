@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <string.h>
 
 #include "tests/unit/record/world.h"
 
@@ -166,6 +167,36 @@ static void a_copy_for_one_post_does_not_open_at_another(void **state)
 	world_free(world);
 }
 
+/* A third party's opening is on its way to one post, or kept from it: the others are not silenced. */
+static void a_missing_third_opening_silences_nobody(void **state)
+{
+	struct world *world = world_make(93);
+	struct row_key key = key_channel(TABLE_CHANNEL, 1);
+	struct channel channel;
+	uint8_t parties[3];
+	uint8_t terms[TERMS_SIZE_MAX];
+	uint8_t identity[IDENTITY_SIZE];
+	struct world_message message = {.precedence = PRECEDENCE_FLASH, .text = "between us"};
+
+	for (size_t i = 0; i < 3; i++)
+		world_add_post(world, world_add_party(world, (const char *[]){"One", "Two", "Three"}[i]), 0,
+			       (const char *[]){"Alpha", "Bravo", "Charlie"}[i]);
+	open_channel(world, (const size_t[]){0, 1, 2}, 3);
+	assert_true(world_is_open(world, 1));
+	assert_true(world_row(world, 1, &key, &schema_channel, &channel));
+	memcpy(parties, channel.parties.data, sizeof(parties));
+	memcpy(terms, channel.terms.data, channel.terms.size);
+	channel.parties.data = parties;
+	channel.terms.data = terms;
+	channel.state = CHANNEL_PROPOSED;
+	channel.opened &= ~(UINT64_C(1) << log_roster_index(world_log_of(world, 2)));
+	world_put_row(world, 1, &key, &schema_channel, &channel);
+	assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
+	world_settle(world);
+	assert_int_equal(world_state(world, 1, identity), LOCAL_RECEIVED);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +204,7 @@ int main(void)
 		cmocka_unit_test(a_second_post_stands_in),
 		cmocka_unit_test(a_council_of_three_agrees),
 		cmocka_unit_test(a_copy_for_one_post_does_not_open_at_another),
+		cmocka_unit_test(a_missing_third_opening_silences_nobody),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

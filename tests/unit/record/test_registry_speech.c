@@ -189,6 +189,7 @@ static void nobody_speaks_before_the_channel_is_open(void **state)
 	channel.parties.data = parties;
 	channel.terms.data = terms;
 	channel.state = CHANNEL_PROPOSED;
+	channel.opened = UINT64_C(1) << channel.own_index;
 	hand_put(&table->hand, &key, &schema_channel, &channel);
 	assert_int_equal(speak(table, 1, message(table, 1), identity), ERROR_REFUSED_CHANNEL);
 	assert_int_equal(speak(table, 1, acknowledgment(table, 1, identity), identity), ERROR_REFUSED_CHANNEL);
