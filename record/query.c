@@ -1,38 +1,24 @@
 #include "record/query.h"
 
-#include <string.h>
-
 #include "base/cbor.h"
 #include "base/local.h"
-#include "envelope/checkpoint.h"
 #include "envelope/reference.h"
 #include "envelope/signed.h"
 #include "record/log.h"
-#include "record/query_state.h"
+#include "record/query_parts.h"
 #include "record/registry.h"
 
 #define ENTRIES_MAX 64
 #define CURSOR_SIZE 8
-#define ROW_SIZE_MAX 4096 /* bytes of an entry_row: names, a reference, a subject and 24 times */
-
-static void write_bytes(struct buffer *buffer, const uint8_t *data, size_t size)
-{
-	cbor_write_bytes(buffer, bytes_make(data, size));
-}
-
-static enum error refuse(struct run *run, enum error error)
-{
-	run_reply_error(run, error, NULL);
-	return ERROR_OK;
-}
 
 /* ---- entry rows ---- */
 
 /* The name of the post that writes a log. */
-static enum error post_name_of(struct run *run, const struct channel *channel, uint64_t log, struct bytes *name)
+static enum error post_name_of(struct run *run, const struct channel *channel, uint64_t log,
+			       struct bytes *name)
 {
-	struct row_key key = key_party_post(TABLE_PARTY_POST, registry_party_of(channel, log_roster_index(log)),
-					    log_slot(log));
+	struct row_key key = key_party_post(TABLE_PARTY_POST,
+					    registry_party_of(channel, log_roster_index(log)), log_slot(log));
 	struct party_post post;
 	enum error error = run_get(run, &key, &schema_party_post, &post);
 	*name = post.name;
@@ -44,12 +30,12 @@ enum error query_reference(struct run *run, const struct entry_key *key, uint64_
 	struct channel channel;
 	struct bytes name;
 
-	enum error error = registry_channel(run, key->channel, &channel);
+	enum error error = run_must(registry_channel(run, key->channel, &channel));
 	if (error == ERROR_OK)
 		error = post_name_of(run, &channel, key->log, &name);
 	if (error == ERROR_OK)
 		reference_append(buffer, name, key->incarnation, key->position, time);
-	return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	return error;
 }
 
 /* Who signed first, by name: an officer, the party for its authority, or the post. */
@@ -75,27 +61,45 @@ static enum error signer_name(struct run *run, const struct channel *channel, co
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }
 
+/* What people read of an entry. */
+struct described {
+	struct channel channel;
+	struct buffer reference;
+	struct bytes signer;
+};
+
+static enum error describe(struct run *run, const struct entry_key *key, const struct entry *entry,
+			   struct described *described)
+{
+	bool missing = false;
+
+	enum error error = run_must(registry_channel(run, key->channel, &described->channel));
+	if (error != ERROR_OK)
+		return error;
+	error = query_reference(run, key, entry->time, &described->reference);
+	if (!run_missing(error, &missing))
+		return error;
+	error = signer_name(run, &described->channel, key, entry, &described->signer);
+	if (!run_missing(error, &missing))
+		return error;
+	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
+}
+
 enum error query_entry_row(struct run *run, const struct entry_key *key, const struct entry *entry,
 			   struct buffer *buffer)
 {
-	struct channel channel;
-	struct bytes name;
-	struct buffer reference = run_buffer(run, REFERENCE_SIZE_MAX * 8);
+	struct described described = {.reference = run_buffer(run, REFERENCE_SIZE_MAX)};
 
-	enum error error = registry_channel(run, key->channel, &channel);
-	if (error == ERROR_OK)
-		error = query_reference(run, key, entry->time, &reference);
-	if (error == ERROR_OK)
-		error = signer_name(run, &channel, key, entry, &name);
+	enum error error = describe(run, key, entry, &described);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return error;
 	cbor_write_array(buffer, 16);
-	write_bytes(buffer, channel.id, sizeof(channel.id));
+	query_write_fixed(buffer, described.channel.id, sizeof(described.channel.id));
 	cbor_write_uint(buffer, key->log);
 	cbor_write_uint(buffer, key->incarnation);
 	cbor_write_uint(buffer, key->position);
-	cbor_write_text(buffer, buffer_bytes(&reference));
-	write_bytes(buffer, entry->identity, sizeof(entry->identity));
+	cbor_write_text(buffer, buffer_bytes(&described.reference));
+	query_write_fixed(buffer, entry->identity, sizeof(entry->identity));
 	cbor_write_uint(buffer, entry->kind);
 	cbor_write_uint(buffer, entry->precedence);
 	cbor_write_uint(buffer, entry->time);
@@ -104,8 +108,8 @@ enum error query_entry_row(struct run *run, const struct entry_key *key, const s
 		cbor_write_null(buffer);
 	else
 		cbor_write_uint(buffer, entry->signers - 1);
-	cbor_write_text(buffer, name);
-	cbor_write_bool(buffer, key->log == log_own_number(run, &channel));
+	cbor_write_text(buffer, described.signer);
+	cbor_write_bool(buffer, key->log == log_own_number(run, &described.channel));
 	cbor_write_uint(buffer, entry->state);
 	cbor_write_uint(buffer, entry->held_at_ms);
 	if (entry->times.size > 0)
@@ -130,7 +134,8 @@ static bool selected(const struct selection *selection, const struct arrival *ar
 		return false;
 	if (selection->which == 1)
 		return true;
-	return arrival->kind == CONTENT_MESSAGE && !arrival->refused && !arrival->again && arrival->own == (selection->which == 3);
+	return arrival->kind == CONTENT_MESSAGE && !arrival->refused && !arrival->again &&
+	       arrival->own == (selection->which == 3);
 }
 
 static enum error read_selection(struct run *run, struct cbor_reader *arguments, struct selection *selection,
@@ -145,7 +150,8 @@ static enum error read_selection(struct run *run, struct cbor_reader *arguments,
 	struct bytes cursor = cbor_read_bytes(arguments, CURSOR_SIZE);
 	selection->count_max = (size_t)cbor_read_uint_max(arguments, ENTRIES_MAX);
 	*reason = cbor_read_end(arguments);
-	if (*reason != ERROR_OK || selection->which == 0 || (cursor.size != 0 && cursor.size != CURSOR_SIZE)) {
+	if (*reason != ERROR_OK || selection->which == 0 ||
+	    (cursor.size != 0 && cursor.size != CURSOR_SIZE)) {
 		*reason = ERROR_BAD_ARGUMENT;
 		return ERROR_OK;
 	}
@@ -158,64 +164,70 @@ static enum error read_selection(struct run *run, struct cbor_reader *arguments,
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }
 
-/* Appends the row of one arrival. */
-static enum error append_selected(struct run *run, const struct arrival *arrival, struct buffer *rows)
-{
-	struct entry entry;
+/* One page: the entries that are selected, and where to go on. */
+struct page {
+	size_t count;
+	struct entry_key keys[ENTRIES_MAX];
+	uint64_t last;
+	bool more;
+};
 
-	enum error error = log_entry(run, &arrival->key, &entry);
-	if (error == ERROR_OK)
-		error = query_entry_row(run, &arrival->key, &entry, rows);
-	return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-}
-
-/* What one row lacks does not keep the next ones from saying what they lack: else each would take rounds of its
- * own. */
-static enum error answer_entries(struct run *run, struct cbor_reader *arguments)
+static enum error find_page(struct run *run, const struct selection *selection, struct page *page)
 {
 	struct row_key prefix = key_make(TABLE_ARRIVAL);
-	struct selection selection = {0};
-	struct buffer rows = run_buffer(run, (ENTRIES_MAX + 1) * ROW_SIZE_MAX);
+	struct row_key from = prefix;
 	struct row row;
+
+	page->count = 0;
+	page->last = selection->after;
+	key_u64(&from, selection->after);
+	enum error error = rows_after(run_rows(run), key_view(&prefix), key_view(&from), &row);
+	for (size_t i = 0; error == ERROR_OK && i < QUERY_SCAN_MAX && page->count < selection->count_max;
+	     i++) {
+		struct key_reader reader = key_reader_make(row.key);
+		struct arrival arrival;
+		page->last = key_read_u64(&reader);
+		if (key_read_end(&reader) != ERROR_OK ||
+		    schema_read(&schema_arrival, row.value, &arrival) != ERROR_OK)
+			return ERROR_MALFORMED;
+		if (selected(selection, &arrival))
+			page->keys[page->count++] = arrival.key;
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	page->more = error == ERROR_OK;
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+static enum error answer_entries(struct run *run, struct cbor_reader *arguments)
+{
+	struct query_answer answer = query_answer_make(run);
+	struct page *page = run_take(run, sizeof(*page));
+	struct selection selection = {0};
+	uint8_t cursor[CURSOR_SIZE];
 	enum error reason;
-	size_t count = 0;
-	uint64_t last = 0;
-	bool lacking = false;
+	bool missing = false;
 
 	enum error error = read_selection(run, arguments, &selection, &reason);
 	if (error != ERROR_OK || reason != ERROR_OK)
-		return error != ERROR_OK ? error : refuse(run, reason);
-	struct row_key from = prefix;
-	key_u64(&from, selection.after);
-	error = rows_after(run_rows(run), key_view(&prefix), key_view(&from), &row);
-	for (size_t scanned = 0; error == ERROR_OK && scanned < QUERY_SCAN_MAX && count < selection.count_max;
-	     scanned++) {
-		struct key_reader reader = key_reader_make(row.key);
-		struct arrival arrival;
-		last = key_read_u64(&reader);
-		if (schema_read(&schema_arrival, row.value, &arrival) != ERROR_OK)
-			return ERROR_MALFORMED;
-		if (selected(&selection, &arrival)) {
-			error = append_selected(run, &arrival, &rows);
-			if (error != ERROR_OK && error != ERROR_NEEDS_ROWS)
-				return error;
-			lacking |= error == ERROR_NEEDS_ROWS;
-			count++;
-		}
-		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
-	}
-	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+		return error != ERROR_OK ? error : query_refuse(run, reason);
+	error = find_page(run, &selection, page);
+	if (error != ERROR_OK)
 		return error;
-	if (lacking)
+	for (; answer.count < page->count; answer.count++) {
+		const struct entry_key *key = &page->keys[answer.count];
+		struct entry entry;
+		error = run_must(log_entry(run, key, &entry));
+		if (error == ERROR_OK)
+			error = query_entry_row(run, key, &entry, &answer.list);
+		if (!run_missing(error, &missing))
+			return error;
+	}
+	if (missing)
 		return ERROR_NEEDS_ROWS;
-	struct buffer *reply = run_reply_begin(run, 2);
-	uint8_t cursor[CURSOR_SIZE];
-	store_u64(cursor, last);
-	cbor_write_array(reply, count);
-	buffer_append(reply, buffer_bytes(&rows));
-	cbor_write_bytes(reply, bytes_make(cursor, error == ERROR_NOT_FOUND ? 0 : sizeof(cursor)));
-	run_reply_end(run);
-	return ERROR_OK;
+	query_list_end(&answer);
+	store_u64(cursor, page->last);
+	cbor_write_bytes(&answer.body, bytes_make(cursor, page->more ? sizeof(cursor) : 0));
+	return query_answer_end(run, &answer, 2);
 }
 
 static enum error answer_entry(struct run *run, struct cbor_reader *arguments)
@@ -231,12 +243,12 @@ static enum error answer_entry(struct run *run, struct cbor_reader *arguments)
 	key.incarnation = cbor_read_uint_max(arguments, INCARNATIONS_MAX);
 	key.position = cbor_read_uint_max(arguments, POSITION_MAX);
 	if (cbor_read_end(arguments) != ERROR_OK)
-		return refuse(run, ERROR_BAD_ARGUMENT);
+		return query_refuse(run, ERROR_BAD_ARGUMENT);
 	enum error error = registry_channel_by_id(run, id, &key.channel);
 	if (error == ERROR_OK)
 		error = log_entry(run, &key, &entry);
 	if (error == ERROR_NOT_FOUND)
-		return refuse(run, error);
+		return query_refuse(run, error);
 	if (error == ERROR_OK)
 		error = log_cose(run, &key, &cose);
 	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
@@ -246,20 +258,17 @@ static enum error answer_entry(struct run *run, struct cbor_reader *arguments)
 	error = run_get(run, &receipt_key, &schema_receipt_row, &receipt);
 	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
 		return error;
-	struct buffer row = run_buffer(run, 2 * ROW_SIZE_MAX);
-	error = query_entry_row(run, &key, &entry, &row);
+	struct query_answer answer = query_answer_make(run);
+	error = query_entry_row(run, &key, &entry, &answer.body);
 	if (error != ERROR_OK)
 		return error;
-	struct buffer *reply = run_reply_begin(run, 4);
-	buffer_append(reply, buffer_bytes(&row));
-	cbor_write_bytes(reply, cose);
-	cbor_write_bytes(reply, entry.leaf);
+	cbor_write_bytes(&answer.body, cose);
+	cbor_write_bytes(&answer.body, entry.leaf);
 	if (receipt.cose.size > 0)
-		cbor_write_bytes(reply, receipt.cose);
+		cbor_write_bytes(&answer.body, receipt.cose);
 	else
-		cbor_write_null(reply);
-	run_reply_end(run);
-	return ERROR_OK;
+		cbor_write_null(&answer.body);
+	return query_answer_end(run, &answer, 4);
 }
 
 /* ---- small ones ---- */
@@ -270,7 +279,7 @@ static enum error answer_hello(struct run *run)
 	struct buffer *reply = run_reply_begin(run, 7);
 
 	cbor_write_uint(reply, LOCAL_VERSION);
-	write_bytes(reply, post->party_id, sizeof(post->party_id));
+	query_write_fixed(reply, post->party_id, sizeof(post->party_id));
 	cbor_write_uint(reply, post->slot);
 	cbor_write_text(reply, post->party_name);
 	cbor_write_text(reply, post->post_name);
@@ -288,7 +297,7 @@ static enum error answer_card(struct run *run)
 	if (error != ERROR_OK)
 		return error;
 	if (buffer_error(&card) != ERROR_OK)
-		return refuse(run, ERROR_TOO_LARGE);
+		return query_refuse(run, ERROR_TOO_LARGE);
 	struct buffer *reply = run_reply_begin(run, 1);
 	cbor_write_bytes(reply, buffer_bytes(&card));
 	run_reply_end(run);
@@ -303,11 +312,11 @@ static enum error answer_channel_keys(struct run *run, struct cbor_reader *argum
 
 	cbor_read_bytes_exact(arguments, id, sizeof(id));
 	if (cbor_read_end(arguments) != ERROR_OK)
-		return refuse(run, ERROR_BAD_ARGUMENT);
+		return query_refuse(run, ERROR_BAD_ARGUMENT);
 	registry_own_keys(run_post(run), id, &log, &cosigner);
 	struct buffer *reply = run_reply_begin(run, 2);
-	write_bytes(reply, log.key, sizeof(log.key));
-	write_bytes(reply, cosigner.key, sizeof(cosigner.key));
+	query_write_fixed(reply, log.key, sizeof(log.key));
+	query_write_fixed(reply, cosigner.key, sizeof(cosigner.key));
 	run_reply_end(run);
 	ed25519_pair_erase(&log);
 	ed25519_pair_erase(&cosigner);
@@ -319,15 +328,15 @@ static enum error answer_channel_keys(struct run *run, struct cbor_reader *argum
 enum error query_handle(struct run *run, uint64_t verb, struct cbor_reader *arguments, size_t count)
 {
 	static const size_t counts[] = {
-		[LOCAL_HELLO] = 1,	[LOCAL_CARD_EXPORT] = 1, [LOCAL_CHANNELS] = 1, [LOCAL_CHANNEL] = 2,
-		[LOCAL_CHANNEL_KEYS] = 2, [LOCAL_PARTIES] = 1,	 [LOCAL_ENTRIES] = 5,  [LOCAL_ENTRY] = 5,
-		[LOCAL_HEADS] = 2,	[LOCAL_STATUS] = 1,
+		[LOCAL_HELLO] = 1,        [LOCAL_CARD_EXPORT] = 1, [LOCAL_CHANNELS] = 1, [LOCAL_CHANNEL] = 2,
+		[LOCAL_CHANNEL_KEYS] = 2, [LOCAL_PARTIES] = 1,     [LOCAL_ENTRIES] = 5,  [LOCAL_ENTRY] = 5,
+		[LOCAL_HEADS] = 2,        [LOCAL_STATUS] = 1,
 	};
 
 	if (verb >= sizeof(counts) / sizeof(counts[0]) || counts[verb] == 0)
 		return ERROR_UNSUPPORTED;
-	if (count + 1 != counts[verb])
-		return refuse(run, ERROR_BAD_ARGUMENT);
+	if (count + 1 != counts[verb] || (count == 0 && cbor_read_end(arguments) != ERROR_OK))
+		return query_refuse(run, ERROR_BAD_ARGUMENT);
 	switch (verb) {
 	case LOCAL_HELLO:
 		return answer_hello(run);

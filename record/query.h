@@ -19,11 +19,15 @@
 #define QUERY_SCAN_MAX 256
 enum error query_handle(struct run *run, uint64_t verb, struct cbor_reader *arguments, size_t count);
 
-/* Appends the entry_row of base/local.h for an entry: for ENTRIES, ENTRY and the notices ARRIVED and STATE. */
+/*
+ * Appends the entry_row of base/local.h for an entry: for ENTRIES, ENTRY and the notices ARRIVED and
+ * STATE.
+ */
 enum error query_entry_row(struct run *run, const struct entry_key *key, const struct entry *entry,
 			   struct buffer *buffer);
 
 /* The line's words for an entry: its message reference (envelope/reference.h), appended to the buffer. */
-enum error query_reference(struct run *run, const struct entry_key *key, uint64_t time, struct buffer *buffer);
+enum error query_reference(struct run *run, const struct entry_key *key, uint64_t time,
+			   struct buffer *buffer);
 
 #endif

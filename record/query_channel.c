@@ -46,7 +46,8 @@ static enum error write_posts(struct run *run, uint64_t number, const struct cha
 		return error;
 	for (size_t i = 0; i < lines->count; i++) {
 		uint64_t slot = log_slot(lines->logs[i]);
-		struct row_key key = key_party_post(TABLE_PARTY_POST, registry_party_of(channel, index), slot);
+		struct row_key key =
+			key_party_post(TABLE_PARTY_POST, registry_party_of(channel, index), slot);
 		struct party_post post;
 		error = run_get(run, &key, &schema_party_post, &post);
 		if (!run_missing(error, &missing))
@@ -81,8 +82,8 @@ static void write_officer(const struct channel *channel, uint64_t index, uint64_
 	cbor_write_uint(buffer, officer->highest_precedence);
 }
 
-static enum error write_officers(struct run *run, uint64_t number, const struct channel *channel, uint64_t index,
-				 struct query_answer *answer)
+static enum error write_officers(struct run *run, uint64_t number, const struct channel *channel,
+				 uint64_t index, struct query_answer *answer)
 {
 	struct row_key prefix = key_channel(TABLE_OFFICER, number);
 	struct row row;
@@ -95,7 +96,8 @@ static enum error write_officers(struct run *run, uint64_t number, const struct 
 		(void)key_read_u16(&reader);
 		(void)key_read_u8(&reader);
 		uint64_t officer_number = key_read_u32(&reader);
-		if (key_read_end(&reader) != ERROR_OK || schema_read(&schema_officer, row.value, &officer) != ERROR_OK)
+		if (key_read_end(&reader) != ERROR_OK ||
+		    schema_read(&schema_officer, row.value, &officer) != ERROR_OK)
 			return ERROR_MALFORMED;
 		write_officer(channel, index, officer_number, &officer, &answer->list);
 		answer->count++;

@@ -1,8 +1,9 @@
 /*
- * What the parts of query_*.c share: lists whose length is known only when they are written, and rows that are read for many
- * things at once. Functions return what run.h says.
+ * What the parts of query_*.c share: lists whose length is known only when they are written, and rows
+ * that are read for many things at once. Functions return what run.h says.
  *
- * Loops over many things read on where one of them is missing a row (run_missing); what such a run wrote is thrown away.
+ * Loops over many things read on where one of them is missing a row (run_missing); what such a run wrote
+ * is thrown away.
  */
 #ifndef RECORD_QUERY_PARTS_H
 #define RECORD_QUERY_PARTS_H
@@ -21,7 +22,10 @@ struct query_answer {
 struct query_answer query_answer_make(struct run *run);
 /* Ends the list that was written to answer->list: appends its head and items to the body, and empties it. */
 void query_list_end(struct query_answer *answer);
-/* Replies with the body, which holds `count` results; with ERROR_TOO_LARGE where it does not fit into a frame. */
+/*
+ * Replies with the body, which holds `count` results; with ERROR_TOO_LARGE where it does not fit into a
+ * frame.
+ */
 enum error query_answer_end(struct run *run, struct query_answer *answer, size_t count);
 
 void query_write_fixed(struct buffer *buffer, const uint8_t *data, size_t size);

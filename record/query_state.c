@@ -163,8 +163,6 @@ enum error query_state_handle(struct run *run, uint64_t verb, struct cbor_reader
 {
 	if (verb == LOCAL_CHANNEL || verb == LOCAL_HEADS)
 		return answer_about_channel(run, verb, arguments);
-	if (cbor_read_end(arguments) != ERROR_OK)
-		return query_refuse(run, ERROR_BAD_ARGUMENT);
 	switch (verb) {
 	case LOCAL_CHANNELS:
 		return answer_channels(run);

@@ -33,7 +33,8 @@ static enum error find_oldest(struct run *run, uint64_t number, const struct cha
 	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
 	for (size_t i = 0; error == ERROR_OK && i < COPIES_MAX; i++) {
 		struct key_reader reader = key_reader_make(row.key);
-		struct entry_key key = {.channel = key_read_u16(&reader), .log = log_own_number(run, channel)};
+		struct entry_key key = {.channel = key_read_u16(&reader),
+					.log = log_own_number(run, channel)};
 		struct entry entry;
 		key.incarnation = key_read_u16(&reader);
 		key.position = key_read_u32(&reader);
@@ -224,7 +225,8 @@ static enum error write_refused(struct run *run, struct query_answer *answer)
 		struct key_reader reader = key_reader_make(row.key);
 		struct counter counter;
 		uint64_t reason = key_read_u32(&reader);
-		if (key_read_end(&reader) != ERROR_OK || schema_read(&schema_counter, row.value, &counter) != ERROR_OK)
+		if (key_read_end(&reader) != ERROR_OK ||
+		    schema_read(&schema_counter, row.value, &counter) != ERROR_OK)
 			return ERROR_MALFORMED;
 		cbor_write_array(&answer->list, 2);
 		cbor_write_uint(&answer->list, reason);

@@ -11,7 +11,8 @@ enum error registry_party(struct run *run, uint64_t number, struct party *party)
 	return run_get(run, &key, &schema_party, party);
 }
 
-static enum error number_of(struct run *run, enum table table, const uint8_t *id, size_t size, uint64_t *number)
+static enum error number_of(struct run *run, enum table table, const uint8_t *id, size_t size,
+			    uint64_t *number)
 {
 	struct row_key key = key_make(table);
 	struct number row;
@@ -56,8 +57,8 @@ enum error registry_roster(struct run *run, const struct channel *channel, struc
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
 
-enum error registry_aad(struct run *run, const struct channel *channel, enum aad_context context, uint64_t sender,
-			struct aad *aad)
+enum error registry_aad(struct run *run, const struct channel *channel, enum aad_context context,
+			uint64_t sender, struct aad *aad)
 {
 	struct roster *roster = run_take(run, sizeof(*roster));
 
@@ -85,8 +86,8 @@ enum error registry_terms(const struct channel *channel, struct terms *terms)
 	return terms_decode(channel->terms, terms) == ERROR_OK ? ERROR_OK : ERROR_MALFORMED;
 }
 
-void registry_own_keys(const struct own_post *post, const uint8_t channel[CHANNEL_ID_SIZE], struct ed25519_pair *log,
-		       struct ed25519_pair *cosigner)
+void registry_own_keys(const struct own_post *post, const uint8_t channel[CHANNEL_ID_SIZE],
+		       struct ed25519_pair *log, struct ed25519_pair *cosigner)
 {
 	struct bytes context = bytes_make(channel, CHANNEL_ID_SIZE);
 	uint8_t seed[DERIVE_SEED_SIZE];

@@ -17,7 +17,8 @@ struct fold {
 	uint64_t index;
 	struct channel channel;
 	struct chain chain;
-	const struct registry_entry *current; /* the letter that came; NULL: none, the chain goes on by itself */
+	const struct registry_entry
+		*current; /* the letter that came; NULL: none, the chain goes on by itself */
 	/* the letters that are held from chain.letters on, as the fold begins */
 	size_t count;
 	bool more; /* others are held behind these */
@@ -87,7 +88,10 @@ static enum error read_letter(struct run *run, struct fold *fold, size_t at, siz
 	return registry_letter_touch(run, entry, size);
 }
 
-/* Reads those letters and all that they touch, at once. What would be too much for one event is left for later. */
+/*
+ * Reads those letters and all that they touch, at once. What would be too much for one event is left for
+ * later.
+ */
 static enum error read_ready(struct run *run, struct fold *fold)
 {
 	bool missing = false;
@@ -130,7 +134,8 @@ static enum error fold_letter(struct run *run, struct fold *fold, size_t at, enu
 	return registry_letter_effects(run, entry, &fold->channel, &fold->chain);
 }
 
-static enum error fold_ready(struct run *run, struct fold *fold, struct registry_verdict *verdicts, size_t *count)
+static enum error fold_ready(struct run *run, struct fold *fold, struct registry_verdict *verdicts,
+			     size_t *count)
 {
 	for (size_t i = 0; i < fold->count; i++) {
 		enum error reason;
@@ -138,7 +143,8 @@ static enum error fold_ready(struct run *run, struct fold *fold, struct registry
 		if (error != ERROR_OK)
 			return error;
 		if (fold->index != fold->channel.own_index)
-			verdicts[(*count)++] = (struct registry_verdict){.key = fold->keys[i], .reason = reason};
+			verdicts[(*count)++] =
+				(struct registry_verdict){.key = fold->keys[i], .reason = reason};
 		if (reason != ERROR_OK) {
 			/* Another may take its number; those behind it wait on. */
 			uint64_t number = fold->entries[i].content->of.letter.number;
@@ -196,7 +202,8 @@ static enum error write_changed(struct run *run, struct fold *fold)
 }
 
 /* Folds on from the chain's present end. */
-static enum error fold_on(struct run *run, struct fold *fold, struct registry_verdict *verdicts, size_t *count)
+static enum error fold_on(struct run *run, struct fold *fold, struct registry_verdict *verdicts,
+			  size_t *count)
 {
 	struct row_key row = fold_row(fold->channel_number, fold->index);
 	uint64_t before = fold->chain.letters;

@@ -9,7 +9,8 @@
 /* ---- taking cards in ---- */
 
 /* The identity of a card letter of a party; false if it is not of the form. */
-static bool letter_identity(const uint8_t party[PARTY_ID_SIZE], struct bytes letter, uint8_t identity[IDENTITY_SIZE])
+static bool letter_identity(const uint8_t party[PARTY_ID_SIZE], struct bytes letter,
+			    uint8_t identity[IDENTITY_SIZE])
 {
 	struct cose_signed object;
 	struct aad aad;
@@ -55,10 +56,11 @@ enum error registry_compare_chain(struct run *run, uint64_t number, const struct
 }
 
 /*
- * The node id names the post. One that another party has named stays with it: a card is no way to receive what is
- * meant for another.
+ * The node id names the post. One that another party has named stays with it: a card is no way to receive
+ * what is meant for another.
  */
-static enum error write_node(struct run *run, const struct post_number *post, struct bytes former, struct bytes node)
+static enum error write_node(struct run *run, const struct post_number *post, struct bytes former,
+			     struct bytes node)
 {
 	struct row_key key = key_make(TABLE_NODE_ID);
 	struct post_number place;
@@ -82,7 +84,8 @@ static enum error write_node(struct run *run, const struct post_number *post, st
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
 
-static enum error write_post(struct run *run, uint64_t number, uint64_t slot, const struct post_letter *letter)
+static enum error write_post(struct run *run, uint64_t number, uint64_t slot,
+			     const struct post_letter *letter)
 {
 	struct row_key key = key_party_post(TABLE_PARTY_POST, number, slot);
 	struct post_number place = {.party = number, .slot = slot};
@@ -148,7 +151,8 @@ static enum error extend(struct run *run, uint64_t number, struct party *party, 
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
 
-static void number_party(struct run *run, const uint8_t id[PARTY_ID_SIZE], uint64_t *number, enum error *reason)
+static void number_party(struct run *run, const uint8_t id[PARTY_ID_SIZE], uint64_t *number,
+			 enum error *reason)
 {
 	struct state *state = run_state(run);
 
@@ -166,8 +170,8 @@ static void number_party(struct run *run, const uint8_t id[PARTY_ID_SIZE], uint6
 	run_put(run, &key, &schema_number, &row);
 }
 
-enum error registry_extend_chain(struct run *run, const struct bytes *letters, const struct card_party *verified,
-				 uint64_t *number, enum error *reason)
+enum error registry_extend_chain(struct run *run, const struct bytes *letters,
+				 const struct card_party *verified, uint64_t *number, enum error *reason)
 {
 	struct party party = {0};
 
@@ -216,7 +220,10 @@ static bool prekeys_valid(const struct prekeys *prekeys)
 	return valid;
 }
 
-/* The slots of the card's statements of prekeys. *reason: one is not of the form, or a key is no good point. */
+/*
+ * The slots of the card's statements of prekeys. *reason: one is not of the form, or a key is no good
+ * point.
+ */
 static void read_prekeys_slots(struct run *run, const struct card *card, uint64_t slots[POST_SLOTS],
 			       enum error *reason)
 {
@@ -233,7 +240,10 @@ static void read_prekeys_slots(struct run *run, const struct card *card, uint64_
 	}
 }
 
-/* Hands the statements of prekeys on. Their rows are asked for at once, before keys_take_prekeys verifies each. */
+/*
+ * Hands the statements of prekeys on. Their rows are asked for at once, before keys_take_prekeys verifies
+ * each.
+ */
 static enum error take_prekeys(struct run *run, uint64_t number, const struct card *card,
 			       const uint64_t slots[POST_SLOTS])
 {

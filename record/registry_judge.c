@@ -150,8 +150,8 @@ static enum error judge_line(struct run *run, const struct judging *judging, enu
 }
 
 /*
- * Here, all others must have agreed to whom we let speak. What another party's officer says counts where this party has
- * agreed; that others' agréments are on their way is no fault of his.
+ * Here, all others must have agreed to whom we let speak. What another party's officer says counts where
+ * this party has agreed; that others' agréments are on their way is no fault of his.
  */
 static void judge_officers(const struct judging *judging, enum error *reason)
 {
@@ -187,11 +187,11 @@ static enum error count_lines(struct run *run, uint64_t channel, bool *two)
 }
 
 /*
- * What is acknowledged or answered must be held, on this channel, and be another party's. Among more than two posts it
- * may still be on its way from a third: then only what is held is checked.
+ * What is acknowledged or answered must be held, on this channel, and be another party's. Among more than
+ * two posts it may still be on its way from a third: then only what is held is checked.
  */
-static enum error judge_named(struct run *run, const struct judging *judging, const uint8_t identity[IDENTITY_SIZE],
-			      enum error *reason)
+static enum error judge_named(struct run *run, const struct judging *judging,
+			      const uint8_t identity[IDENTITY_SIZE], enum error *reason)
 {
 	struct row_key row_key = key_identity(identity);
 	struct entry_key key;
@@ -199,7 +199,8 @@ static enum error judge_named(struct run *run, const struct judging *judging, co
 
 	enum error error = run_get(run, &row_key, &schema_entry_key, &key);
 	if (error == ERROR_OK) {
-		if (key.channel != judging->entry->channel || log_roster_index(key.log) == judging->entry->index)
+		if (key.channel != judging->entry->channel ||
+		    log_roster_index(key.log) == judging->entry->index)
 			*reason = ERROR_REFUSED_REFERENCE;
 		return ERROR_OK;
 	}
@@ -230,7 +231,10 @@ static enum error judge_speech(struct run *run, const struct judging *judging, e
 
 /* ---- letters ---- */
 
-/* A letter of this number is held: it is this very one, carried by another post, or there are two of one number. */
+/*
+ * A letter of this number is held: it is this very one, carried by another post, or there are two of one
+ * number.
+ */
 static enum error judge_again(struct run *run, const struct judging *judging, const struct entry_key *held,
 			      enum error *reason)
 {
@@ -238,7 +242,8 @@ static enum error judge_again(struct run *run, const struct judging *judging, co
 	struct entry entry;
 
 	enum error error = run_must(run_get(run, &key, &schema_entry, &entry));
-	if (error != ERROR_OK || memcmp(entry.identity, judging->entry->identity, sizeof(entry.identity)) == 0)
+	if (error != ERROR_OK ||
+	    memcmp(entry.identity, judging->entry->identity, sizeof(entry.identity)) == 0)
 		return error;
 	*reason = ERROR_REFUSED_CHAIN;
 	if (!judging->own)
@@ -330,11 +335,15 @@ enum error registry_judge(struct run *run, const struct registry_entry *entry, b
 		error = find_signers(run, judging, reason);
 	if (error != ERROR_OK || *reason != ERROR_OK)
 		return error;
-	enum error verified = run_verify(run, entry->object, &judging->aad,
-					 (const uint8_t(*)[PUBLIC_KEY_SIZE])judging->keys, judging->keys_count);
+	enum error verified =
+		run_verify(run, entry->object, &judging->aad,
+			   (const uint8_t(*)[PUBLIC_KEY_SIZE])judging->keys, judging->keys_count);
 	if (verified == ERROR_OK)
 		return judge_content(run, judging, reason);
-	/* Two officers with one key are not two persons; that is a matter of the entry, not of the channel. */
+	/*
+	 * Two officers with one key are not two persons; that is a matter of the entry, not of the
+	 * channel.
+	 */
 	*reason = verified == ERROR_BAD_KEY ? ERROR_REFUSED_SIGNATURE : ERROR_BAD_SIGNATURE;
 	return ERROR_OK;
 }

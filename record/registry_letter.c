@@ -46,12 +46,13 @@ uint64_t registry_others(const struct channel *channel, uint64_t index)
 
 /* One whom a letter names: the officer's row, or the agréments that came before the credence. */
 struct named {
-	bool known;             /* `officer` is held: the own party has named the officer */
+	bool known; /* `officer` is held: the own party has named the officer */
 	struct officer officer;
-	struct number agreed;   /* bits of TABLE_AGREED */
+	struct number agreed; /* bits of TABLE_AGREED */
 };
 
-static enum error read_named(struct run *run, uint64_t channel, uint64_t index, uint64_t number, struct named *named)
+static enum error read_named(struct run *run, uint64_t channel, uint64_t index, uint64_t number,
+			     struct named *named)
 {
 	struct row_key key = registry_officer_row(channel, index, number);
 	struct row_key agreed_key = officer_row(TABLE_AGREED, channel, index, number);
@@ -90,11 +91,12 @@ static bool names_own_keys(struct run *run, const uint8_t channel[CHANNEL_ID_SIZ
 }
 
 /*
- * The opening is of this very channel; its card is the author's, and begins or goes on the one that is held; its posts are in it.
- * One that is submitted here names this post with its own keys: with no others could the post go on to speak.
+ * The opening is of this very channel; its card is the author's, and begins or goes on the one that is
+ * held; its posts are in it. One that is submitted here names this post with its own keys: with no others
+ * could the post go on to speak.
  */
-static enum error opening_rules(struct run *run, const struct registry_entry *entry, const struct channel *channel,
-				bool own, enum error *reason)
+static enum error opening_rules(struct run *run, const struct registry_entry *entry,
+				const struct channel *channel, bool own, enum error *reason)
 {
 	const struct opening_letter *opening = &entry->content->of.letter.of.opening;
 	uint8_t id[CHANNEL_ID_SIZE];
@@ -123,7 +125,8 @@ static enum error opening_rules(struct run *run, const struct registry_entry *en
 	return registry_compare_chain(run, entry->party, &party, opening->card, verified, reason);
 }
 
-static enum error opening_effects(struct run *run, const struct registry_entry *entry, struct channel *channel)
+static enum error opening_effects(struct run *run, const struct registry_entry *entry,
+				  struct channel *channel)
 {
 	const struct opening_letter *opening = &entry->content->of.letter.of.opening;
 	const struct card_party *verified = registry_verify_chain(run, opening->card, opening->card_count);
@@ -137,7 +140,8 @@ static enum error opening_effects(struct run *run, const struct registry_entry *
 	if (error != ERROR_OK)
 		return error;
 	for (size_t i = 0; i < opening->posts_count; i++) {
-		struct row_key key = key_line(entry->channel, log_number(entry->index, opening->posts[i].slot));
+		struct row_key key =
+			key_line(entry->channel, log_number(entry->index, opening->posts[i].slot));
 		struct line line;
 		error = run_get(run, &key, &schema_line, &line);
 		if (error != ERROR_NOT_FOUND && !run_missing(error, &missing))
@@ -156,13 +160,13 @@ static enum error opening_effects(struct run *run, const struct registry_entry *
 
 /* ---- credences ---- */
 
-static enum error credence_rules(struct run *run, const struct registry_entry *entry, const struct chain *chain,
-				 enum error *reason)
+static enum error credence_rules(struct run *run, const struct registry_entry *entry,
+				 const struct chain *chain, enum error *reason)
 {
 	struct named named;
 
-	enum error error =
-		read_named(run, entry->channel, entry->index, entry->content->of.letter.of.credence.officer, &named);
+	enum error error = read_named(run, entry->channel, entry->index,
+				      entry->content->of.letter.of.credence.officer, &named);
 	if (error != ERROR_OK)
 		return error;
 	if (named.known)
@@ -176,7 +180,8 @@ static enum error credence_effects(struct run *run, const struct registry_entry 
 {
 	const struct credence_letter *credence = &entry->content->of.letter.of.credence;
 	struct row_key key = registry_officer_row(entry->channel, entry->index, credence->officer);
-	struct row_key agreed_key = officer_row(TABLE_AGREED, entry->channel, entry->index, credence->officer);
+	struct row_key agreed_key =
+		officer_row(TABLE_AGREED, entry->channel, entry->index, credence->officer);
 	struct named named;
 
 	enum error error = read_named(run, entry->channel, entry->index, credence->officer, &named);
@@ -200,11 +205,12 @@ static enum error credence_effects(struct run *run, const struct registry_entry 
 /* ---- agréments ---- */
 
 /*
- * Whom another party accepts is its own decision, and may come to be held before the credence it goes with; it
- * entitles nobody by itself. Here, nobody agrees to an officer who is not known.
+ * Whom another party accepts is its own decision, and may come to be held before the credence it goes
+ * with; it entitles nobody by itself. Here, nobody agrees to an officer who is not known.
  */
-static enum error agrement_rules(struct run *run, const struct registry_entry *entry, const struct channel *channel,
-				 const struct chain *chain, bool own, enum error *reason)
+static enum error agrement_rules(struct run *run, const struct registry_entry *entry,
+				 const struct channel *channel, const struct chain *chain, bool own,
+				 enum error *reason)
 {
 	const struct agrement_letter *agrement = &entry->content->of.letter.of.agrement;
 	uint64_t agreed = chain->agreed;
@@ -273,8 +279,9 @@ static enum error agrement_effects(struct run *run, const struct registry_entry 
 
 /* ---- any letter ---- */
 
-enum error registry_letter_rules(struct run *run, const struct registry_entry *entry, const struct channel *channel,
-				 const struct chain *chain, bool own, enum error *reason)
+enum error registry_letter_rules(struct run *run, const struct registry_entry *entry,
+				 const struct channel *channel, const struct chain *chain, bool own,
+				 enum error *reason)
 {
 	switch (entry->content->of.letter.kind) {
 	case LETTER_OPENING:
@@ -312,8 +319,8 @@ enum error registry_letter_touch(struct run *run, const struct registry_entry *e
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
 
-enum error registry_letter_effects(struct run *run, const struct registry_entry *entry, struct channel *channel,
-				   struct chain *chain)
+enum error registry_letter_effects(struct run *run, const struct registry_entry *entry,
+				   struct channel *channel, struct chain *chain)
 {
 	enum error error = ERROR_OK;
 

@@ -32,7 +32,8 @@ static enum error count_channels(struct run *run, uint64_t proposer, enum error 
 }
 
 /* The parties of an opening as local numbers. Every other party's card and keying must be held. */
-static enum error number_parties(struct run *run, const struct roster *roster, uint8_t *numbers, enum error *reason)
+static enum error number_parties(struct run *run, const struct roster *roster, uint8_t *numbers,
+				 enum error *reason)
 {
 	bool missing = false;
 

@@ -1,4 +1,4 @@
-#include "hand.h"
+#include "tests/unit/record/hand.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -9,12 +9,12 @@
 #include "record/log.h"
 #include "record/workspace.h"
 
-#define CHECK(condition)                                                                  \
-	do {                                                                              \
-		if (!(condition)) {                                                       \
-			fprintf(stderr, "hand: %s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			abort();                                                          \
-		}                                                                         \
+#define CHECK(condition)                                                                                     \
+	do {                                                                                                 \
+		if (!(condition)) {                                                                          \
+			fprintf(stderr, "hand: %s:%d: %s\n", __FILE__, __LINE__, #condition);                \
+			abort();                                                                             \
+		}                                                                                            \
 	} while (0)
 
 static uint8_t work_bytes[SIGNED_WORK_SIZE];
@@ -143,16 +143,17 @@ void hand_put(struct hand *hand, const struct row_key *key, const struct schema 
 
 void hand_fold_hash(const struct hand *hand, uint8_t hash[32])
 {
-	static const uint8_t tables[] = {TABLE_CHANNEL, TABLE_CHANNEL_ID, TABLE_CHANNEL_TAG, TABLE_LINE,
-					 TABLE_CHAIN,   TABLE_LETTER,     TABLE_OFFICER,     TABLE_AGREED,
-					 TABLE_FOLD};
+	static const uint8_t tables[] = {TABLE_CHANNEL, TABLE_CHANNEL_ID, TABLE_CHANNEL_TAG,
+					 TABLE_LINE,    TABLE_CHAIN,      TABLE_LETTER,
+					 TABLE_OFFICER, TABLE_AGREED,     TABLE_FOLD};
 	crypto_hash_sha256_state state;
 
 	crypto_hash_sha256_init(&state);
 	for (size_t i = 0; i < sizeof(tables); i++) {
 		struct row row;
 		size_t at = 0;
-		while (store_find(&hand->world->posts[hand->post].store, bytes_make(&tables[i], 1), &at, &row)) {
+		while (store_find(&hand->world->posts[hand->post].store, bytes_make(&tables[i], 1), &at,
+				  &row)) {
 			crypto_hash_sha256_update(&state, row.key.data, row.key.size);
 			crypto_hash_sha256_update(&state, row.value.data, row.value.size);
 		}
@@ -379,7 +380,8 @@ static enum error decode(struct run *run, const struct filing *filing, struct si
 static enum error find_channel(struct run *run, const struct filing *filing, struct registry_entry *entry,
 			       enum error *reason)
 {
-	bool opening = entry->content->kind == CONTENT_LETTER && entry->content->of.letter.kind == LETTER_OPENING;
+	bool opening =
+		entry->content->kind == CONTENT_LETTER && entry->content->of.letter.kind == LETTER_OPENING;
 	enum error error;
 
 	*reason = ERROR_OK;
@@ -464,8 +466,8 @@ static enum error file_handler(struct run *run, void *context)
 	return file_entry(run, filing, &entry);
 }
 
-static struct outcome file_paper(struct hand *hand, const struct hand_channel *channel, const struct paper *paper,
-				 bool own)
+static struct outcome file_paper(struct hand *hand, const struct hand_channel *channel,
+				 const struct paper *paper, bool own)
 {
 	struct outcome outcome;
 	struct filing_of of = {

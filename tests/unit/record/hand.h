@@ -1,13 +1,14 @@
 /*
- * One post of a world worked by hand: handlers run over its rows as the core runs its own, and entries come in as if
- * their seals had been opened, signed by whomever the test likes. What goes wrong in here itself ends the program.
+ * One post of a world worked by hand: handlers run over its rows as the core runs its own, and entries
+ * come in as if their seals had been opened, signed by whomever the test likes. What goes wrong in here
+ * itself ends the program.
  */
-#ifndef TESTS_HAND_H
-#define TESTS_HAND_H
+#ifndef TESTS_UNIT_RECORD_HAND_H
+#define TESTS_UNIT_RECORD_HAND_H
 
 #include "envelope/signed.h"
 #include "record/registry.h"
-#include "world.h"
+#include "tests/unit/record/world.h"
 
 /* ---- running ---- */
 
@@ -95,11 +96,14 @@ struct outcome {
 	struct registry_verdict verdicts[REGISTRY_VERDICTS_MAX];
 };
 
-/* The whole way of an entry of another party: registry_opening, registry_judge, its log, registry_apply. channel 0: found by the paper's own opening,
- * or the channel's id. */
+/*
+ * The whole way of an entry of another party: registry_opening, registry_judge, its log, registry_apply.
+ * channel 0: found by the paper's own opening, or the channel's id.
+ */
 struct outcome hand_receive(struct hand *hand, const struct hand_channel *channel, const struct paper *paper);
 /* registry_judge alone, as if it stood on the channel of this number. */
-enum error hand_judge(struct hand *hand, uint64_t number, uint64_t index, const struct paper *paper, bool own);
+enum error hand_judge(struct hand *hand, uint64_t number, uint64_t index, const struct paper *paper,
+		      bool own);
 /* The way of an entry that is submitted here. */
 struct outcome hand_submit(struct hand *hand, const struct hand_channel *channel, const struct paper *paper);
 /* registry_advance once. */

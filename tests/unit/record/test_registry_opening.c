@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hand.h"
+#include "tests/unit/record/hand.h"
 
 /* Two parties, Alliance (here) and Federation, and a channel that nobody has opened yet. */
 struct line_of_two {
@@ -27,7 +27,8 @@ static struct line_of_two *make(uint64_t seed)
 	line->hand = hand_world(seed);
 	line->channel = hand_channel_make(line->hand.world, 2);
 	line->ours = (struct pen){.world = line->hand.world, .channel = &line->channel};
-	line->theirs = (struct pen){.world = line->hand.world, .channel = &line->channel, .party = 1, .slot = 1};
+	line->theirs =
+		(struct pen){.world = line->hand.world, .channel = &line->channel, .party = 1, .slot = 1};
 	return line;
 }
 
@@ -99,7 +100,8 @@ static void an_opening_is_refused_where_we_or_its_author_are_not_on_its_roster(v
 	assert_int_equal(roster_sort(&others.roster), ERROR_OK);
 	channel_id_make(&others.roster, bytes_make(others.terms, others.terms_size), others.nonce, others.id);
 	line->theirs.channel = &others;
-	assert_int_equal(hand_take(&line->hand, &line->theirs, pen_opening(&line->theirs)), ERROR_REFUSED_CHANNEL);
+	assert_int_equal(hand_take(&line->hand, &line->theirs, pen_opening(&line->theirs)),
+			 ERROR_REFUSED_CHANNEL);
 
 	/* We and Union, carried by Federation: not the author. */
 	line->theirs = (struct pen){.world = world, .channel = &line->channel, .party = 1, .slot = 1};
@@ -167,8 +169,7 @@ static enum error take_signed_by(struct line_of_two *line, const struct ed25519_
 {
 	struct content *content = pen_opening(&line->theirs);
 	uint8_t identity[IDENTITY_SIZE];
-	struct paper paper =
-		hand_sign(&line->channel, line->hand.world, 1, pair, NULL, content, identity);
+	struct paper paper = hand_sign(&line->channel, line->hand.world, 1, pair, NULL, content, identity);
 
 	paper.slot = 1;
 	enum error reason = hand_receive(&line->hand, &line->channel, &paper).reason;
@@ -198,8 +199,8 @@ static void no_officer_opens(void **state)
 
 	content->signers[0] = 1;
 	content->of.letter.has_entitled_by = true;
-	struct paper paper = hand_sign(&line->channel, world, 1, &world->parties[1].officers[0], NULL, content,
-				       identity);
+	struct paper paper =
+		hand_sign(&line->channel, world, 1, &world->parties[1].officers[0], NULL, content, identity);
 	assert_int_equal(hand_receive(&line->hand, &line->channel, &paper).reason, ERROR_REFUSED_AUTHORITY);
 	hand_drop(&paper);
 	free(content);
@@ -243,7 +244,8 @@ static void the_card_in_an_opening_is_its_authors(void **state)
 }
 
 /* One more letter of Federation's card chain; `after` letters are before it. */
-static struct bytes card_letter(struct world *world, size_t after, uint64_t slot, const char *name, const char *node)
+static struct bytes card_letter(struct world *world, size_t after, uint64_t slot, const char *name,
+				const char *node)
 {
 	const struct world_party *party = &world->parties[1];
 	struct content *content = calloc(1, sizeof(*content));
@@ -255,9 +257,10 @@ static struct bytes card_letter(struct world *world, size_t after, uint64_t slot
 	struct aad aad;
 
 	aad_without_channel(&aad, AAD_ENTRY, party->id);
-	assert_int_equal(cose_signed_decode(bytes_make(party->letters[after - 1], party->letters_size[after - 1]),
-					    &before),
-			 ERROR_OK);
+	assert_int_equal(
+		cose_signed_decode(bytes_make(party->letters[after - 1], party->letters_size[after - 1]),
+				   &before),
+		ERROR_OK);
 	content->kind = CONTENT_LETTER;
 	content->precedence = PRECEDENCE_ROUTINE;
 	content->signers_count = 1;
@@ -271,7 +274,8 @@ static struct bytes card_letter(struct world *world, size_t after, uint64_t slot
 	post->node = bytes_of_text(node);
 	memcpy(post->statement_key, party->officers[3].key, sizeof(post->statement_key));
 	content_encode(content, &payload);
-	assert_int_equal(signed_alone(&party->authority, &aad, buffer_bytes(&payload), &work, &out), ERROR_OK);
+	assert_int_equal(signed_alone(&party->authority, &aad, buffer_bytes(&payload), &work, &out),
+			 ERROR_OK);
 	free(payload.data);
 	free(work.data);
 	free(content);
@@ -370,7 +374,8 @@ static void a_party_opens_once_and_the_same_letter_again_changes_nothing(void **
 	hand_drop(&paper);
 
 	line->theirs.number = 0;
-	assert_int_equal(hand_take(&line->hand, &line->theirs, pen_opening(&line->theirs)), ERROR_REFUSED_CHAIN);
+	assert_int_equal(hand_take(&line->hand, &line->theirs, pen_opening(&line->theirs)),
+			 ERROR_REFUSED_CHAIN);
 	assert_int_equal(line->hand.alerts, 1);
 	assert_int_equal(line->hand.last_alert, ERROR_REFUSED_CHAIN);
 	hand_fold_hash(&line->hand, after);
@@ -388,8 +393,8 @@ static void our_opening_must_name_this_post_with_its_own_keys(void **state)
 	assert_int_equal(hand_give(&line->hand, &line->ours, content), ERROR_REFUSED_FORM);
 	line->ours.number = 0;
 	content = pen_opening(&line->ours);
-	memcpy(content->of.letter.of.opening.posts[0].cosigner_key, line->hand.world->parties[0].officers[0].key,
-	       PUBLIC_KEY_SIZE);
+	memcpy(content->of.letter.of.opening.posts[0].cosigner_key,
+	       line->hand.world->parties[0].officers[0].key, PUBLIC_KEY_SIZE);
 	assert_int_equal(hand_give(&line->hand, &line->ours, content), ERROR_REFUSED_FORM);
 	line->ours.number = 0;
 	line->ours.position = 0;

@@ -11,9 +11,12 @@
 #include <string.h>
 
 #include "envelope/post_file.h"
-#include "hand.h"
+#include "tests/unit/record/hand.h"
 
-/* A channel of two or three parties that all have opened. Each has officers 1 and 2, agreed to by all; officer 3 has credence alone. */
+/*
+ * A channel of two or three parties that all have opened. Each has officers 1 and 2, agreed to by all;
+ * officer 3 has credence alone.
+ */
 struct seats {
 	struct hand hand;
 	struct hand_channel channel;
@@ -88,7 +91,8 @@ static struct content *message(struct seats *table, uint64_t officer)
 	return content;
 }
 
-static struct content *acknowledgment(struct seats *table, uint64_t officer, const uint8_t identity[IDENTITY_SIZE])
+static struct content *acknowledgment(struct seats *table, uint64_t officer,
+				      const uint8_t identity[IDENTITY_SIZE])
 {
 	struct content *content = message(table, officer);
 
@@ -192,7 +196,8 @@ static void nobody_speaks_before_the_channel_is_open(void **state)
 	channel.opened = UINT64_C(1) << channel.own_index;
 	hand_put(&table->hand, &key, &schema_channel, &channel);
 	assert_int_equal(speak(table, 1, message(table, 1), identity), ERROR_REFUSED_CHANNEL);
-	assert_int_equal(speak(table, 1, acknowledgment(table, 1, identity), identity), ERROR_REFUSED_CHANNEL);
+	assert_int_equal(speak(table, 1, acknowledgment(table, 1, identity), identity),
+			 ERROR_REFUSED_CHANNEL);
 	assert_int_equal(speak(table, 0, message(table, 1), identity), ERROR_REFUSED_CHANNEL);
 	drop(table);
 }
@@ -346,10 +351,13 @@ static void what_is_acknowledged_or_answered_is_anothers_and_held_here(void **st
 
 	assert_int_equal(speak(table, 0, message(table, 1), ours), ERROR_OK);
 	assert_int_equal(speak(table, 1, message(table, 1), theirs), ERROR_OK);
-	assert_int_equal(speak(table, 1, acknowledgment(table, 1, unknown), identity), ERROR_REFUSED_REFERENCE);
-	assert_int_equal(speak(table, 1, acknowledgment(table, 1, theirs), identity), ERROR_REFUSED_REFERENCE);
+	assert_int_equal(speak(table, 1, acknowledgment(table, 1, unknown), identity),
+			 ERROR_REFUSED_REFERENCE);
+	assert_int_equal(speak(table, 1, acknowledgment(table, 1, theirs), identity),
+			 ERROR_REFUSED_REFERENCE);
 	assert_int_equal(speak(table, 1, acknowledgment(table, 1, ours), identity), ERROR_OK);
-	assert_int_equal(speak(table, 0, acknowledgment(table, 1, unknown), identity), ERROR_REFUSED_REFERENCE);
+	assert_int_equal(speak(table, 0, acknowledgment(table, 1, unknown), identity),
+			 ERROR_REFUSED_REFERENCE);
 	assert_int_equal(speak(table, 0, acknowledgment(table, 1, ours), identity), ERROR_REFUSED_REFERENCE);
 	assert_int_equal(speak(table, 0, acknowledgment(table, 1, theirs), identity), ERROR_OK);
 	const uint8_t *named[] = {unknown, theirs, ours};
@@ -383,7 +391,8 @@ static void among_more_posts_what_is_named_may_be_on_its_way(void **state)
 	uint8_t identity[IDENTITY_SIZE];
 
 	assert_int_equal(speak(table, 1, acknowledgment(table, 1, unknown), identity), ERROR_OK);
-	assert_int_equal(speak(table, 0, acknowledgment(table, 1, unknown), identity), ERROR_REFUSED_REFERENCE);
+	assert_int_equal(speak(table, 0, acknowledgment(table, 1, unknown), identity),
+			 ERROR_REFUSED_REFERENCE);
 	drop(table);
 }
 
@@ -406,8 +415,7 @@ static enum error judge_verdict(struct seats *table, const struct ed25519_pair *
 {
 	struct content *content = verdict(table);
 	uint8_t identity[IDENTITY_SIZE];
-	struct paper paper =
-		hand_sign(&table->channel, table->hand.world, 1, pair, NULL, content, identity);
+	struct paper paper = hand_sign(&table->channel, table->hand.world, 1, pair, NULL, content, identity);
 
 	paper.slot = slot;
 	enum error reason = hand_judge(&table->hand, 1, table->index[1], &paper, false);

@@ -1,0 +1,445 @@
+/*
+ * What the local API answers about entries, heads and the state of the line, by the schema of base/local.h.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "envelope/checkpoint.h"
+#include "envelope/signed.h"
+#include "envelope/statement.h"
+#include "envelope/wire.h"
+#include "record/query.h"
+#include "tests/unit/record/asking.h"
+
+/* ---- entries ---- */
+
+struct entry_row {
+	uint64_t log;
+	uint64_t incarnation;
+	uint64_t position;
+	uint8_t identity[IDENTITY_SIZE];
+	uint64_t kind;
+	uint64_t precedence;
+	bool own;
+	uint64_t state;
+};
+
+static struct entry_row read_row(struct world *world, struct cbor_reader *reader)
+{
+	struct entry_row row;
+
+	cbor_read_array_exact(reader, 16);
+	expect_bytes(reader, world->channel, CHANNEL_ID_SIZE);
+	row.log = cbor_read_uint_max(reader, LOG_MAX);
+	row.incarnation = cbor_read_uint(reader);
+	row.position = cbor_read_uint_max(reader, POSITION_MAX);
+	char reference[64];
+	snprintf(reference, sizeof(reference), "%s %04llu/26",
+		 row.log == world_log_of(world, 0) ? "HEADQUARTERS" : "EMBASSY",
+		 (unsigned long long)row.position + 1);
+	expect_text(reader, reference);
+	cbor_read_bytes_exact(reader, row.identity, sizeof(row.identity));
+	row.kind = cbor_read_uint(reader);
+	row.precedence = cbor_read_uint(reader);
+	assert_int_equal(cbor_read_uint(reader) / 86400, world->now_ms / 86400000);
+	expect_text(reader, "");
+	if (!cbor_read_null(reader))
+		assert_true(cbor_read_uint(reader) <= 1);
+	else
+		assert_int_equal(row.kind, CONTENT_VERDICT);
+	assert_true(cbor_read_text(reader, NAME_SIZE_MAX).size > 0);
+	row.own = cbor_read_bool(reader);
+	row.state = cbor_read_uint(reader);
+	assert_int_equal(cbor_read_uint(reader) / 86400000, world->now_ms / 86400000);
+	size_t times = cbor_read_array(reader, 24);
+	for (size_t i = 0; i < times; i++) {
+		cbor_read_array_exact(reader, 3);
+		assert_true(cbor_read_uint(reader) <= LOCAL_REFUSED);
+		assert_int_equal(cbor_read_uint(reader) / 86400000, world->now_ms / 86400000);
+		(void)cbor_read_text(reader, 128);
+	}
+	assert_int_equal(cbor_reader_error(reader), ERROR_OK);
+	return row;
+}
+
+#define ROWS_MAX 512
+
+/* All rows of a selection, page by page. */
+static size_t read_pages(struct world *world, bool all, uint64_t selection, size_t page_size,
+			 struct entry_row rows[ROWS_MAX])
+{
+	uint8_t cursor[16];
+	size_t cursor_size = 0;
+	size_t count = 0;
+
+	do {
+		struct buffer frame =
+			ask_for_entries(world, all, selection, bytes_make(cursor, cursor_size), page_size);
+		struct cbor_reader reader = ask_results(world, 0, &frame, 2);
+		size_t in_page = cbor_read_array(&reader, page_size);
+		for (size_t i = 0; i < in_page; i++) {
+			assert_true(count < ROWS_MAX);
+			rows[count++] = read_row(world, &reader);
+		}
+		struct bytes next = cbor_read_bytes(&reader, sizeof(cursor));
+		assert_int_equal(cbor_read_end(&reader), ERROR_OK);
+		cursor_size = next.size;
+		if (next.size > 0)
+			memcpy(cursor, next.data, next.size);
+	} while (cursor_size > 0);
+	return count;
+}
+
+static struct world *busy_world(uint64_t seed, size_t messages)
+{
+	struct world *world = world_open_line(seed);
+
+	for (size_t i = 0; i < messages; i++) {
+		struct world_message message = {.precedence = PRECEDENCE_ROUTINE, .text = "one of many"};
+		assert_int_equal(world_send(world, i % 2, &message, NULL), ERROR_OK);
+	}
+	world_settle(world);
+	return world;
+}
+
+static void pages_enumerate_everything_exactly_once(void **state)
+{
+	struct world *world = busy_world(310, 75);
+	static struct entry_row whole[ROWS_MAX];
+	static struct entry_row rows[ROWS_MAX];
+	static const size_t sizes[] = {1, 7, 63};
+
+	size_t count = read_pages(world, true, 1, 64, whole);
+	assert_int_equal(count, world_count(world, 0, TABLE_ENTRY));
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < i; j++)
+			assert_true(whole[i].log != whole[j].log || whole[i].position != whole[j].position ||
+				    whole[i].incarnation != whole[j].incarnation);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(read_pages(world, i == 0, 1, sizes[i], rows), count);
+		assert_memory_equal(rows, whole, count * sizeof(rows[0]));
+	}
+	world_free(world);
+}
+
+static void selections_part_own_messages_from_received_ones(void **state)
+{
+	struct world *world = busy_world(311, 21);
+	static struct entry_row rows[ROWS_MAX];
+
+	size_t received = read_pages(world, false, 2, 64, rows);
+	assert_int_equal(received, 10);
+	for (size_t i = 0; i < received; i++) {
+		assert_int_equal(rows[i].kind, CONTENT_MESSAGE);
+		assert_false(rows[i].own);
+		assert_int_equal(rows[i].state, LOCAL_RECEIVED);
+	}
+	size_t own = read_pages(world, true, 3, 2, rows);
+	assert_int_equal(own, 11);
+	for (size_t i = 0; i < own; i++) {
+		assert_int_equal(rows[i].kind, CONTENT_MESSAGE);
+		assert_true(rows[i].own);
+		assert_int_equal(rows[i].state, LOCAL_RECEIVED);
+	}
+	world_free(world);
+}
+
+static void a_page_looks_at_so_many_rows_and_no_more(void **state)
+{
+	struct world *world = busy_world(312, 1);
+	struct row_key key = key_make(TABLE_ARRIVAL);
+	struct arrival arrival;
+	uint64_t arrivals = world_count(world, 0, TABLE_ARRIVAL);
+
+	/* Many entries that are not selected stand before one that is. */
+	key_u64(&key, 1);
+	assert_true(world_row(world, 0, &key, &schema_arrival, &arrival));
+	assert_int_not_equal(arrival.kind, CONTENT_MESSAGE);
+	for (uint64_t i = 1; i <= 2 * QUERY_SCAN_MAX; i++) {
+		key = key_make(TABLE_ARRIVAL);
+		key_u64(&key, arrivals + i);
+		world_put_row(world, 0, &key, &schema_arrival, &arrival);
+	}
+	arrival.kind = CONTENT_MESSAGE;
+	arrival.own = true;
+	key = key_make(TABLE_ARRIVAL);
+	key_u64(&key, arrivals + 2 * QUERY_SCAN_MAX + 1);
+	world_put_row(world, 0, &key, &schema_arrival, &arrival);
+	static struct entry_row rows[ROWS_MAX];
+	assert_int_equal(read_pages(world, true, 3, 64, rows), 2);
+	struct buffer frame = ask_for_entries(world, true, 3, bytes_make(NULL, 0), 64);
+	struct cbor_reader reader = ask_results(world, 0, &frame, 2);
+	assert_int_equal(cbor_read_array(&reader, 64), 1);
+	world_free(world);
+}
+
+static void an_entry_comes_with_its_bytes_its_leaf_and_its_receipt(void **state)
+{
+	struct world *world = world_open_line(313);
+	struct world_message message = {.precedence = PRECEDENCE_FLASH, .text = "are you there?"};
+	uint8_t identity[IDENTITY_SIZE];
+	uint8_t computed[IDENTITY_SIZE];
+	struct entry entry;
+	struct entry_key key;
+	struct cose_signed object;
+	struct leaf leaf;
+	struct receipt receipt;
+	struct aad aad;
+
+	assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
+	for (size_t round = 0; round < 2; round++) {
+		assert_true(world_entry(world, 0, identity, &entry, &key));
+		struct buffer frame = ask_about_channel(world, LOCAL_ENTRY, 4);
+		cbor_write_uint(&frame, key.log);
+		cbor_write_uint(&frame, key.incarnation);
+		cbor_write_uint(&frame, key.position);
+		struct cbor_reader reader = ask_results(world, 0, &frame, 4);
+		struct entry_row row = read_row(world, &reader);
+		assert_memory_equal(row.identity, identity, sizeof(identity));
+		struct bytes cose = cbor_read_bytes(&reader, ENTRY_SIZE_MAX);
+		assert_int_equal(cose_signed_decode(cose, &object), ERROR_OK);
+		aad_on_channel(&aad, AAD_ENTRY, world->channel, &world->roster, ask_index_of(world, 0));
+		identity_of(&aad, object.payload, computed);
+		assert_memory_equal(computed, identity, sizeof(identity));
+		assert_int_equal(leaf_decode(cbor_read_bytes(&reader, LEAF_SIZE_MAX), &leaf), ERROR_OK);
+		assert_memory_equal(leaf.identity, identity, sizeof(identity));
+		assert_int_equal(leaf.position, key.position);
+		if (round == 0) {
+			assert_true(cbor_read_null(&reader));
+			world_settle(world);
+		} else {
+			struct bytes bytes = cbor_read_bytes(&reader, 4096);
+			assert_int_equal(cose_signed_decode(bytes, &object), ERROR_OK);
+			assert_int_equal(receipt_decode(object.payload, &receipt), ERROR_OK);
+			assert_int_equal(receipt.log, key.log);
+			assert_int_equal(row.state, LOCAL_RECEIVED);
+		}
+		assert_int_equal(cbor_read_end(&reader), ERROR_OK);
+	}
+	world_free(world);
+}
+
+/* ---- heads ---- */
+
+static void heads_verify_with_their_keys_and_cosignatures(void **state)
+{
+	struct world *world = busy_world(320, 3);
+	struct buffer frame = ask_about_channel(world, LOCAL_CHANNEL_KEYS, 1);
+	struct cbor_reader reader = ask_results(world, 0, &frame, 2);
+	uint8_t own_log_key[PUBLIC_KEY_SIZE];
+	uint8_t own_cosigner_key[PUBLIC_KEY_SIZE];
+	bool own_seen = false;
+	bool other_seen = false;
+
+	cbor_read_bytes_exact(&reader, own_log_key, sizeof(own_log_key));
+	cbor_read_bytes_exact(&reader, own_cosigner_key, sizeof(own_cosigner_key));
+	assert_int_equal(cbor_read_end(&reader), ERROR_OK);
+	world_run(world, 600000, 20000); /* heads are exchanged */
+	frame = ask_about_channel(world, LOCAL_HEADS, 1);
+	reader = ask_results(world, 0, &frame, 1);
+	size_t count = cbor_read_array(&reader, 8);
+	assert_int_equal(count, 2);
+	for (size_t i = 0; i < count; i++) {
+		struct checkpoint checkpoint;
+		struct merkle_hash root;
+		uint64_t size;
+		uint8_t key[PUBLIC_KEY_SIZE];
+		uint8_t signature[64];
+		char origin[CHECKPOINT_ORIGIN_SIZE + 1];
+		char name[CHECKPOINT_COSIGNER_SIZE + 1];
+		cbor_read_array_exact(&reader, 11);
+		uint64_t log = cbor_read_uint(&reader);
+		size_t post = log == world_log_of(world, 0) ? 0 : 1;
+		assert_int_equal(log, world_log_of(world, post));
+		assert_int_equal(cbor_read_uint(&reader), 1);
+		checkpoint.size = cbor_read_uint(&reader);
+		cbor_read_bytes_exact(&reader, checkpoint.root.bytes, sizeof(checkpoint.root.bytes));
+		checkpoint.origin = cbor_read_text(&reader, ORIGIN_SIZE_MAX);
+		checkpoint_origin(world->channel, world->parties[post].id, world->posts[post].slot, 1,
+				  origin);
+		assert_true(bytes_equal(checkpoint.origin, bytes_of_text(origin)));
+		world_tree(world, 0, log, 1, &size, &root);
+		assert_int_equal(checkpoint.size, size);
+		assert_true(merkle_hash_equal(&checkpoint.root, &root));
+		cbor_read_bytes_exact(&reader, key, sizeof(key));
+		cbor_read_bytes_exact(&reader, signature, sizeof(signature));
+		assert_int_equal(checkpoint_verify(&checkpoint, key, signature), ERROR_OK);
+		checkpoint_cosigner(world->channel, world->parties[1 - post].id, world->posts[1 - post].slot,
+				    name);
+		expect_text(&reader, name);
+		uint8_t cosigner_key[PUBLIC_KEY_SIZE];
+		cbor_read_bytes_exact(&reader, cosigner_key, sizeof(cosigner_key));
+		uint64_t time = cbor_read_uint(&reader);
+		cbor_read_bytes_exact(&reader, signature, sizeof(signature));
+		assert_int_equal(cosignature_verify(&checkpoint, time, cosigner_key, signature), ERROR_OK);
+		if (post == 0) {
+			assert_memory_equal(key, own_log_key, sizeof(key));
+			own_seen = true;
+		} else {
+			assert_memory_equal(cosigner_key, own_cosigner_key, sizeof(key));
+			other_seen = true;
+		}
+	}
+	assert_true(own_seen && other_seen);
+	assert_int_equal(cbor_read_end(&reader), ERROR_OK);
+	world_free(world);
+}
+
+/* ---- the state of the line ---- */
+
+struct status {
+	uint64_t waiting[PRECEDENCE_COUNT];
+	bool has_oldest;
+	uint64_t oldest_ms;
+	bool agree;
+	size_t gaps_count;
+	uint64_t gap_log;
+	uint64_t gap_first;
+	uint64_t gap_count;
+	uint64_t refused;
+};
+
+static struct status read_status(struct world *world, size_t post)
+{
+	struct buffer frame = ask_request(LOCAL_STATUS, 0);
+	struct cbor_reader reader = ask_results(world, post, &frame, 5);
+	struct status status = {0};
+
+	cbor_read_array_exact(&reader, 1);
+	cbor_read_array_exact(&reader, 6);
+	expect_bytes(&reader, world->channel, CHANNEL_ID_SIZE);
+	expect_text(&reader, "Test line");
+	cbor_read_array_exact(&reader, PRECEDENCE_COUNT);
+	for (size_t i = 0; i < PRECEDENCE_COUNT; i++)
+		status.waiting[i] = cbor_read_uint(&reader);
+	status.has_oldest = !cbor_read_null(&reader);
+	if (status.has_oldest)
+		status.oldest_ms = cbor_read_uint(&reader);
+	status.agree = cbor_read_bool(&reader);
+	status.gaps_count = cbor_read_array(&reader, 64);
+	for (size_t i = 0; i < status.gaps_count; i++) {
+		cbor_read_array_exact(&reader, 4);
+		status.gap_log = cbor_read_uint(&reader);
+		assert_int_equal(cbor_read_uint(&reader), 1);
+		status.gap_first = cbor_read_uint(&reader);
+		status.gap_count = cbor_read_uint(&reader);
+	}
+	assert_false(cbor_read_bool(&reader));
+	cbor_read_array_exact(&reader, 0);
+	size_t reasons = cbor_read_array(&reader, 256);
+	for (size_t i = 0; i < reasons; i++) {
+		cbor_read_array_exact(&reader, 2);
+		assert_true(error_known((enum error)cbor_read_uint(&reader)));
+		status.refused += cbor_read_uint(&reader);
+	}
+	assert_int_equal(cbor_read_uint(&reader), 0);
+	assert_int_equal(cbor_read_end(&reader), ERROR_OK);
+	return status;
+}
+
+static void what_waits_for_a_receipt_is_counted(void **state)
+{
+	struct world *world = world_open_line(330);
+	struct world_message flash = {.precedence = PRECEDENCE_FLASH, .text = "hear us"};
+	struct world_message routine = {.precedence = PRECEDENCE_ROUTINE, .text = "and this"};
+
+	struct status status = read_status(world, 0);
+	for (size_t i = 0; i < PRECEDENCE_COUNT; i++)
+		assert_int_equal(status.waiting[i], 0);
+	assert_false(status.has_oldest);
+	world->cut = true;
+	uint64_t first_ms = world->now_ms;
+	assert_int_equal(world_send(world, 0, &flash, NULL), ERROR_OK);
+	world->now_ms += 5000;
+	assert_int_equal(world_send(world, 0, &routine, NULL), ERROR_OK);
+	assert_int_equal(world_send(world, 0, &routine, NULL), ERROR_OK);
+	status = read_status(world, 0);
+	assert_int_equal(status.waiting[PRECEDENCE_FLASH - 1], 1);
+	assert_int_equal(status.waiting[PRECEDENCE_ROUTINE - 1], 2);
+	assert_true(status.has_oldest);
+	assert_int_equal(status.oldest_ms, first_ms);
+	world->cut = false;
+	world_settle(world);
+	world_run(world, 600000, 20000);
+	status = read_status(world, 0);
+	assert_int_equal(status.waiting[PRECEDENCE_FLASH - 1], 0);
+	assert_int_equal(status.waiting[PRECEDENCE_ROUTINE - 1], 0);
+	assert_false(status.has_oldest);
+	assert_true(status.agree);
+	world_free(world);
+}
+
+static void heads_that_disagree_show(void **state)
+{
+	struct world *world = world_open_line(333);
+	struct row_key key = key_line(1, world_log_of(world, 1));
+	struct line line;
+
+	assert_true(read_status(world, 0).agree);
+	assert_true(world_row(world, 0, &key, &schema_line, &line));
+	line.disagrees = 1;
+	world_put_row(world, 0, &key, &schema_line, &line);
+	assert_false(read_status(world, 0).agree);
+	world_free(world);
+}
+
+static void a_gap_shows_until_it_is_filled(void **state)
+{
+	struct world *world = world_open_line(331);
+	struct world_message message = {.precedence = PRECEDENCE_ROUTINE, .text = "counted"};
+	struct entry_key first;
+	struct entry entry;
+	uint8_t identity[IDENTITY_SIZE];
+
+	assert_int_equal(read_status(world, 1).gaps_count, 0);
+	world->cut = true;
+	assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
+	assert_true(world_entry(world, 0, identity, &entry, &first));
+	assert_int_equal(world_send(world, 0, &message, NULL), ERROR_OK);
+	world_run(world, 50, 10);
+	world->cut = false;
+	assert_int_equal(world_send(world, 0, &message, NULL), ERROR_OK);
+	world_run(world, 50, 10);
+	struct status status = read_status(world, 1);
+	assert_int_equal(status.gaps_count, 1);
+	assert_int_equal(status.gap_log, first.log);
+	assert_int_equal(status.gap_first, first.position);
+	assert_int_equal(status.gap_count, 2);
+	world_settle(world);
+	assert_int_equal(read_status(world, 1).gaps_count, 0);
+	world_free(world);
+}
+
+static void what_was_refused_is_counted(void **state)
+{
+	struct world *world = world_open_line(332);
+
+	assert_int_equal(read_status(world, 0).refused, 0);
+	world_deliver(world, 0, 1, bytes_of_text("nothing sealed"));
+	world_deliver(world, 0, 1, bytes_of_text("nor this"));
+	world_commit(world, 0);
+	assert_int_equal(read_status(world, 0).refused, 2);
+	world_free(world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pages_enumerate_everything_exactly_once),
+		cmocka_unit_test(selections_part_own_messages_from_received_ones),
+		cmocka_unit_test(a_page_looks_at_so_many_rows_and_no_more),
+		cmocka_unit_test(an_entry_comes_with_its_bytes_its_leaf_and_its_receipt),
+		cmocka_unit_test(heads_verify_with_their_keys_and_cosignatures),
+		cmocka_unit_test(what_waits_for_a_receipt_is_counted),
+		cmocka_unit_test(heads_that_disagree_show),
+		cmocka_unit_test(a_gap_shows_until_it_is_filled),
+		cmocka_unit_test(what_was_refused_is_counted),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
