@@ -8,8 +8,6 @@
 #include "record/registry.h"
 
 #define SENT_KEPT 64 /* hashes of statements that are kept for one post */
-#define MOVED_MAX 64 /* copies that one event moves from handed over or due to waiting */
-
 /* ---- rows ---- */
 
 struct row_key outbox_copy_row(const struct copy_key *key)
@@ -363,30 +361,67 @@ static enum error give(struct run *run, struct outgoing *outgoing, struct bytes 
 	return ERROR_OK;
 }
 
+/* The rows of these copies and their entries are asked for together: an event has few rounds. */
+static enum error ask_for(struct run *run, const struct outbox_moved *moved, size_t count)
+{
+	bool missing = false;
+
+	for (size_t i = 0; i < count; i++) {
+		struct entry_key key = moved[i].key.entry;
+		struct outgoing outgoing;
+		struct channel channel;
+		struct entry entry;
+		missing = outbox_read(run, &moved[i].key, &outgoing) == ERROR_NEEDS_ROWS || missing;
+		if (moved[i].key.statement != 0 || registry_channel(run, key.channel, &channel) != ERROR_OK)
+			continue;
+		key.log = log_own_number(run, &channel);
+		missing = log_entry(run, &key, &entry) == ERROR_NEEDS_ROWS || missing;
+	}
+	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
+}
+
+enum error outbox_list_moved(struct run *run, enum table table, uint64_t limit, struct outbox_moved *moved,
+			     size_t *count)
+{
+	struct row_key prefix = key_make(table);
+	struct row row;
+
+	*count = 0;
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	while (error == ERROR_OK && *count < OUTBOX_MOVED_MAX) {
+		struct key_reader reader = key_reader_make(row.key);
+		struct outbox_moved *one = &moved[*count];
+		if (key_read_u64(&reader) >= limit)
+			break;
+		if (schema_read(&schema_copy_key, row.value, &one->key) != ERROR_OK)
+			return ERROR_MALFORMED;
+		one->row.size = row.key.size;
+		memcpy(one->row.data, row.key.data, row.key.size);
+		(*count)++;
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+		return error;
+	return ask_for(run, moved, *count);
+}
+
 /* What was handed over on a stream that broke waits again, the oldest session first. */
 static enum error take_back(struct run *run)
 {
-	struct row_key prefix = key_make(TABLE_HANDED);
-	struct row row;
+	struct outbox_moved *moved = run_take(run, OUTBOX_MOVED_MAX * sizeof(*moved));
+	size_t count;
 
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
-	for (size_t i = 0; error == ERROR_OK && i < MOVED_MAX; i++) {
-		struct key_reader reader = key_reader_make(row.key);
-		struct copy_key key;
+	enum error error = outbox_list_moved(run, TABLE_HANDED, run_state(run)->session, moved, &count);
+	for (size_t i = 0; error == ERROR_OK && i < count; i++) {
 		struct outgoing outgoing;
-		if (key_read_u64(&reader) >= run_state(run)->session)
-			return ERROR_OK;
-		if (schema_read(&schema_copy_key, row.value, &key) != ERROR_OK)
-			return ERROR_MALFORMED;
-		error = outbox_read(run, &key, &outgoing);
+		error = outbox_read(run, &moved[i].key, &outgoing);
 		if (error == ERROR_OK)
 			outbox_wait(run, &outgoing);
-		else if (error != ERROR_NOT_FOUND)
-			return error;
-		rows_delete(run_rows(run), row.key);
-		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+		else if (error == ERROR_NOT_FOUND)
+			error = ERROR_OK;
+		run_delete(run, &moved[i].row);
 	}
-	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	return error;
 }
 
 /* What cannot be sealed now is tried again when it is due; new keys for that post come from outside. */

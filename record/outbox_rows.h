@@ -46,4 +46,19 @@ enum error outbox_seal(struct run *run, struct outgoing *outgoing, struct bytes 
 /* The channel's delay window; the default without one. */
 enum error outbox_terms(struct run *run, uint64_t channel, struct terms *terms);
 
+/* A copy that is to wait again, and its row in the table by which it was found. */
+struct outbox_moved {
+	struct row_key row;
+	struct copy_key key;
+};
+
+#define OUTBOX_MOVED_MAX 64 /* of one event */
+
+/*
+ * The first OUTBOX_MOVED_MAX copies in TABLE_HANDED or TABLE_DUE whose session or time is below `limit`. Their rows and
+ * entries are loaded with them.
+ */
+enum error outbox_list_moved(struct run *run, enum table table, uint64_t limit, struct outbox_moved *moved,
+			     size_t *count);
+
 #endif

@@ -7,8 +7,6 @@
 #include "record/outbox_rows.h"
 #include "record/registry.h"
 
-#define MOVED_MAX 64 /* copies that one event moves from handed over or due to waiting */
-
 /* ---- hints ---- */
 
 static enum error note_hint(struct run *run, const struct copy_key *key, uint64_t state, struct bytes route)
@@ -101,33 +99,25 @@ static enum error promote(struct run *run, struct outgoing *outgoing)
 
 enum error outbox_due(struct run *run)
 {
-	struct row_key prefix = key_make(TABLE_DUE);
-	struct row row;
+	struct outbox_moved *moved = run_take(run, OUTBOX_MOVED_MAX * sizeof(*moved));
+	size_t count;
 
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
-	for (size_t i = 0; error == ERROR_OK && i < MOVED_MAX; i++) {
-		struct key_reader reader = key_reader_make(row.key);
-		struct copy_key key;
+	enum error error = outbox_list_moved(run, TABLE_DUE, run_slow_ms(run) + 1, moved, &count);
+	for (size_t i = 0; error == ERROR_OK && i < count; i++) {
 		struct outgoing outgoing;
-		if (key_read_u64(&reader) > run_slow_ms(run))
-			return ERROR_OK;
-		if (schema_read(&schema_copy_key, row.value, &key) != ERROR_OK)
-			return ERROR_MALFORMED;
-		error = outbox_read(run, &key, &outgoing);
-		if (error != ERROR_OK && error != ERROR_NOT_FOUND)
-			return error;
+		error = outbox_read(run, &moved[i].key, &outgoing);
 		if (error == ERROR_OK) {
 			outbox_unplace(run, &outgoing.copy);
 			outgoing.copy.state = COPY_HELD;
 			error = promote(run, &outgoing);
-			if (error != ERROR_OK)
-				return error;
-			outbox_wait(run, &outgoing);
+			if (error == ERROR_OK)
+				outbox_wait(run, &outgoing);
+		} else if (error == ERROR_NOT_FOUND) {
+			error = ERROR_OK;
 		}
-		rows_delete(run_rows(run), row.key);
-		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+		run_delete(run, &moved[i].row);
 	}
-	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	return error;
 }
 
 /* ---- receipts ---- */

@@ -333,20 +333,22 @@ static void check_bounds(struct world *world, size_t node)
 		{TABLE_ANCHOR, CHANNELS_MAX},
 		{TABLE_SEEN, WORLD_NODES_MAX * 8},
 		{TABLE_ADVANCE, 64},
-		{TABLE_EPOCH, 2 * EPOCHS_AHEAD_MAX + 16},
-		{TABLE_PSK, WORLD_NODES_MAX * (2 * EPOCHS_AHEAD_MAX + 16)},
-		{TABLE_EPOCH_PSK, WORLD_NODES_MAX * (2 * EPOCHS_AHEAD_MAX + 16)},
 		{TABLE_CANNOT_OPEN, WORLD_NODES_MAX},
 		{TABLE_STATEMENT, 1024},
 		{TABLE_QUOTA, WORLD_NODES_MAX},
 	};
-	const struct disk *disk = &world->nodes[node].post.disk;
+	const struct post *post = &world->nodes[node].post;
+	const struct disk *disk = &post->disk;
+	/* Three windows of epochs and those ahead; a clock that jumps or an image makes as many anew. */
+	size_t epochs = 3 * 14 + 2 * EPOCHS_AHEAD_MAX + EPOCHS_AHEAD_MAX * (post->jumps + post->restores);
 	size_t copies = disk->tables[TABLE_COPY] + disk->tables[TABLE_STATEMENT];
 
 	for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++)
 		if (disk->tables[bounds[i].table] > bounds[i].rows_max)
 			world_violation(world, "nothing is unbounded", "%zu rows of table %02x at %zu",
 					disk->tables[bounds[i].table], bounds[i].table, node);
+	if (disk->tables[TABLE_EPOCH] > epochs || disk->tables[TABLE_PSK] > epochs * WORLD_NODES_MAX)
+		world_violation(world, "nothing is unbounded", "%zu epochs at %zu", disk->tables[TABLE_EPOCH], node);
 	if (disk->tables[TABLE_SEALED] > copies || disk->tables[TABLE_DUE] > copies ||
 	    disk->tables[TABLE_WAITING] + disk->tables[TABLE_HANDED] > copies)
 		world_violation(world, "nothing is unbounded", "the outbox of %zu has more rows than copies", node);

@@ -53,10 +53,15 @@ static void jump(struct world *world)
 {
 	size_t node = random_below(&world->random, world->settings.nodes);
 	int64_t span = (int64_t)random_span(&world->random, 1000, 400 * DAY_MS);
+	struct post *post = &world->nodes[node].post;
 
-	world->nodes[node].post.skew_ms = random_below(&world->random, 2) == 0 ? span : -span;
+	if (world->now_ms < post->jumped_ms + DAY_MS)
+		return;
+	post->jumped_ms = world->now_ms;
+	post->jumps++;
+	post->skew_ms = random_below(&world->random, 2) == 0 ? span : -span;
 	world_trace(world, "the wall clock of %zu shows %lld s beside the truth", node,
-		    (long long)world->nodes[node].post.skew_ms / 1000);
+		    (long long)post->skew_ms / 1000);
 }
 
 /* What was held and is not in the image is lost, or is given again by its officer. */

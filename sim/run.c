@@ -6,7 +6,7 @@
 #include "sim/world.h"
 
 #define SETUP_MS    600000
-#define HEAL_MS_MAX (60 * DAY_MS) /* longer than any lifetime, any delay, and what waits for both */
+#define HEAL_MS_MAX (3 * DAY_MS) /* some times the longest wait before a copy is sent again, 6 hours */
 #define HEAL_TICK_MS_MAX 300000
 
 /* ---- events ---- */
@@ -122,7 +122,11 @@ static bool heal(struct world *world)
 	world->phase = PHASE_HEALING;
 	world->heal_ms = world->now_ms;
 	for (size_t i = 0; i < world->settings.nodes; i++) {
+		struct event event = {.kind = EVENT_POST_START, .node = i};
 		world->nodes[i].post.skew_ms = 0;
+		world_schedule(world, 0, &event);
+		event.kind = EVENT_COURIER_START;
+		world_schedule(world, 0, &event);
 		for (size_t j = 0; j < world->settings.nodes; j++)
 			world->sessions[i][j].cut_until_ms = 0;
 	}

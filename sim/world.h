@@ -156,6 +156,8 @@ struct post {
 	size_t copies_count;
 	struct link_window window;
 	uint64_t restores;
+	uint64_t jumps;       /* of its wall clock, */
+	uint64_t jumped_ms;   /* and the last one */
 	uint64_t commits;
 	uint8_t *reply; /* the last one */
 	size_t reply_size;
