@@ -97,6 +97,15 @@ static enum error promote(struct run *run, struct outgoing *outgoing)
 	return ERROR_OK;
 }
 
+/* The courier answers for a copy that it gave away and sends it no more: it has to forget it before. */
+static void recall(struct run *run, const struct copy *copy)
+{
+	if (copy->state == COPY_CARRIED && copy->sealed) {
+		struct record_action *action = run_action(run, RECORD_ACTION_CANCEL);
+		memcpy(action->copy, copy->sha256, sizeof(action->copy));
+	}
+}
+
 enum error outbox_due(struct run *run)
 {
 	struct outbox_moved *moved = run_take(run, OUTBOX_MOVED_MAX * sizeof(*moved));
@@ -107,6 +116,7 @@ enum error outbox_due(struct run *run)
 		struct outgoing outgoing;
 		error = outbox_read(run, &moved[i].key, &outgoing);
 		if (error == ERROR_OK) {
+			recall(run, &outgoing.copy);
 			outbox_unplace(run, &outgoing.copy);
 			outgoing.copy.state = COPY_HELD;
 			error = promote(run, &outgoing);

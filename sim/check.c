@@ -502,19 +502,36 @@ void check_courier(struct world *world, size_t node)
 
 /* ---- the end ---- */
 
-bool check_quiet(const struct world *world)
+static size_t unanswered(const struct world_party *party)
+{
+	size_t count = 0;
+
+	for (size_t i = party->unanswered; i < party->submissions_count; i++)
+		count += party->submissions[i].state < SUBMISSION_HELD;
+	return count;
+}
+
+bool check_quiet(const struct world *world, char *what, size_t size)
 {
 	for (size_t i = 0; i < world->settings.nodes; i++) {
 		const struct node *node = &world->nodes[i];
-		const struct world_party *party = &node->party;
-		const size_t *tables = node->post.disk.tables;
-		if (!node->post.up || !node->courier.up || !node->link_up || node->post.requests.first != NULL ||
-		    tables[TABLE_COPY] + tables[TABLE_STATEMENT] + tables[TABLE_AHEAD] + tables[TABLE_ADVANCE] > 0 ||
-		    node->courier.disk.tables['Q'] + node->courier.disk.tables['D'] > 0)
+		const size_t *post = node->post.disk.tables;
+		const size_t *courier = node->courier.disk.tables;
+		size_t asked = unanswered(&node->party);
+		if (!node->post.up || !node->courier.up || !node->link_up) {
+			snprintf(what, size, "node %zu is not up", i);
 			return false;
-		for (size_t j = party->unanswered; j < party->submissions_count; j++)
-			if (party->submissions[j].state < SUBMISSION_HELD)
-				return false;
+		}
+		if (asked + post[TABLE_COPY] + post[TABLE_STATEMENT] + post[TABLE_AHEAD] + post[TABLE_ADVANCE] +
+			    courier['Q'] + courier['D'] ==
+		    0)
+			continue;
+		snprintf(what, size,
+			 "node %zu: %zu unanswered, %zu copies, %zu statements, %zu ahead, %zu advancing, "
+			 "%zu in the queue, %zu deliveries",
+			 i, asked, post[TABLE_COPY], post[TABLE_STATEMENT], post[TABLE_AHEAD],
+			 post[TABLE_ADVANCE], courier['Q'], courier['D']);
+		return false;
 	}
 	return true;
 }

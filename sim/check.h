@@ -31,8 +31,8 @@ void check_transfer(struct world *world, size_t node, const struct queue_transfe
 /* A courier's batch is on disk. */
 void check_courier(struct world *world, size_t node);
 
-/* True if nothing is under way any more. */
-bool check_quiet(const struct world *world);
+/* True if nothing is under way any more; else *what says what is. */
+bool check_quiet(const struct world *world, char *what, size_t size);
 /* The end: all that was acknowledged is there and all heads agree. *what says what is not so. */
 bool check_converged(struct world *world, char *what, size_t size);
 

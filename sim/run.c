@@ -74,10 +74,11 @@ static void run_until_quiet(struct world *world, uint64_t duration_ms)
 {
 	uint64_t end_ms = world->now_ms + duration_ms;
 	struct event event;
+	char what[160];
 
 	while (world->violation == NULL && world->now_ms < end_ms && world_next_event(world, &event)) {
 		happen(world, &event);
-		if (event.kind == EVENT_TICK && world->events_count < 64 && check_quiet(world))
+		if (event.kind == EVENT_TICK && check_quiet(world, what, sizeof(what)))
 			return;
 	}
 }
@@ -92,12 +93,13 @@ static void setup(struct world *world)
 	officer_setup(world);
 	for (size_t i = 0; i < world->settings.nodes; i++)
 		tick(world, i);
+	char what[160];
 	for (unsigned stage = 0; stage < 3 && world->violation == NULL; stage++) {
 		officer_open(world, stage);
 		run_until_quiet(world, SETUP_MS);
 	}
-	if (world->violation == NULL && !check_quiet(world))
-		world_violation(world, "the setup works", "something is still under way");
+	if (world->violation == NULL && !check_quiet(world, what, sizeof(what)))
+		world_violation(world, "the setup works", "%s", what);
 }
 
 static void fault_phase(struct world *world)
@@ -116,7 +118,7 @@ static void fault_phase(struct world *world)
 
 static bool heal(struct world *world)
 {
-	char what[120] = "";
+	char what[160] = "";
 
 	world_trace(world, "healing");
 	world->phase = PHASE_HEALING;
@@ -133,9 +135,7 @@ static bool heal(struct world *world)
 	run_until_quiet(world, HEAL_MS_MAX);
 	if (world->violation != NULL)
 		return true;
-	if (!check_quiet(world))
-		snprintf(what, sizeof(what), "something is still under way after the bound");
-	else if (check_converged(world, what, sizeof(what)))
+	if (check_quiet(world, what, sizeof(what)) && check_converged(world, what, sizeof(what)))
 		return true;
 	world_trace(world, "UNCONVERGED: %s", what);
 	return false;
