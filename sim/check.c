@@ -151,7 +151,9 @@ static void check_foreign(struct world *world, size_t node, const struct place *
 	else if (!bytes_equal(committed, identity_view(entry->identity)))
 		world_violation(world, "nothing is accepted unsigned or unaccredited",
 				"by %zu: another entry than the author's", node);
-	if (entry->state == LOCAL_REFUSED)
+	/* What it answers can only have gone with an old image. */
+	bool gone = entry->reason == ERROR_REFUSED_REFERENCE && world->nodes[node].post.restores > 0;
+	if (entry->state == LOCAL_REFUSED && !gone)
 		world_violation(world, "what is good is not refused", "by %zu: %s", node,
 				error_name((enum error)entry->reason));
 }
@@ -264,8 +266,9 @@ static void check_receipt(struct world *world, size_t node, const struct rows_ch
 	}
 	for (size_t i = 0; i < receipt.held_count; i++)
 		check_range(world, &receipt, line, &receipt.held[i]);
-	if (receipt.refused_count > 0)
-		world_violation(world, "what is good is not refused", "a receipt at %zu", node);
+	for (size_t i = 0; i < receipt.refused_count; i++)
+		if (receipt.refused[i].reason != ERROR_REFUSED_REFERENCE)
+			world_violation(world, "what is good is not refused", "a receipt at %zu", node);
 }
 
 /* ---- a batch ---- */
@@ -373,6 +376,19 @@ void check_commit(struct world *world, size_t node)
 
 /* ---- what leaves a post ---- */
 
+static const char *kind_of(const struct disk *disk, const struct copy_key *copy)
+{
+	static const char *const names[] = {"a copy", "a receipt", "heads", "prekeys", "cannot open"};
+	struct row_key key = key_make(TABLE_STATEMENT);
+	struct statement_copy statement;
+
+	key_u64(&key, copy->statement);
+	if (copy->statement == 0)
+		return names[0];
+	return read_row(disk, &key, &schema_statement_copy, &statement) && statement.kind <= 4 ? names[statement.kind] :
+											      "?";
+}
+
 void check_action(struct world *world, size_t node, const struct record_action *action, unsigned *sent_min)
 {
 	const struct disk *disk = &world->nodes[node].post.disk;
@@ -388,6 +404,10 @@ void check_action(struct world *world, size_t node, const struct record_action *
 	key_bytes(&key, action->copy, sizeof(action->copy));
 	if (!read_row(disk, &key, &schema_sealed, &sealed) || !bytes_equal(sealed.bytes, action->bytes))
 		world_violation(world, "nothing leaves that is not on disk", "post %zu", node);
+	else
+		world_trace(world, "post %zu hands over %s %u/%u, %zu bytes, precedence %u", node,
+			    kind_of(disk, &sealed.key), (unsigned)sealed.key.entry.incarnation,
+			    (unsigned)sealed.key.entry.position, sealed.bytes.size, action->precedence);
 }
 
 void check_batch(struct world *world, size_t node, unsigned sent_min)

@@ -7,6 +7,8 @@
 #include "sim/check.h"
 #include "sim/world.h"
 
+#define RESTORES_MAX 12 /* of one post: nobody restores for ever */
+
 /* A share that is none in some seeds and large in few: seeds differ in kind, not only in detail. */
 static unsigned draw_share(struct world *world, unsigned share_max)
 {
@@ -43,7 +45,7 @@ static void partition(struct world *world)
 	size_t from = random_below(&world->random, world->settings.nodes);
 	size_t to = random_below(&world->random, world->settings.nodes);
 
-	if (from == to)
+	if (from == to || world->now_ms < world->sessions[from][to].cut_until_ms)
 		return;
 	world->sessions[from][to].cut_until_ms = world->now_ms + random_span(&world->random, 1000, 7 * DAY_MS);
 	world_trace(world, "cut from %zu to %zu", from, to);
@@ -95,6 +97,9 @@ static void restore(struct world *world)
 		post->has_image = true;
 		return;
 	}
+	if (post->restores >= RESTORES_MAX || world->now_ms < post->restored_ms + DAY_MS / 4)
+		return;
+	post->restored_ms = world->now_ms;
 	world_trace(world, "post %zu is restored from an old image", node);
 	if (post->up)
 		shell_crash(world, node);

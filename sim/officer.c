@@ -15,6 +15,8 @@
 #define ACCREDITED 1 /* the officer that everyone agreed to */
 #define STRANGER   2 /* the one that nobody named */
 
+#define UNANSWERED_MAX 48 /* an officer whose post does not answer writes no more */
+
 static struct world_party *party_of(struct world *world, size_t node)
 {
 	return &world->nodes[node].party;
@@ -457,13 +459,19 @@ void officer_repeat(struct world *world, size_t node, size_t count_max)
 	}
 }
 
+static bool may_write(const struct world_party *party)
+{
+	return party->submissions_count - party->unanswered < UNANSWERED_MAX;
+}
+
 void officer_act(struct world *world, size_t node)
 {
+	const struct world_party *party = party_of(world, node);
 	struct event event = {.kind = EVENT_OFFICER, .node = node};
 	uint64_t burst = random_span(&world->random, 1, 16);
 
 	if (world->phase == PHASE_FAULTS) {
-		for (uint64_t i = 0; i < burst; i++)
+		for (uint64_t i = 0; i < burst && may_write(party); i++)
 			write_one(world, node);
 		officer_repeat(world, node, 32);
 		world_schedule(world, random_span(&world->random, 1, world->settings.officer_ms), &event);
@@ -490,7 +498,8 @@ void officer_reply(struct world *world, size_t node, uint64_t client, struct byt
 	if (error == ERROR_OK) {
 		check_held(world, node, submission->identity);
 		submission->state = SUBMISSION_HELD;
-	} else if (submission->good) {
+	} else if (submission->good && (error != ERROR_REFUSED_REFERENCE || world->nodes[node].post.restores == 0)) {
+		/* What it answers can only have gone with an old image. */
 		world_violation(world, "what is good is taken", "submission %llu at %zu: %s",
 				(unsigned long long)client, node, error_name(error));
 	} else {

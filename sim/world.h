@@ -156,6 +156,7 @@ struct post {
 	size_t copies_count;
 	struct link_window window;
 	uint64_t restores;
+	uint64_t restored_ms; /* the last time */
 	uint64_t jumps;       /* of its wall clock, */
 	uint64_t jumped_ms;   /* and the last one */
 	uint64_t commits;
