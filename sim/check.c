@@ -89,7 +89,7 @@ static bool agree(struct disk *map, struct bytes key, struct bytes value)
 
 /* ---- rows of a post ---- */
 
-static bool read_row(const struct disk *disk, const struct row_key *key, const struct schema *schema, void *value)
+bool check_read_row(const struct disk *disk, const struct row_key *key, const struct schema *schema, void *value)
 {
 	struct bytes bytes;
 	return disk_get(disk, key_view(key), &bytes) && schema_read(schema, bytes, value) == ERROR_OK;
@@ -103,7 +103,7 @@ static bool line_of(const struct world *world, size_t node, uint64_t channel_num
 	struct channel channel;
 	struct rows_change change;
 	size_t at = 0;
-	bool found = read_row(&world->nodes[node].post.disk, &key, &schema_channel, &channel);
+	bool found = check_read_row(&world->nodes[node].post.disk, &key, &schema_channel, &channel);
 
 	while (!found && rows_next_write(rows, &at, &change))
 		found = bytes_equal(change.key, key_view(&key)) &&
@@ -385,7 +385,7 @@ static const char *kind_of(const struct disk *disk, const struct copy_key *copy)
 	key_u64(&key, copy->statement);
 	if (copy->statement == 0)
 		return names[0];
-	return read_row(disk, &key, &schema_statement_copy, &statement) && statement.kind <= 4 ? names[statement.kind] :
+	return check_read_row(disk, &key, &schema_statement_copy, &statement) && statement.kind <= 4 ? names[statement.kind] :
 											      "?";
 }
 
@@ -402,7 +402,7 @@ void check_action(struct world *world, size_t node, const struct record_action *
 				node, action->precedence, *sent_min);
 	*sent_min = action->precedence;
 	key_bytes(&key, action->copy, sizeof(action->copy));
-	if (!read_row(disk, &key, &schema_sealed, &sealed) || !bytes_equal(sealed.bytes, action->bytes))
+	if (!check_read_row(disk, &key, &schema_sealed, &sealed) || !bytes_equal(sealed.bytes, action->bytes))
 		world_violation(world, "nothing leaves that is not on disk", "post %zu", node);
 	else
 		world_trace(world, "post %zu hands over %s %u/%u, %zu bytes, precedence %u", node,
@@ -432,7 +432,7 @@ void check_signed(struct world *world, const uint8_t identity[IDENTITY_SIZE])
 	disk_put(&world->checker->signed_by_people, identity_view(identity), bytes_make(NULL, 0));
 }
 
-static bool holds(const struct world *world, size_t node, const uint8_t identity[IDENTITY_SIZE])
+bool check_holds(const struct world *world, size_t node, const uint8_t identity[IDENTITY_SIZE])
 {
 	const struct disk *disk = &world->nodes[node].post.disk;
 	struct row_key key = key_identity(identity);
@@ -440,10 +440,10 @@ static bool holds(const struct world *world, size_t node, const uint8_t identity
 	struct entry entry;
 	struct bytes cose;
 
-	if (!read_row(disk, &key, &schema_entry_key, &place))
+	if (!check_read_row(disk, &key, &schema_entry_key, &place))
 		return false;
 	key = key_entry(TABLE_ENTRY, &place);
-	if (!read_row(disk, &key, &schema_entry, &entry) || memcmp(entry.identity, identity, IDENTITY_SIZE) != 0)
+	if (!check_read_row(disk, &key, &schema_entry, &entry) || memcmp(entry.identity, identity, IDENTITY_SIZE) != 0)
 		return false;
 	key = key_entry(TABLE_COSE, &place);
 	return disk_get(disk, key_view(&key), &cose);
@@ -451,7 +451,7 @@ static bool holds(const struct world *world, size_t node, const uint8_t identity
 
 void check_held(struct world *world, size_t node, const uint8_t identity[IDENTITY_SIZE])
 {
-	if (!holds(world, node, identity))
+	if (!check_holds(world, node, identity))
 		world_violation(world, "nothing acknowledged is lost", "post %zu said that it holds an entry", node);
 }
 
@@ -476,7 +476,7 @@ void check_restored(struct world *world, size_t node)
 
 	/* What came after the image was made comes again. */
 	while (disk_next(shown, bytes_make(prefix, 1), &at, &row)) {
-		if (holds(world, node, row.key.data + 1))
+		if (check_holds(world, node, row.key.data + 1))
 			continue;
 		disk_delete(shown, row.key);
 		at--;
@@ -518,97 +518,4 @@ void check_courier(struct world *world, size_t node)
 		world_violation(world, "nothing is unbounded", "the disk of courier %zu", node);
 	if (courier->queue->transfers_count > QUEUE_TRANSFERS_MAX)
 		world_violation(world, "nothing is unbounded", "transfers of courier %zu", node);
-}
-
-/* ---- the end ---- */
-
-static size_t unanswered(const struct world_party *party)
-{
-	size_t count = 0;
-
-	for (size_t i = party->unanswered; i < party->submissions_count; i++)
-		count += party->submissions[i].state < SUBMISSION_HELD;
-	return count;
-}
-
-bool check_quiet(const struct world *world, char *what, size_t size)
-{
-	for (size_t i = 0; i < world->settings.nodes; i++) {
-		const struct node *node = &world->nodes[i];
-		const size_t *post = node->post.disk.tables;
-		const size_t *courier = node->courier.disk.tables;
-		size_t asked = unanswered(&node->party);
-		if (!node->post.up || !node->courier.up || !node->link_up) {
-			snprintf(what, size, "node %zu is not up", i);
-			return false;
-		}
-		if (asked + post[TABLE_COPY] + post[TABLE_STATEMENT] + post[TABLE_AHEAD] + post[TABLE_ADVANCE] +
-			    courier['Q'] + courier['D'] ==
-		    0)
-			continue;
-		snprintf(what, size,
-			 "node %zu: %zu unanswered, %zu copies, %zu statements, %zu ahead, %zu advancing, "
-			 "%zu in the queue, %zu deliveries",
-			 i, asked, post[TABLE_COPY], post[TABLE_STATEMENT], post[TABLE_AHEAD],
-			 post[TABLE_ADVANCE], courier['Q'], courier['D']);
-		return false;
-	}
-	return true;
-}
-
-static bool read_log(const struct world *world, size_t node, size_t line, uint64_t log, uint64_t incarnation,
-		     struct log *row)
-{
-	const struct disk *disk = &world->nodes[node].post.disk;
-	struct row_key id_key = key_make(TABLE_CHANNEL_ID);
-	struct number number;
-
-	key_bytes(&id_key, world->lines[line].id, CHANNEL_ID_SIZE);
-	if (!read_row(disk, &id_key, &schema_number, &number))
-		return false;
-	struct row_key key = key_log(TABLE_LOG, number.number, log, incarnation);
-	return read_row(disk, &key, &schema_log, row);
-}
-
-/* The author's newest incarnation is held whole by the other end. */
-static bool heads_agree(const struct world *world, size_t line, size_t author, size_t reader)
-{
-	uint64_t number = world_log_of(&world->lines[line], author);
-	uint64_t newest = world->nodes[author].post.restores + 1;
-	struct log own;
-	struct log other;
-
-	while (newest > 1 && !read_log(world, author, line, number, newest, &own))
-		newest--;
-	if (!read_log(world, author, line, number, newest, &own))
-		return true;
-	return read_log(world, reader, line, number, newest, &other) && own.size == other.size &&
-	       bytes_equal(own.frontier, other.frontier);
-}
-
-bool check_converged(struct world *world, char *what, size_t size)
-{
-	for (size_t i = 0; i < world->settings.nodes; i++) {
-		const struct world_party *party = &world->nodes[i].party;
-		for (size_t j = 0; j < party->submissions_count; j++) {
-			const struct submission *submission = &party->submissions[j];
-			const struct world_line *line = &world->lines[submission->line];
-			size_t other = line->nodes[1 - world_end_of(line, i)];
-			if (submission->state != SUBMISSION_HELD)
-				continue;
-			check_held(world, i, submission->identity);
-			if (!holds(world, other, submission->identity)) {
-				snprintf(what, size, "an entry of %zu is not held by %zu", i, other);
-				return false;
-			}
-		}
-	}
-	for (size_t i = 0; i < world->lines_count; i++)
-		for (size_t end = 0; end < 2; end++)
-			if (!heads_agree(world, i, world->lines[i].nodes[end], world->lines[i].nodes[1 - end])) {
-				snprintf(what, size, "line %zu: the log of %zu is not held whole", i,
-					 world->lines[i].nodes[end]);
-				return false;
-			}
-	return true;
 }

@@ -5,6 +5,7 @@
 #ifndef SIM_CHECK_H
 #define SIM_CHECK_H
 
+#include "record/schema.h"
 #include "sim/world.h"
 
 struct checker *checker_make(void);
@@ -30,6 +31,13 @@ void check_restored(struct world *world, size_t node);
 void check_transfer(struct world *world, size_t node, const struct queue_transfer *transfer);
 /* A courier's batch is on disk. */
 void check_courier(struct world *world, size_t node);
+
+/* A row of a post's disk; false where there is none. */
+bool check_read_row(const struct disk *disk, const struct row_key *key, const struct schema *schema, void *value);
+/* True if the post's disk holds the entry, with its bytes. */
+bool check_holds(const struct world *world, size_t node, const uint8_t identity[IDENTITY_SIZE]);
+
+/* ---- converge.c ---- */
 
 /* True if nothing is under way any more; else *what says what is. */
 bool check_quiet(const struct world *world, char *what, size_t size);

@@ -131,6 +131,30 @@ static void perform(struct world *world, size_t node, const struct pending *pend
 	}
 }
 
+/* After the post's HELLO, before all else. */
+static void give_heads(struct world *world, size_t node)
+{
+	static struct link_message message;
+	struct courier *courier = courier_of(world, node);
+	enum error error;
+
+	if (!world->nodes[node].link_up || world->nodes[node].greeted)
+		return;
+	world->nodes[node].greeted = true;
+	message.type = LINK_HEADS;
+	do {
+		disk_load(&courier->disk, &courier->rows);
+		rows_begin(&courier->rows);
+		error = queue_read_heads(&courier->rows, &message.heads);
+	} while (error == ERROR_NEEDS_ROWS);
+	rows_undo(&courier->rows);
+	if (error == ERROR_OK)
+		to_post(world, node, &message);
+	else
+		world_violation(world, "the queue gives the heads it keeps", "%s", error_name(error));
+	rows_reset(&courier->rows);
+}
+
 static void give_deliveries(struct world *world, size_t node)
 {
 	struct courier *courier = courier_of(world, node);
@@ -202,7 +226,7 @@ static void pump(struct world *world, size_t node)
 
 static enum error give_frame(struct world *world, size_t node, struct batch *batch, const struct frame *frame)
 {
-	struct link_message message;
+	static struct link_message message;
 	struct bytes content;
 	size_t size;
 	struct queue_event event = {.kind = QUEUE_SEND};
@@ -218,6 +242,10 @@ static enum error give_frame(struct world *world, size_t node, struct batch *bat
 	switch (message.type) {
 	case LINK_SEND:
 		event.send = message.send;
+		break;
+	case LINK_HEAD:
+		event.kind = QUEUE_HEAD;
+		event.head = message.head;
 		break;
 	case LINK_CANCEL:
 		event.kind = QUEUE_CANCEL;
@@ -329,6 +357,7 @@ static void end_batch(struct world *world, size_t node, struct batch *batch)
 			return;
 		perform(world, node, &batch->pending[i]);
 	}
+	give_heads(world, node);
 	give_deliveries(world, node);
 	pump(world, node);
 }

@@ -166,6 +166,15 @@ static void perform(struct world *world, size_t node, const struct record_action
 		message.taken.delivery = action->number;
 		send_frame(world, node, &message);
 		break;
+	case RECORD_ACTION_HEAD:
+		message.type = LINK_HEAD;
+		message.head.origin = action->node;
+		message.head.size = action->size;
+		memcpy(message.head.root, action->bytes.data, sizeof(message.head.root));
+		memcpy(message.head.signature, action->bytes.data + sizeof(message.head.root),
+		       sizeof(message.head.signature));
+		send_frame(world, node, &message);
+		break;
 	case RECORD_ACTION_REPLY:
 		free(post->reply);
 		post->reply_size = action->bytes.size - 4;
@@ -307,9 +316,25 @@ static enum error give_progress(struct world *world, size_t node, const struct l
 	return error;
 }
 
+static enum error give_heads(struct world *world, size_t node, const struct link_heads *heads)
+{
+	static struct record_head_seen seen[HEADS_KEPT_MAX];
+	struct record_event event = {.kind = RECORD_COURIER_HEADS};
+
+	for (size_t i = 0; i < heads->count; i++) {
+		seen[i].origin = heads->heads[i].origin;
+		seen[i].size = heads->heads[i].size;
+		memcpy(seen[i].root, heads->heads[i].root, sizeof(seen[i].root));
+		memcpy(seen[i].signature, heads->heads[i].signature, sizeof(seen[i].signature));
+	}
+	event.of.heads.count = heads->count;
+	event.of.heads.heads = seen;
+	return give(world, node, &event);
+}
+
 static enum error give_frame(struct world *world, size_t node, const struct frame *frame)
 {
-	struct link_message message;
+	static struct link_message message;
 	struct bytes content;
 	size_t size;
 	struct record_event event = {.kind = RECORD_RECEIVED};
@@ -323,6 +348,8 @@ static enum error give_frame(struct world *world, size_t node, const struct fram
 	}
 	if (message.type == LINK_PROGRESS)
 		return give_progress(world, node, &message.progress);
+	if (message.type == LINK_HEADS)
+		return give_heads(world, node, &message.heads);
 	event.of.received.delivery = message.received.delivery;
 	event.of.received.source = message.received.source;
 	event.of.received.sealed = message.received.sealed;
@@ -494,6 +521,7 @@ void link_up(struct world *world, size_t node)
 		return;
 	}
 	machine->link_up = true;
+	machine->greeted = false;
 	queue_post_connected(machine->courier.queue);
 	machine->post.wants_tick = true;
 	shell_wake(world, node);

@@ -200,7 +200,7 @@ struct node {
 	struct courier courier;
 	/* the stream between them */
 	bool link_up;
-	bool greeted; /* the courier has been told of it */
+	bool greeted; /* the courier has given the heads that it keeps */
 	struct frames to_post;
 	struct frames to_courier;
 	uint64_t tick_ms;
