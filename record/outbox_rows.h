@@ -55,8 +55,8 @@ struct outbox_moved {
 #define OUTBOX_MOVED_MAX 64 /* of one event */
 
 /*
- * The first OUTBOX_MOVED_MAX copies in TABLE_HANDED or TABLE_DUE whose session or time is below `limit`. Their rows and
- * entries are loaded with them.
+ * The first OUTBOX_MOVED_MAX copies in TABLE_HANDED or TABLE_DUE whose session or time is below `limit`.
+ * Their rows and entries are loaded with them.
  */
 enum error outbox_list_moved(struct run *run, enum table table, uint64_t limit, struct outbox_moved *moved,
 			     size_t *count);

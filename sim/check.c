@@ -10,7 +10,8 @@
 #include "record/schema.h"
 
 /*
- * What is known of the whole world, which no party knows. A `place` is line u8, log u16, incarnation u16, position u32.
+ * What is known of the whole world, which no party knows. A `place` is line u8, log u16, incarnation u16,
+ * position u32.
  *
  *   signed     identity                -> empty: an officer's or authority's entry that may be accepted
  *   committed  place                   -> identity: what an author's own store has ever had there
@@ -89,7 +90,8 @@ static bool agree(struct disk *map, struct bytes key, struct bytes value)
 
 /* ---- rows of a post ---- */
 
-bool check_read_row(const struct disk *disk, const struct row_key *key, const struct schema *schema, void *value)
+bool check_read_row(const struct disk *disk, const struct row_key *key, const struct schema *schema,
+		    void *value)
 {
 	struct bytes bytes;
 	return disk_get(disk, key_view(key), &bytes) && schema_read(schema, bytes, value) == ERROR_OK;
@@ -139,10 +141,12 @@ static void check_own(struct world *world, size_t node, const struct place *plac
 		world_violation(world, "a position is given once", "post %zu", node);
 	if (!content_is_from_post(entry->kind) &&
 	    !disk_get(&world->checker->signed_by_people, identity, &nothing))
-		world_violation(world, "nothing is accepted unsigned or unaccredited", "in the own log of %zu", node);
+		world_violation(world, "nothing is accepted unsigned or unaccredited",
+				"in the own log of %zu", node);
 }
 
-static void check_foreign(struct world *world, size_t node, const struct place *place, const struct entry *entry)
+static void check_foreign(struct world *world, size_t node, const struct place *place,
+			  const struct entry *entry)
 {
 	struct bytes committed;
 
@@ -228,13 +232,15 @@ static void check_log(struct world *world, size_t node, const struct rows_change
 	struct place place = place_of(line, &key);
 	merkle_frontier_root(&frontier, &root);
 	if (!agree(&world->checker->roots, place_view(&place), bytes_make(root.bytes, sizeof(root.bytes))))
-		world_violation(world, "no two honest views of one log disagree", "log %u of line %zu at size %u",
-				(unsigned)key.log, line, (unsigned)key.position);
+		world_violation(world, "no two honest views of one log disagree",
+				"log %u of line %zu at size %u", (unsigned)key.log, line,
+				(unsigned)key.position);
 }
 
 /* ---- receipts ---- */
 
-static void check_range(struct world *world, const struct receipt *receipt, size_t line, const struct held_range *range)
+static void check_range(struct world *world, const struct receipt *receipt, size_t line,
+			const struct held_range *range)
 {
 	const struct world_line *ends = &world->lines[line];
 	size_t by = ends->nodes[log_roster_index(receipt->by)];
@@ -260,7 +266,8 @@ static void check_receipt(struct world *world, size_t node, const struct rows_ch
 
 	if (schema_read(&schema_receipt_row, change->value, &row) != ERROR_OK ||
 	    cose_signed_decode(row.cose, &object) != ERROR_OK ||
-	    receipt_decode(object.payload, &receipt) != ERROR_OK || !line_of(world, node, row.channel, &line)) {
+	    receipt_decode(object.payload, &receipt) != ERROR_OK ||
+	    !line_of(world, node, row.channel, &line)) {
 		world_violation(world, "rows are of the form", "a receipt at %zu", node);
 		return;
 	}
@@ -285,8 +292,8 @@ static void check_deletion(struct world *world, size_t node, const struct rows_c
 	case TABLE_ARRIVAL:
 	case TABLE_RECEIPT:
 		if (disk_get(&world->nodes[node].post.disk, change->key, &old))
-			world_violation(world, "nothing acknowledged is lost", "a row of table %02x is deleted at %zu",
-					change->key.data[0], node);
+			world_violation(world, "nothing acknowledged is lost",
+					"a row of table %02x is deleted at %zu", change->key.data[0], node);
 		break;
 	default:
 		break;
@@ -316,9 +323,10 @@ static void check_change(struct world *world, size_t node, const struct rows_cha
 	case TABLE_COSE:
 	case TABLE_TREE:
 	case TABLE_IDENTITY:
-		if (disk_get(&world->nodes[node].post.disk, change->key, &old) && !bytes_equal(old, change->value))
-			world_violation(world, "an entry stays as it is", "a row of table %02x changes at %zu",
-					change->key.data[0], node);
+		if (disk_get(&world->nodes[node].post.disk, change->key, &old) &&
+		    !bytes_equal(old, change->value))
+			world_violation(world, "an entry stays as it is",
+					"a row of table %02x changes at %zu", change->key.data[0], node);
 		break;
 	default:
 		break;
@@ -351,10 +359,12 @@ static void check_bounds(struct world *world, size_t node)
 			world_violation(world, "nothing is unbounded", "%zu rows of table %02x at %zu",
 					disk->tables[bounds[i].table], bounds[i].table, node);
 	if (disk->tables[TABLE_EPOCH] > epochs || disk->tables[TABLE_PSK] > epochs * WORLD_NODES_MAX)
-		world_violation(world, "nothing is unbounded", "%zu epochs at %zu", disk->tables[TABLE_EPOCH], node);
+		world_violation(world, "nothing is unbounded", "%zu epochs at %zu", disk->tables[TABLE_EPOCH],
+				node);
 	if (disk->tables[TABLE_SEALED] > copies || disk->tables[TABLE_DUE] > copies ||
 	    disk->tables[TABLE_WAITING] + disk->tables[TABLE_HANDED] > copies)
-		world_violation(world, "nothing is unbounded", "the outbox of %zu has more rows than copies", node);
+		world_violation(world, "nothing is unbounded", "the outbox of %zu has more rows than copies",
+				node);
 	if (disk->tables[TABLE_RECEIPT] > 2 * disk->tables[TABLE_ENTRY] + 64)
 		world_violation(world, "nothing is unbounded", "%zu receipts at %zu for %zu entries",
 				disk->tables[TABLE_RECEIPT], node, disk->tables[TABLE_ENTRY]);
@@ -385,8 +395,9 @@ static const char *kind_of(const struct disk *disk, const struct copy_key *copy)
 	key_u64(&key, copy->statement);
 	if (copy->statement == 0)
 		return names[0];
-	return check_read_row(disk, &key, &schema_statement_copy, &statement) && statement.kind <= 4 ? names[statement.kind] :
-											      "?";
+	return check_read_row(disk, &key, &schema_statement_copy, &statement) && statement.kind <= 4
+		       ? names[statement.kind]
+		       : "?";
 }
 
 void check_action(struct world *world, size_t node, const struct record_action *action, unsigned *sent_min)
@@ -398,8 +409,8 @@ void check_action(struct world *world, size_t node, const struct record_action *
 	if (action->kind != RECORD_ACTION_SEND)
 		return;
 	if (*sent_min != 0 && action->precedence > *sent_min)
-		world_violation(world, "no lower precedence starts while a higher waits", "post %zu sends %u after %u",
-				node, action->precedence, *sent_min);
+		world_violation(world, "no lower precedence starts while a higher waits",
+				"post %zu sends %u after %u", node, action->precedence, *sent_min);
 	*sent_min = action->precedence;
 	key_bytes(&key, action->copy, sizeof(action->copy));
 	if (!check_read_row(disk, &key, &schema_sealed, &sealed) || !bytes_equal(sealed.bytes, action->bytes))
@@ -421,8 +432,8 @@ void check_batch(struct world *world, size_t node, unsigned sent_min)
 	if (sent_min == 0 || !disk_next(disk, bytes_make(prefix, 1), &at, &row))
 		return;
 	if ((unsigned)(PRECEDENCE_COUNT - row.key.data[1]) > sent_min)
-		world_violation(world, "no lower precedence starts while a higher waits", "post %zu sent %u", node,
-				sent_min);
+		world_violation(world, "no lower precedence starts while a higher waits", "post %zu sent %u",
+				node, sent_min);
 }
 
 /* ---- what people are told ---- */
@@ -443,7 +454,8 @@ bool check_holds(const struct world *world, size_t node, const uint8_t identity[
 	if (!check_read_row(disk, &key, &schema_entry_key, &place))
 		return false;
 	key = key_entry(TABLE_ENTRY, &place);
-	if (!check_read_row(disk, &key, &schema_entry, &entry) || memcmp(entry.identity, identity, IDENTITY_SIZE) != 0)
+	if (!check_read_row(disk, &key, &schema_entry, &entry) ||
+	    memcmp(entry.identity, identity, IDENTITY_SIZE) != 0)
 		return false;
 	key = key_entry(TABLE_COSE, &place);
 	return disk_get(disk, key_view(&key), &cose);
@@ -452,7 +464,8 @@ bool check_holds(const struct world *world, size_t node, const uint8_t identity[
 void check_held(struct world *world, size_t node, const uint8_t identity[IDENTITY_SIZE])
 {
 	if (!check_holds(world, node, identity))
-		world_violation(world, "nothing acknowledged is lost", "post %zu said that it holds an entry", node);
+		world_violation(world, "nothing acknowledged is lost", "post %zu said that it holds an entry",
+				node);
 }
 
 void check_shown(struct world *world, size_t node, const uint8_t identity[IDENTITY_SIZE])
@@ -485,7 +498,8 @@ void check_restored(struct world *world, size_t node)
 
 /* ---- couriers ---- */
 
-/* Rows of the queue: "Q", the route's name after its size, the inverse of the precedence, number (carry/queue_rows.h). */
+/* Rows of the queue: "Q", the route's name after its size, the inverse of the precedence, number
+ * (carry/queue_rows.h). */
 void check_transfer(struct world *world, size_t node, const struct queue_transfer *transfer)
 {
 	const struct courier *courier = &world->nodes[node].courier;
@@ -506,7 +520,8 @@ void check_transfer(struct world *world, size_t node, const struct queue_transfe
 			under_way = under_way || queue->transfers[i].number == number;
 		if (!under_way)
 			world_violation(world, "no lower precedence starts while a higher waits",
-					"courier %zu sends %u before %u", node, transfer->precedence, precedence);
+					"courier %zu sends %u before %u", node, transfer->precedence,
+					precedence);
 	}
 }
 
@@ -514,7 +529,8 @@ void check_courier(struct world *world, size_t node)
 {
 	const struct courier *courier = &world->nodes[node].courier;
 
-	if (courier->disk.size > 2 * courier->settings.pool_size_max + QUEUE_SEEN_MAX * 512 + QUEUE_CARRIED_MAX * 512)
+	if (courier->disk.size >
+	    2 * courier->settings.pool_size_max + QUEUE_SEEN_MAX * 512 + QUEUE_CARRIED_MAX * 512)
 		world_violation(world, "nothing is unbounded", "the disk of courier %zu", node);
 	if (courier->queue->transfers_count > QUEUE_TRANSFERS_MAX)
 		world_violation(world, "nothing is unbounded", "transfers of courier %zu", node);

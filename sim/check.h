@@ -1,6 +1,6 @@
 /*
- * What must hold in a simulated world, after every step and at the end. The first thing that does not ends the seed
- * (world_violation).
+ * What must hold in a simulated world, after every step and at the end. The first thing that does not ends
+ * the seed (world_violation).
  */
 #ifndef SIM_CHECK_H
 #define SIM_CHECK_H
@@ -16,7 +16,8 @@ void check_signed(struct world *world, const uint8_t identity[IDENTITY_SIZE]);
 
 /* A post's batch as it goes to disk: before the disk changes. */
 void check_commit(struct world *world, size_t node);
-/* An action of a committed batch, as it is performed; `sent_max` is the lowest precedence sent before it in the batch. */
+/* An action of a committed batch, as it is performed; `sent_max` is the lowest precedence sent before it in
+ * the batch. */
 void check_action(struct world *world, size_t node, const struct record_action *action, unsigned *sent_min);
 /* After the batch: nothing of a higher precedence waits than the lowest that was sent. */
 void check_batch(struct world *world, size_t node, unsigned sent_min);
@@ -33,7 +34,8 @@ void check_transfer(struct world *world, size_t node, const struct queue_transfe
 void check_courier(struct world *world, size_t node);
 
 /* A row of a post's disk; false where there is none. */
-bool check_read_row(const struct disk *disk, const struct row_key *key, const struct schema *schema, void *value);
+bool check_read_row(const struct disk *disk, const struct row_key *key, const struct schema *schema,
+		    void *value);
 /* True if the post's disk holds the entry, with its bytes. */
 bool check_holds(const struct world *world, size_t node, const uint8_t identity[IDENTITY_SIZE]);
 

@@ -23,8 +23,8 @@ bool check_quiet(const struct world *world, char *what, size_t size)
 			snprintf(what, size, "node %zu is not up", i);
 			return false;
 		}
-		if (asked + post[TABLE_COPY] + post[TABLE_STATEMENT] + post[TABLE_AHEAD] + post[TABLE_ADVANCE] +
-			    courier['Q'] + courier['D'] ==
+		if (asked + post[TABLE_COPY] + post[TABLE_STATEMENT] + post[TABLE_AHEAD] +
+			    post[TABLE_ADVANCE] + courier['Q'] + courier['D'] ==
 		    0)
 			continue;
 		snprintf(what, size,
@@ -86,7 +86,8 @@ bool check_converged(struct world *world, char *what, size_t size)
 	}
 	for (size_t i = 0; i < world->lines_count; i++)
 		for (size_t end = 0; end < 2; end++)
-			if (!heads_agree(world, i, world->lines[i].nodes[end], world->lines[i].nodes[1 - end])) {
+			if (!heads_agree(world, i, world->lines[i].nodes[end],
+					 world->lines[i].nodes[1 - end])) {
 				snprintf(what, size, "line %zu: the log of %zu is not held whole", i,
 					 world->lines[i].nodes[end]);
 				return false;

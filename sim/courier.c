@@ -1,4 +1,5 @@
-/* A courier's process: the queue of carry/queue.h over a store, the stream to its post, and sessions by network.c. */
+/* A courier's process: the queue of carry/queue.h over a store, the stream to its post, and sessions by
+ * network.c. */
 #include "sim/world.h"
 
 #include <stdio.h>
@@ -7,13 +8,13 @@
 
 #include "sim/check.h"
 
-#define BATCH_EVENTS_MAX  8
-#define ROWS_MEMORY_SIZE  (8 * 1024 * 1024)
-#define TRANSFER_SIZE     65536 /* what a neighbour takes in one transfer: larger bundles go in fragments */
-#define POOL_SIZE         (64 * 1024 * 1024)
+#define BATCH_EVENTS_MAX 8
+#define ROWS_MEMORY_SIZE (8 * 1024 * 1024)
+#define TRANSFER_SIZE    65536 /* what a neighbour takes in one transfer: larger bundles go in fragments */
+#define POOL_SIZE        (64 * 1024 * 1024)
 
 /* An action that is performed after the commit, and what it answers to. */
-struct pending {
+struct promised {
 	struct queue_action action;
 	uint8_t route[ROW_KEY_SIZE_MAX];
 	struct courier_input *input; /* the bundle it is about, or NULL */
@@ -22,7 +23,7 @@ struct pending {
 struct batch {
 	size_t count;
 	size_t count_max;
-	struct pending *pending;
+	struct promised *pending;
 	size_t inputs_count;
 	struct courier_input *inputs[BATCH_EVENTS_MAX];
 };
@@ -42,7 +43,7 @@ static void keep(struct batch *batch, const struct queue_actions *actions, struc
 			batch->pending = disk_must(
 				realloc(batch->pending, batch->count_max * sizeof(*batch->pending)));
 		}
-		struct pending *pending = &batch->pending[batch->count++];
+		struct promised *pending = &batch->pending[batch->count++];
 		pending->action = actions->actions[i];
 		pending->input = input;
 		if (pending->action.route.size > sizeof(pending->route))
@@ -73,8 +74,8 @@ static enum error give(struct world *world, size_t node, struct queue_event *eve
 	} while (error == ERROR_NEEDS_ROWS);
 	if (error != ERROR_OK) {
 		rows_undo(&courier->rows);
-		world_violation(world, "the queue handles every event", "event %u at %zu: %s", event->kind, node,
-				error_name(error));
+		world_violation(world, "the queue handles every event", "event %u at %zu: %s", event->kind,
+				node, error_name(error));
 		return error;
 	}
 	queue_kept(courier->queue, &actions);
@@ -104,7 +105,7 @@ static void to_post(struct world *world, size_t node, const struct link_message 
 	shell_wake(world, node);
 }
 
-static void perform(struct world *world, size_t node, const struct pending *pending)
+static void perform(struct world *world, size_t node, const struct promised *pending)
 {
 	const struct queue_action *action = &pending->action;
 	struct link_message message = {.type = LINK_PROGRESS};
@@ -180,8 +181,8 @@ static void give_deliveries(struct world *world, size_t node)
 
 /* ---- to the neighbours ---- */
 
-static enum error next_transfer(struct world *world, size_t node, size_t route, struct queue_transfer *transfer,
-				struct buffer *bundle)
+static enum error next_transfer(struct world *world, size_t node, size_t route,
+				struct queue_transfer *transfer, struct buffer *bundle)
 {
 	struct courier *courier = courier_of(world, node);
 	enum error error;
@@ -259,7 +260,8 @@ static enum error give_frame(struct world *world, size_t node, struct batch *bat
 	return give(world, node, &event, batch, NULL, &again);
 }
 
-static enum error give_input(struct world *world, size_t node, struct batch *batch, struct courier_input *input)
+static enum error give_input(struct world *world, size_t node, struct batch *batch,
+			     struct courier_input *input)
 {
 	struct courier *courier = courier_of(world, node);
 	struct queue_event event = {.kind = input->kind};
@@ -282,7 +284,8 @@ static enum error give_input(struct world *world, size_t node, struct batch *bat
 	return error;
 }
 
-static enum error give_repeated(struct world *world, size_t node, struct batch *batch, enum queue_event_kind kind)
+static enum error give_repeated(struct world *world, size_t node, struct batch *batch,
+				enum queue_event_kind kind)
 {
 	bool again = true;
 	enum error error = ERROR_OK;

@@ -1,6 +1,6 @@
 /*
- * An ordered store of rows in memory, which behaves as a database with full sync does: what is committed survives, what
- * is not vanishes as a whole. A map of bytes to bytes for the checker, too.
+ * An ordered store of rows in memory, which behaves as a database with full sync does: what is committed
+ * survives, what is not vanishes as a whole. A map of bytes to bytes for the checker, too.
  *
  * It allocates, and ends the program where that fails.
  */

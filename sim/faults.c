@@ -47,7 +47,8 @@ static void partition(struct world *world)
 
 	if (from == to || world->now_ms < world->sessions[from][to].cut_until_ms)
 		return;
-	world->sessions[from][to].cut_until_ms = world->now_ms + random_span(&world->random, 1000, 7 * DAY_MS);
+	world->sessions[from][to].cut_until_ms =
+		world->now_ms + random_span(&world->random, 1000, 7 * DAY_MS);
 	world_trace(world, "cut from %zu to %zu", from, to);
 }
 
@@ -165,7 +166,8 @@ static void hostile(struct world *world)
 		inject(world, captured->from, captured->to, bytes_make(memory, size));
 		break;
 	case 1: /* one bit off */
-		memory[random_below(&world->random, size)] ^= (uint8_t)(1u << random_below(&world->random, 8));
+		memory[random_below(&world->random, size)] ^=
+			(uint8_t)(1u << random_below(&world->random, 8));
 		inject(world, captured->from, captured->to, bytes_make(memory, size));
 		break;
 	case 2: /* replayed, often */

@@ -119,10 +119,12 @@ static double seconds(void)
 
 static void tell(const struct options *options, const struct totals *totals, double elapsed)
 {
-	const char *format = options->json ?
-		"{\"seeds\": %llu, \"violations\": %llu, \"unconverged\": %llu, \"steps\": %llu, "
-		"\"steps_per_s\": %.0f, \"simulated_years\": %.3f, \"digest\": \"%016llx\"}\n" :
-		"%llu seeds, %llu violations, %llu unconverged, %llu steps, %.0f a second, %.3f years, digest %016llx\n";
+	const char *format =
+		options->json
+			? "{\"seeds\": %llu, \"violations\": %llu, \"unconverged\": %llu, \"steps\": %llu, "
+			  "\"steps_per_s\": %.0f, \"simulated_years\": %.3f, \"digest\": \"%016llx\"}\n"
+			: "%llu seeds, %llu violations, %llu unconverged, %llu steps, %.0f a second, %.3f "
+			  "years, digest %016llx\n";
 
 	printf(format, (unsigned long long)(options->last - options->first + 1),
 	       (unsigned long long)totals->violations, (unsigned long long)totals->unconverged,

@@ -1,6 +1,6 @@
 /*
- * Between couriers: a session for each direction, which carries transfers in order or breaks, and relays, which take a
- * bundle at once and deliver it whenever they like, or never.
+ * Between couriers: a session for each direction, which carries transfers in order or breaks, and relays,
+ * which take a bundle at once and deliver it whenever they like, or never.
  */
 #include "sim/world.h"
 
@@ -61,7 +61,8 @@ static void send_by_relay(struct world *world, size_t from, size_t to, struct co
 {
 	uint64_t delay_ms = random_span(&world->random, 1000, world->settings.delay_max_ms);
 
-	schedule_answer(world, from, to, input, QUEUE_ACKNOWLEDGED, 0, 1 + random_below(&world->random, 1000));
+	schedule_answer(world, from, to, input, QUEUE_ACKNOWLEDGED, 0,
+			1 + random_below(&world->random, 1000));
 	input->generation = 0;
 	if (world_fault(world, world->settings.relay_lose)) {
 		world_trace(world, "relay from %zu loses a bundle for %zu", from, to);
@@ -133,7 +134,8 @@ void network_arrive(struct world *world, size_t to, size_t from, struct courier_
 	courier_give(world, to, input);
 }
 
-void network_answer(struct world *world, size_t from, const struct courier_input *input, bool stored, uint8_t reason)
+void network_answer(struct world *world, size_t from, const struct courier_input *input, bool stored,
+		    uint8_t reason)
 {
 	enum queue_event_kind kind = stored ? QUEUE_ACKNOWLEDGED : QUEUE_REFUSED;
 

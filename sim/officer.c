@@ -38,8 +38,8 @@ struct signature_room {
 };
 
 /* The signed entry, allocated. */
-static struct bytes sign(const struct ed25519_pair *pair, const struct aad *aad, const struct content *content,
-			 uint8_t identity[IDENTITY_SIZE])
+static struct bytes sign(const struct ed25519_pair *pair, const struct aad *aad,
+			 const struct content *content, uint8_t identity[IDENTITY_SIZE])
 {
 	static struct signature_room room;
 	struct buffer payload = buffer_make(room.payload, sizeof(room.payload));
@@ -232,8 +232,9 @@ static void accept_keying(struct world *world, const struct keying *keying, size
 	uint8_t memory[KEYING_PACKET_SIZE_MAX];
 	struct buffer encoded = buffer_make(memory, sizeof(memory));
 
-	must_be_ok(world, "packet",
-		   keying_packet_make(keying, party_of(world, node)->id, (unsigned)world_slot(node), &packet));
+	must_be_ok(
+		world, "packet",
+		keying_packet_make(keying, party_of(world, node)->id, (unsigned)world_slot(node), &packet));
 	must_be_ok(world, "packet", keying_packet_encode(&packet, &encoded));
 	must_be_ok(world, "keying accept",
 		   request_bytes(world, node, LOCAL_KEYING_ACCEPT, buffer_bytes(&encoded)));
@@ -303,7 +304,8 @@ static void submit_opening(struct world *world, size_t node, size_t line_number,
 	opening->posts_count = 1;
 	opening->posts[0].slot = world_slot(node);
 	cbor_read_bytes_exact(&reader, opening->posts[0].log_key, sizeof(opening->posts[0].log_key));
-	cbor_read_bytes_exact(&reader, opening->posts[0].cosigner_key, sizeof(opening->posts[0].cosigner_key));
+	cbor_read_bytes_exact(&reader, opening->posts[0].cosigner_key,
+			      sizeof(opening->posts[0].cosigner_key));
 	submit_letter(world, node, line_number, content);
 }
 
@@ -344,7 +346,8 @@ void officer_open(struct world *world, unsigned stage)
 
 static void make_text(struct world *world, unsigned precedence, char *text, size_t size_max)
 {
-	size_t size = (size_t)random_span(&world->random, 1, precedence >= PRECEDENCE_IMMEDIATE ? 600 : size_max - 1);
+	size_t size = (size_t)random_span(&world->random, 1,
+					  precedence >= PRECEDENCE_IMMEDIATE ? 600 : size_max - 1);
 
 	for (size_t i = 0; i < size; i++)
 		text[i] = i % 7 == 6 ? ' ' : (char)('a' + random_below(&world->random, 26));
@@ -356,9 +359,9 @@ static struct submission *add_submission(struct world *world, size_t node)
 	struct world_party *party = party_of(world, node);
 
 	if ((party->submissions_count & (party->submissions_count - 1)) == 0)
-		party->submissions = disk_must(
-			realloc(party->submissions,
-				(2 * party->submissions_count + 1) * sizeof(*party->submissions)));
+		party->submissions =
+			disk_must(realloc(party->submissions,
+					  (2 * party->submissions_count + 1) * sizeof(*party->submissions)));
 	struct submission *submission = &party->submissions[party->submissions_count++];
 	memset(submission, 0, sizeof(*submission));
 	submission->state = SUBMISSION_NEW;
@@ -415,7 +418,8 @@ static void write_one(struct world *world, size_t node)
 	submission->precedence = 1 + (unsigned)random_below(&world->random, 4);
 	submission->good = !stranger && !spoiled;
 	write_content(world, node, submission, officer, &content);
-	struct bytes cose = sign_on_line(world, node, submission->line, officer, &content, submission->identity);
+	struct bytes cose =
+		sign_on_line(world, node, submission->line, officer, &content, submission->identity);
 	submission->cose = (uint8_t *)(uintptr_t)cose.data;
 	submission->size = cose.size;
 	if (spoiled)
@@ -493,12 +497,13 @@ void officer_reply(struct world *world, size_t node, uint64_t client, struct byt
 	(void)cbor_read_uint(&reader);
 	enum error error = (enum error)cbor_read_uint(&reader);
 	if (error == ERROR_OK && !submission->good)
-		world_violation(world, "nothing is accepted unsigned or unaccredited", "submission %llu at %zu",
-				(unsigned long long)client, node);
+		world_violation(world, "nothing is accepted unsigned or unaccredited",
+				"submission %llu at %zu", (unsigned long long)client, node);
 	if (error == ERROR_OK) {
 		check_held(world, node, submission->identity);
 		submission->state = SUBMISSION_HELD;
-	} else if (submission->good && (error != ERROR_REFUSED_REFERENCE || world->nodes[node].post.restores == 0)) {
+	} else if (submission->good &&
+		   (error != ERROR_REFUSED_REFERENCE || world->nodes[node].post.restores == 0)) {
 		/* What it answers can only have gone with an old image. */
 		world_violation(world, "what is good is taken", "submission %llu at %zu: %s",
 				(unsigned long long)client, node, error_name(error));

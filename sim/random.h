@@ -1,6 +1,6 @@
 /*
- * The one source of chance in a simulated world: everything is drawn from a seed, in one order, so that a seed replays
- * exactly. Not for secrets that matter.
+ * The one source of chance in a simulated world: everything is drawn from a seed, in one order, so that a
+ * seed replays exactly. Not for secrets that matter.
  */
 #ifndef SIM_RANDOM_H
 #define SIM_RANDOM_H
@@ -20,7 +20,8 @@ uint64_t random_below(struct random *random, uint64_t bound);
 /* True in `share` of 10,000 draws. */
 bool random_chance(struct random *random, unsigned share);
 void random_fill(struct random *random, uint8_t *out, size_t size);
-/* From `low` to `high`, small values as often as large ones: a duration of which only the order of size matters. */
+/* From `low` to `high`, small values as often as large ones: a duration of which only the order of size
+ * matters. */
 uint64_t random_span(struct random *random, uint64_t low, uint64_t high);
 
 #endif

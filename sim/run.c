@@ -5,8 +5,8 @@
 #include "sim/check.h"
 #include "sim/world.h"
 
-#define SETUP_MS    600000
-#define HEAL_MS_MAX (3 * DAY_MS) /* some times the longest wait before a copy is sent again, 6 hours */
+#define SETUP_MS         600000
+#define HEAL_MS_MAX      (3 * DAY_MS) /* some times the longest wait before a copy is sent again, 6 hours */
 #define HEAL_TICK_MS_MAX 300000
 
 /* ---- events ---- */

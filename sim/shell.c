@@ -1,4 +1,5 @@
-/* A post's process, as liaisond is one: in the order that record/record.h demands, and dying anywhere in it. */
+/* A post's process, as liaisond is one: in the order that record/record.h demands, and dying anywhere in it.
+ */
 #include "sim/world.h"
 
 #include <assert.h>
@@ -23,8 +24,8 @@ static void keep_actions(struct post *post, const struct record_action *actions,
 	for (size_t i = 0; i < count; i++) {
 		if (post->actions_count == post->actions_max) {
 			post->actions_max = post->actions_max * 2 + 64;
-			post->actions = disk_must(
-				realloc(post->actions, post->actions_max * sizeof(*post->actions)));
+			post->actions =
+				disk_must(realloc(post->actions, post->actions_max * sizeof(*post->actions)));
 		}
 		struct kept_action *kept = &post->actions[post->actions_count++];
 		const struct bytes node = actions[i].node;
@@ -64,8 +65,8 @@ static enum error give(struct world *world, size_t node, struct record_event *ev
 	if (error == ERROR_FULL)
 		return error;
 	if (error != ERROR_OK) {
-		world_violation(world, "the record handles every event", "event %u at %zu: %s", event->kind, node,
-				error_name(error));
+		world_violation(world, "the record handles every event", "event %u at %zu: %s", event->kind,
+				node, error_name(error));
 		return error;
 	}
 	record_step(post->record, &actions, &count);
@@ -377,7 +378,8 @@ static enum error give_next(struct world *world, size_t node, bool *given)
 		struct record_event event = {.kind = RECORD_COURIER_LOST};
 		error = give(world, node, &event);
 		post->lost = error != ERROR_OK;
-	} else if (post->requests.first != NULL && (frames->first == NULL || random_below(&world->random, 2) == 0)) {
+	} else if (post->requests.first != NULL &&
+		   (frames->first == NULL || random_below(&world->random, 2) == 0)) {
 		error = give_request(world, node, post->requests.first);
 		if (error == ERROR_OK)
 			free(frames_take(&post->requests));
@@ -422,7 +424,8 @@ void shell_run(struct world *world, size_t node)
 	if (count == 0)
 		return;
 	end_batch(world, node);
-	if (post->up && (post->lost || post->requests.first != NULL || world->nodes[node].to_post.first != NULL))
+	if (post->up &&
+	    (post->lost || post->requests.first != NULL || world->nodes[node].to_post.first != NULL))
 		shell_wake(world, node);
 }
 

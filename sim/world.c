@@ -45,7 +45,8 @@ bool world_next_event(struct world *world, struct event *event)
 	for (;;) {
 		size_t least = at;
 		for (size_t child = 2 * at + 1; child <= 2 * at + 2; child++)
-			if (child < world->events_count && before(&world->events[child], &world->events[least]))
+			if (child < world->events_count &&
+			    before(&world->events[child], &world->events[least]))
 				least = child;
 		if (least == at)
 			break;
@@ -74,7 +75,8 @@ void world_trace(struct world *world, const char *format, ...)
 	const size_t size_max = sizeof(world->trace[0]);
 	va_list arguments;
 
-	int size = snprintf(line, size_max, "%8.3f d %7llu  ", (double)(world->now_ms % (10000 * DAY_MS)) / DAY_MS,
+	int size = snprintf(line, size_max, "%8.3f d %7llu  ",
+			    (double)(world->now_ms % (10000 * DAY_MS)) / DAY_MS,
 			    (unsigned long long)world->steps);
 	va_start(arguments, format);
 	vsnprintf(line + size, size_max - (size_t)size, format, arguments);
@@ -119,7 +121,8 @@ size_t world_line_of(const struct world *world, size_t a, size_t b)
 {
 	for (size_t i = 0; i < world->lines_count; i++) {
 		const struct world_line *line = &world->lines[i];
-		if ((line->nodes[0] == a && line->nodes[1] == b) || (line->nodes[0] == b && line->nodes[1] == a))
+		if ((line->nodes[0] == a && line->nodes[1] == b) ||
+		    (line->nodes[0] == b && line->nodes[1] == a))
 			return i;
 	}
 	abort();

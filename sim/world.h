@@ -1,6 +1,7 @@
 /*
- * A simulated world: parties, each with one post and one courier that run the real cores (record/, carry/queue.h) over
- * stores in memory, between them sessions that fail, and virtual time. Everything comes from one seed.
+ * A simulated world: parties, each with one post and one courier that run the real cores (record/,
+ * carry/queue.h) over stores in memory, between them sessions that fail, and virtual time. Everything comes
+ * from one seed.
  *
  * What happens is an event in the queue of world.c, at a time; the parts are
  *
@@ -37,22 +38,22 @@
 
 struct settings {
 	size_t nodes;
-	uint64_t steps_max;      /* of the fault phase */
-	uint64_t tick_ms;        /* about so often, in the fault phase */
-	uint64_t officer_ms;     /* between two deeds of the officers of one post, at most */
-	unsigned crash;          /* at each point where a process can die */
-	unsigned link_drop;      /* of batches: the stream between post and courier breaks */
-	unsigned lose;           /* of transfers: the session ends, the bundle may have arrived */
-	unsigned relay;          /* of transfers: a relay takes it, to deliver it late, or */
-	unsigned relay_lose;     /* (of those) never */
-	unsigned twice;          /* of transfers */
+	uint64_t steps_max;  /* of the fault phase */
+	uint64_t tick_ms;    /* about so often, in the fault phase */
+	uint64_t officer_ms; /* between two deeds of the officers of one post, at most */
+	unsigned crash;      /* at each point where a process can die */
+	unsigned link_drop;  /* of batches: the stream between post and courier breaks */
+	unsigned lose;       /* of transfers: the session ends, the bundle may have arrived */
+	unsigned relay;      /* of transfers: a relay takes it, to deliver it late, or */
+	unsigned relay_lose; /* (of those) never */
+	unsigned twice;      /* of transfers */
 	unsigned corrupt;
-	unsigned partition;      /* of fault events: one direction is cut for a while */
-	unsigned jump;           /* a wall clock jumps */
-	unsigned restore;        /* a post's store is replaced by an old image */
-	unsigned hostile;        /* bytes are injected */
-	uint64_t delay_max_ms;   /* of a relay */
-	uint64_t fault_ms;       /* between two fault events, at most */
+	unsigned partition;    /* of fault events: one direction is cut for a while */
+	unsigned jump;         /* a wall clock jumps */
+	unsigned restore;      /* a post's store is replaced by an old image */
+	unsigned hostile;      /* bytes are injected */
+	uint64_t delay_max_ms; /* of a relay */
+	uint64_t fault_ms;     /* between two fault events, at most */
 };
 
 /* ---- people ---- */
@@ -143,7 +144,7 @@ struct post {
 	uint8_t *anchor;
 	size_t anchor_size;
 	bool up;
-	bool lost;           /* the stream broke: to be told to the core */
+	bool lost; /* the stream broke: to be told to the core */
 	bool wants_tick;
 	bool scheduled;
 	uint64_t started_ms; /* true time at which its steady clock showed 0 */
@@ -257,9 +258,9 @@ struct world {
 	struct random random;
 	struct settings settings;
 	enum phase phase;
-	uint64_t now_ms; /* true time */
+	uint64_t now_ms;  /* true time */
 	uint64_t heal_ms; /* when healing began */
-	uint64_t steps;  /* events given to a core */
+	uint64_t steps;   /* events given to a core */
 	uint64_t digest;
 	struct event *events; /* a heap */
 	size_t events_count;
@@ -356,8 +357,8 @@ struct courier_input *network_input(enum queue_event_kind kind, size_t peer, str
 
 /* ---- officer.c ---- */
 
-void officer_make(struct world *world);   /* parties and lines */
-void officer_setup(struct world *world);  /* cards, keyings, channels */
+void officer_make(struct world *world);                 /* parties and lines */
+void officer_setup(struct world *world);                /* cards, keyings, channels */
 void officer_open(struct world *world, unsigned stage); /* the letters of one stage, 0 to 2, at all posts */
 bool officer_is_open(struct world *world);
 void officer_act(struct world *world, size_t node);

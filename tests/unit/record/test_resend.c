@@ -1,6 +1,6 @@
 /*
- * What is sent again, and what comes again: many copies at once, copies that were carried and lost, receipts that are
- * replayed, an entry that is given to a restored post once more.
+ * What is sent again, and what comes again: many copies at once, copies that were carried and lost, receipts
+ * that are replayed, an entry that is given to a restored post once more.
  */
 #include <setjmp.h>
 #include <stdarg.h>
