@@ -115,7 +115,8 @@ enum error keys_prekeys_of_row(const struct prekeys_row *row, struct prekeys *pr
 
 /* The posts of all parties, but the own. */
 enum error keys_posts(struct run *run, struct post_number **posts, size_t *count);
-/* The longest delay window of the channels that the own party has signed, s; the default of 14 days where there is none. */
+/* The longest delay window of the channels that the own party has signed, s; the default of 14 days where
+ * there is none. */
 enum error keys_window(struct run *run, uint64_t *window_s);
 
 #endif

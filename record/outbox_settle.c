@@ -45,11 +45,13 @@ enum error outbox_progress(struct run *run)
 		outbox_remove(run, &outgoing);
 		return ERROR_OK;
 	}
-	if (outgoing.copy.state != COPY_WAITING) { /* one that waits to be sent again does, whatever is said */
+	if (outgoing.copy.state !=
+	    COPY_WAITING) { /* one that waits to be sent again does, whatever is said */
 		outbox_unplace(run, &outgoing.copy);
-		outgoing.copy.state = state == LOCAL_CARRIED || outgoing.copy.state == COPY_CARRIED
-					      ? COPY_CARRIED
-					      : COPY_QUEUED; /* also when given up: it is resent when it is due */
+		outgoing.copy.state =
+			state == LOCAL_CARRIED || outgoing.copy.state == COPY_CARRIED
+				? COPY_CARRIED
+				: COPY_QUEUED; /* also when given up: it is resent when it is due */
 		outbox_write(run, &outgoing);
 	}
 	if (state != LOCAL_QUEUED && state != LOCAL_CARRIED) {

@@ -167,7 +167,8 @@ static size_t drop_repeated(struct batch_item *items, size_t count)
 
 	for (size_t i = 0; i < count; i++) {
 		const struct batch_item *last = kept > 0 ? &items[kept - 1] : NULL;
-		if (last == NULL || !same_receipt(last, &items[i]) || last->key.position != items[i].key.position)
+		if (last == NULL || !same_receipt(last, &items[i]) ||
+		    last->key.position != items[i].key.position)
 			items[kept++] = items[i];
 	}
 	return kept;

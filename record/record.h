@@ -37,7 +37,8 @@
 #include "base/link.h"
 #include "base/rows.h"
 
-#define RECORD_ROUNDS_MAX  1024 /* 64 things named by one event, and some rounds for each; beyond it is a defect */
+/* 64 things named by one event, and some rounds for each; beyond it is a defect */
+#define RECORD_ROUNDS_MAX  1024
 #define RECORD_ACTIONS_MAX 512 /* of one event */
 
 enum record_event_kind {

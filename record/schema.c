@@ -215,7 +215,7 @@ SCHEMA(entry, F(entry, identity), V(entry, leaf), U(entry, kind),
 	U(entry, received), U(entry, refused));
 SCHEMA(seen, U(seen, incarnation), U(seen, size));
 SCHEMA(arrival, K(arrival, key), U(arrival, kind), T(arrival, own), T(arrival, refused),
-       T(arrival, again));
+	T(arrival, again));
 SCHEMA(receipt_row, U(receipt_row, channel), U(receipt_row, by), U(receipt_row, held_at_ms),
 	V(receipt_row, cose));
 SCHEMA(evidence, U(evidence, kind), U(evidence, held_at_ms), U(evidence, incarnation),

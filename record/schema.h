@@ -50,8 +50,8 @@ enum table {
 	0x25,
 	TABLE_OFFICER = 0x26, /* channel u16, roster index u8, officer u32 -> struct officer */
 	TABLE_AGREED =
-		0x28, /* channel u16, roster index u8, officer u32 -> struct number: bit i: the party of roster
-				     index i gave agrément to one who is not named yet */
+		0x28, /* channel u16, roster index u8, officer u32 -> struct number: bit i: the party of
+			 roster index i gave agrément to one who is not named yet */
 	TABLE_FOLD = 0x29,  /* channel u16, roster index u8 -> empty: letters wait that may follow already */
 	TABLE_QUOTA = 0x27, /* channel u16, log u16 -> struct quota: refused ranges named in verdicts */
 
