@@ -76,7 +76,6 @@ static bool make_file(int directory)
 void reserve_make(struct reserve *reserve, int directory)
 {
 	*reserve = (struct reserve){.directory = directory, .held = file_is_whole(directory)};
-	reserve_update(reserve);
 }
 
 bool reserve_update(struct reserve *reserve)

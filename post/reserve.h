@@ -46,7 +46,7 @@ enum reserve_level reserve_level_of(uint64_t free_bytes);
 bool reserve_takes_submission(enum reserve_level level, uint64_t kind, uint64_t precedence);
 bool reserve_takes_delivery(enum reserve_level level, unsigned precedence, size_t size);
 
-/* Looks at the file system of `directory`, an open descriptor that stays the caller's. */
+/* For the file system of `directory`, a descriptor that stays the caller's. AMPLE until the first update. */
 void reserve_make(struct reserve *reserve, int directory);
 
 /*

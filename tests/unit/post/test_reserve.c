@@ -55,6 +55,7 @@ static void a_reserve_file_is_made_and_found_again(void **state)
 	struct stat status;
 
 	reserve_make(&reserve, directory);
+	assert_false(reserve_update(&reserve));
 	assert_int_equal(reserve.level, RESERVE_AMPLE);
 	assert_true(reserve.held);
 	assert_int_equal(stat(scratch_path(scratch, "reserve", path), &status), 0);
@@ -64,6 +65,8 @@ static void a_reserve_file_is_made_and_found_again(void **state)
 	/* A file cut short holds nothing back: it is made whole again. */
 	assert_int_equal(truncate(path, 100), 0);
 	reserve_make(&reserve, directory);
+	assert_false(reserve.held);
+	assert_false(reserve_update(&reserve));
 	assert_true(reserve.held);
 	assert_int_equal(stat(path, &status), 0);
 	assert_int_equal(status.st_size, RESERVE_SIZE);
