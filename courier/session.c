@@ -1,11 +1,16 @@
 #include "courier/session.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "courier/session_internal.h"
+
+#define DEAD_LINE_MS 20000 /* bytes that the other end's kernel has not seen for so long: the line is dead   \
+			    */
 
 /* ---- the machine's events ---- */
 
@@ -171,11 +176,15 @@ static void set_up_socket(struct session *session)
 {
 	int size = WINDOW_SIZE_MAX;
 	int received = WINDOW_SIZE_MAX;
+	unsigned dead_ms = DEAD_LINE_MS;
+	uv_os_fd_t socket;
 
 	uv_tcp_nodelay(&session->tcp, 1);
 	uv_tcp_keepalive(&session->tcp, 1, 60);
 	uv_send_buffer_size((uv_handle_t *)&session->tcp, &size);
 	uv_recv_buffer_size((uv_handle_t *)&session->tcp, &received);
+	if (uv_fileno((const uv_handle_t *)&session->tcp, &socket) == 0)
+		setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms, sizeof dead_ms);
 }
 
 static enum error start_machine(

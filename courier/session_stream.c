@@ -207,8 +207,8 @@ static bool advance_tls(struct session *session)
 	case TLS_OPEN:
 		break;
 	default:
-		/* The alert that TLS wrote is sent; nothing of TCPCL can be said. */
-		buffer_consume(&session->output, session->output.size);
+		/* The alert that TLS wrote is sent (behind the contact header, if that still waits): nothing
+		 * of TCPCL can be said. */
 		session_begin_close(session, ERROR_UNKNOWN_KEY, tls_problem(session->tls));
 		return false;
 	}

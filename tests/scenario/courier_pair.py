@@ -321,6 +321,34 @@ def plain_is_refused_on_a_link_that_is_not_closed(world):
     assert read_to_end(dial_raw(b, b"GET / HTTP/1.0\r\n\r\n")) == b""
 
 
+def bytes_of_strangers_do_no_harm(world):
+    a, b = world.pair()
+    b.up()
+    pid = b.process.pid
+    for _ in range(300):
+        begin = random.choice((CONTACT_TLS, CONTACT_TLS, CONTACT_PLAIN, b"dtn!\x03\x00", b"dtn", b""))
+        connection = dial_raw(b, begin + os.urandom(random.choice((0, 1, 30, 3000))))
+        if random.random() < 0.5:
+            connection.shutdown(socket.SHUT_WR)
+            read_to_end(connection)
+        connection.close()
+    a.up()
+    a.link_is_up(b)
+    assert b.process.poll() is None and b.process.pid == pid
+
+
+def heads_come_back_after_hello(world):
+    a, b = world.pair()
+    a.up()
+    for origin, size in (("log/b", 5), ("log/a", 7), ("log/b", 9), ("log/b", 8)):
+        a.post.sign_head(origin, size)
+    time.sleep(0.3)
+    a.kill()
+    a.up()
+    a.post.wait(lambda: a.post.heads, 5, "the heads")
+    assert [(head[0], head[1], head[2][0]) for head in a.post.heads] == [("log/a", 7, 7), ("log/b", 9, 9)]
+
+
 def a_closed_link_carries_in_plain(world):
     a, b = world.pair("dial closed", "closed")
     b.up()
@@ -500,6 +528,8 @@ TESTS = (
     the_connector_and_the_courier_end_together,
     an_older_tls_is_refused,
     plain_is_refused_on_a_link_that_is_not_closed,
+    bytes_of_strangers_do_no_harm,
+    heads_come_back_after_hello,
     a_closed_link_carries_in_plain,
     both_may_dial,
     a_held_route_carries_nothing,

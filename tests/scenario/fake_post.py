@@ -11,7 +11,7 @@ import time
 
 import cbor2
 
-HELLO, SEND, CANCEL, ROUTE_WANTED, TAKEN, RECEIVED, PROGRESS, ROUTES = range(1, 9)
+HELLO, SEND, CANCEL, ROUTE_WANTED, TAKEN, RECEIVED, PROGRESS, ROUTES, HEAD, HEADS = range(1, 11)
 QUEUED, CARRIED, FAILED, EXPIRED = range(1, 5)
 ROUTINE, PRIORITY, IMMEDIATE, FLASH = range(1, 5)
 WINDOW_SIZE_MAX = 12288
@@ -34,6 +34,7 @@ class FakePost:
         self.reasons = {}  # id -> reason of a failure
         self.queued = set()  # ids that were ever reported as queued
         self.routes = []
+        self.heads = None
         self.connections = 0
         self.taking = True
         self.taken = {}  # sealed -> time when TAKEN was written
@@ -135,6 +136,8 @@ class FakePost:
                 self.queued.add(identity)
         elif message[0] == ROUTES:
             self.routes = message[1]
+        elif message[0] == HEADS:
+            self.heads = message[1]
         else:
             raise AssertionError(message)
 
@@ -176,6 +179,11 @@ class FakePost:
     def want(self, route, hold):
         with self.lock:
             self.connection.sendall(frame([ROUTE_WANTED, route, hold]))
+
+    def sign_head(self, origin, size):
+        """Hands over a head: of what log and with what signature is nothing to the courier."""
+        with self.lock:
+            self.connection.sendall(frame([HEAD, [origin, size, bytes([size % 256]) * 32, bytes(64)]]))
 
     def route_state(self, name):
         return next((r[2] for r in self.routes if r[0] == name), None)
