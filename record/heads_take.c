@@ -247,8 +247,8 @@ static enum error conclude(struct run *run, struct told *told, enum finding find
 
 /* ---- reading ---- */
 
-/* Fills in what is held of a log, and verifies the head's signature; *valid is false where it is not of an
- * accredited log. */
+/* Fills in what is held of a log, and verifies the head's signature. ERROR_NOT_FOUND: its key is not known
+ * here. */
 static enum error look_up(struct run *run, struct told *told, bool *valid)
 {
 	struct row_key key = key_line(told->channel_number, told->log);
@@ -261,11 +261,11 @@ static enum error look_up(struct run *run, struct told *told, bool *valid)
 	*valid = false;
 	uint64_t index = log_roster_index(told->log);
 	if (index >= told->channel->parties.size)
-		return ERROR_OK;
+		return ERROR_NOT_FOUND;
 	enum error error = run_get(run, &key, &schema_line, &told->line);
 	if (error == ERROR_NOT_FOUND ||
 	    (error == ERROR_OK && memcmp(told->line.log_key, zeros, sizeof(zeros)) == 0))
-		return ERROR_OK;
+		return ERROR_NOT_FOUND;
 	if (error == ERROR_OK)
 		error = registry_party(run, registry_party_of(told->channel, index), &party);
 	if (error == ERROR_OK)
@@ -295,7 +295,7 @@ static enum error take_head(struct run *run, struct told *told)
 
 	enum error error = look_up(run, told, &valid);
 	if (error != ERROR_OK)
-		return error;
+		return error == ERROR_NOT_FOUND ? ERROR_OK : error; /* its opening is on the way: told again */
 	if (!valid)
 		return run_count(run, ERROR_BAD_SIGNATURE,
 				 "a head dropped: it is not signed by its log's key");
