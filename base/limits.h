@@ -61,17 +61,20 @@
 #define ADU_SIZE_MAX 131072         /* application data unit put together from fragments */
 #define FRAGMENT_RANGES_MAX 64      /* separate parts of one unit that are held before it is whole */
 
-#define FRAGMENTS_MAX 128           /* fragments of one unit that are held: of 1 KiB each for what is sealed, and more */
+#define FRAGMENTS_MAX 128           /* fragments of one unit that are held: of 1 KiB each and more */
 
 /* ---- the courier's queue ---- */
-#define QUEUE_TRANSFERS_MAX 1024    /* own transfers under way on all routes: 16 windows of TCPCL_OUTGOING_MAX */
-#define QUEUE_CHARGE 512            /* bytes counted for each thing held beside its own: its rows and their keys */
-#define QUEUE_SEEN_MAX 65536        /* identities kept against duplicates: some 10 MiB; the first to expire go first */
+#define QUEUE_TRANSFERS_MAX 1024    /* own transfers under way on all routes: 16 full windows */
+#define QUEUE_CHARGE 512            /* bytes counted for each thing held beside its own: its rows */
+#define QUEUE_SEEN_MAX 65536        /* identities kept against duplicates: some 10 MiB */
 #define QUEUE_CARRIED_MAX 65536     /* ids of carried copies kept to answer for: some 5 MiB; the same */
 #define QUEUE_SWEEP_MAX 32          /* things that expire, fall due or change route in one step */
 #define QUEUE_DOWNTIME_MS_MAX 86400000 /* of the time between two processes, what counts as lifetime: a day */
 #define QUEUE_CLOCK_MS 60000        /* how often the queue's clock is written when nothing else is */
-/* How much of a pool ROUTINE, PRIORITY, IMMEDIATE and FLASH may fill, in percent: the last room is for the highest. */
+/*
+ * How much of a pool ROUTINE, PRIORITY, IMMEDIATE and FLASH may fill, in percent: the last room is for the
+ * highest.
+ */
 #define QUEUE_SHARE_ROUTINE 70
 #define QUEUE_SHARE_PRIORITY 80
 #define QUEUE_SHARE_IMMEDIATE 90

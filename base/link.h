@@ -28,9 +28,10 @@
  *   or thrown away). The courier deletes the delivery from its queue only then, and after a new HELLO gives
  *   every delivery again that was not taken.
  * - CANCEL is not answered. A TAKEN or CANCEL of something unknown is ignored: it was dealt with before.
- * - The courier keeps the largest HEAD of each origin, and gives them all, as HEADS, after the post's HELLO: a
- *   post whose disk was set back to an older day learns from it that it had signed more. It is a hint too, but
- *   one that nobody can make but who has the log's key.
+ * - The courier keeps the largest HEAD of each origin, and gives them all, as HEADS, after the post's HELLO:
+ * a
+ *   post whose disk was set back to an older day learns from it that it had signed more. It is a hint too,
+ *   but one that nobody can make but who has the log's key.
  * - PROGRESS and ROUTES are hints. Nothing is accepted, acknowledged or erased because of them, but that a
  *   copy reported as queued need not be handed over again on this stream.
  *
@@ -151,7 +152,7 @@ struct link_routes {
 
 /* A head that the post has signed: opaque to the courier. */
 struct link_head {
-	struct bytes origin; /* of the log: 1 to LINK_ORIGIN_SIZE_MAX printable ASCII characters without space */
+	struct bytes origin; /* of the log: 1 to LINK_ORIGIN_SIZE_MAX of the characters ! to ~ */
 	uint64_t size;       /* to INT64_MAX */
 	uint8_t root[32];
 	uint8_t signature[64];

@@ -20,7 +20,8 @@
  * A backup file is a head, then chunks:
  *   head  = "liaison backup 1\n", operations u32, memory KiB u32, salt 16, secretstream header 24
  *   chunk = size u32, that many bytes of crypto_secretstream_xchacha20poly1305 ciphertext; the
- *           head is additional data of the first; the last one bears the tag FINAL, so that a backup cut short is seen
+ *           head is additional data of the first; the last one bears the tag FINAL, so that a backup cut
+ *           short is seen
  */
 #define MAGIC                 "liaison backup 1\n"
 #define MAGIC_SIZE            (sizeof MAGIC - 1)
@@ -276,7 +277,8 @@ static int run_restore(struct call *call)
 	sodium_memzero(backup, sizeof *backup);
 	free(backup);
 	if (done && call->json)
-		return output_json(call, json_pack("{s:o}", "restored", output_json_text(bytes_of_text(call->operand[1]))));
+		return output_json(call, json_pack("{s:o}", "restored",
+						   output_json_text(bytes_of_text(call->operand[1]))));
 	if (done)
 		fprintf(stderr,
 			"Start it with liaisond --dir %s. It opens a new incarnation of its logs and says so "

@@ -176,7 +176,8 @@ static int run_export(struct call *call)
 	done = done && file_create(call, call->operand[0], card, 0644);
 	client_close(&client);
 	if (done && call->json)
-		return output_json(call, json_pack("{s:o}", "card", output_json_text(bytes_of_text(call->operand[0]))));
+		return output_json(
+			call, json_pack("{s:o}", "card", output_json_text(bytes_of_text(call->operand[0]))));
 	return done ? 0 : 1;
 }
 

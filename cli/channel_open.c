@@ -114,8 +114,8 @@ static bool send_letter(struct opening *opening, struct content *content)
 	names.from_party = bytes_of_text(opening->party->name);
 	names.sender_index = opening->own_index;
 	bool done = named &&
-		    sign_shown(opening->call, content, channel != NULL ? &channel->terms : &opening->terms, &aad, &names,
-			       &opening->authority, &out) &&
+		    sign_shown(opening->call, content, channel != NULL ? &channel->terms : &opening->terms,
+			       &aad, &names, &opening->authority, &out) &&
 		    submit(&opening->client, opening->call, "entering the letter", opening->channel_id,
 			   buffer_bytes(&out), &submitted);
 	if (channel != NULL && named)

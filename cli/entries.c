@@ -113,8 +113,9 @@ bool entry_get(struct client *client, const struct call *call, const struct entr
 	cbor_write_uint(request, key->log);
 	cbor_write_uint(request, key->incarnation);
 	cbor_write_uint(request, key->position);
-	if (!client_ask(client, call, key->reference[0] != '\0' ? key->reference : "asking the post for the entry",
-			&reply, &results))
+	if (!client_ask(client, call,
+			key->reference[0] != '\0' ? key->reference : "asking the post for the entry", &reply,
+			&results))
 		return false;
 	entry_row_read(&reply, &entry->row);
 	entry->cose = cbor_read_bytes(&reply, ENTRY_SIZE_MAX);

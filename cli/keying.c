@@ -151,7 +151,8 @@ static int run_make(struct call *call)
 	client_close(&client);
 	party_directory_close(party);
 	if (done && call->json)
-		return output_json(call, json_pack("{s:o}", "keying", output_json_text(bytes_of_text(call->operand[0]))));
+		return output_json(call, json_pack("{s:o}", "keying",
+						   output_json_text(bytes_of_text(call->operand[0]))));
 	if (done)
 		fprintf(stderr,
 			"Carry %s to the other side by hand; whoever copies it on the way can read what is "

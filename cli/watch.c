@@ -27,8 +27,8 @@ struct watching {
 };
 
 /*
- * What a hook is told: words of our own, and references. The name in a reference is the other side's choice, so what a
- * shell could take for more than a word is not in it.
+ * What a hook is told: words of our own, and references. The name in a reference is the other side's choice,
+ * so what a shell could take for more than a word is not in it.
  */
 struct event {
 	const char *event; /* "arrived", "state", "channel", "alert" */

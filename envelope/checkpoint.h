@@ -42,15 +42,15 @@ struct checkpoint {
 #define CHECKPOINT_COSIGNER_SIZE 49 /* bytes of a cosigner's name */
 
 /*
- * The origin of a log, which names no party: "liaison/" and the lower-case hexadecimal of the first 16 bytes of
- * SHA-256 over the CBOR ["liaison log origin", channel id, party id, slot, incarnation]. With NUL.
+ * The origin of a log, which names no party: "liaison/" and the lower-case hexadecimal of the first 16 bytes
+ * of SHA-256 over the CBOR ["liaison log origin", channel id, party id, slot, incarnation]. With NUL.
  */
 void checkpoint_origin(const uint8_t channel[CHANNEL_ID_SIZE], const uint8_t party[PARTY_ID_SIZE],
 		       uint64_t slot, uint64_t incarnation, char origin[CHECKPOINT_ORIGIN_SIZE + 1]);
 
 /*
- * The name of a post's cosigner key: "liaison/", the same of ["liaison cosigner", channel id, party id, slot],
- * and "/cosigner". With NUL.
+ * The name of a post's cosigner key: "liaison/", the same of ["liaison cosigner", channel id, party id,
+ * slot], and "/cosigner". With NUL.
  */
 void checkpoint_cosigner(const uint8_t channel[CHANNEL_ID_SIZE], const uint8_t party[PARTY_ID_SIZE],
 			 uint64_t slot, char name[CHECKPOINT_COSIGNER_SIZE + 1]);
@@ -58,9 +58,9 @@ void checkpoint_cosigner(const uint8_t channel[CHANNEL_ID_SIZE], const uint8_t p
 /* ---- the text ---- */
 
 /*
- * Appends the text of a head, at most CHECKPOINT_TEXT_SIZE_MAX bytes. ERROR_MALFORMED for an origin that is not
- * one line of text, ERROR_OUT_OF_RANGE for a size above MERKLE_SIZE_MAX, ERROR_TOO_LARGE if the buffer has no
- * room; nothing is appended for the first two.
+ * Appends the text of a head, at most CHECKPOINT_TEXT_SIZE_MAX bytes. ERROR_MALFORMED for an origin that is
+ * not one line of text, ERROR_OUT_OF_RANGE for a size above MERKLE_SIZE_MAX, ERROR_TOO_LARGE if the buffer
+ * has no room; nothing is appended for the first two.
  */
 enum error checkpoint_write(const struct checkpoint *checkpoint, struct buffer *buffer);
 
@@ -97,8 +97,8 @@ enum error cosignature_verify(const struct checkpoint *checkpoint, uint64_t time
 /* ---- notes ---- */
 
 /*
- * Appends the head as a signed note with the log's signature, whose name is the origin. ERROR_MALFORMED if the
- * origin cannot be a key's name; else as checkpoint_write. The signature is not verified.
+ * Appends the head as a signed note with the log's signature, whose name is the origin. ERROR_MALFORMED if
+ * the origin cannot be a key's name; else as checkpoint_write. The signature is not verified.
  */
 enum error checkpoint_note_write(const struct checkpoint *checkpoint, const uint8_t key[ED25519_KEY_SIZE],
 				 const uint8_t signature[ED25519_SIGNATURE_SIZE], struct buffer *buffer);
@@ -117,9 +117,9 @@ enum error checkpoint_note_open(struct bytes bytes, struct bytes origin, const u
 				struct signed_note *note, struct checkpoint *checkpoint);
 
 /*
- * Looks in an opened note for the cosignature of this key: ERROR_OK and its *time if it is there and verifies;
- * ERROR_NOT_FOUND, ERROR_MALFORMED (of another length), ERROR_OUT_OF_RANGE (the time), ERROR_BAD_SIGNATURE.
- * On error *time is 0.
+ * Looks in an opened note for the cosignature of this key: ERROR_OK and its *time if it is there and
+ * verifies; ERROR_NOT_FOUND, ERROR_MALFORMED (of another length), ERROR_OUT_OF_RANGE (the time),
+ * ERROR_BAD_SIGNATURE. On error *time is 0.
  */
 enum error checkpoint_note_cosigned(const struct signed_note *note, const struct checkpoint *checkpoint,
 				    struct bytes name, const uint8_t key[ED25519_KEY_SIZE], uint64_t *time);

@@ -84,7 +84,9 @@ static int base64_value(uint8_t character)
 	return character == '/' ? 63 : -1;
 }
 
-/* True if this is the one base64 text of some bytes, however many: signatures of unknown keys have any size. */
+/*
+ * True if this is the one base64 text of some bytes, however many: signatures of unknown keys have any size.
+ */
 static bool base64_is_strict(struct bytes text)
 {
 	size_t padding = 0;
@@ -149,7 +151,9 @@ static bool parse_line(struct bytes bytes, struct signed_note_line *line)
 	return true;
 }
 
-/* Takes the next line off *lines, all of which end in LF; *well_formed says whether it is a signature line. */
+/*
+ * Takes the next line off *lines, all of which end in LF; *well_formed says whether it is a signature line.
+ */
 static bool take_line(struct bytes *lines, struct signed_note_line *line, bool *well_formed)
 {
 	const uint8_t *end;

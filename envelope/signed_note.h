@@ -51,14 +51,16 @@ struct signed_note_line {
 void signed_note_key_id(struct bytes name, enum signed_note_type type, const uint8_t key[ED25519_KEY_SIZE],
 			uint8_t key_id[SIGNED_NOTE_KEY_ID_SIZE]);
 
-/* True if this may be a key's name: valid UTF-8, 1 byte at least, without "+", Unicode spaces and controls. */
+/*
+ * True if this may be a key's name: valid UTF-8, 1 byte at least, without "+", Unicode spaces and controls.
+ */
 bool signed_note_name_is_valid(struct bytes name);
 
 /*
  * Takes a note apart. ERROR_TOO_LARGE above SIGNED_NOTE_SIZE_MAX bytes or SIGNED_NOTE_LINES_MAX lines;
- * ERROR_NOT_TEXT if it is not UTF-8 or holds controls below U+0020 other than LF; ERROR_MALFORMED for anything
- * else, such as an end without LF, no signature line, a line of another form, base64 that is not exactly
- * that of RFC 4648, section 4, with padding and without bits left over. On error *note is empty.
+ * ERROR_NOT_TEXT if it is not UTF-8 or holds controls below U+0020 other than LF; ERROR_MALFORMED for
+ * anything else, such as an end without LF, no signature line, a line of another form, base64 that is not
+ * exactly that of RFC 4648, section 4, with padding and without bits left over. On error *note is empty.
  */
 enum error signed_note_parse(struct bytes bytes, struct signed_note *note);
 
@@ -66,8 +68,8 @@ enum error signed_note_parse(struct bytes bytes, struct signed_note *note);
 bool signed_note_next(struct bytes *lines, struct signed_note_line *line);
 
 /*
- * True if no two lines bear one name. C2SP lets one name sign twice, with different keys; our policy does not,
- * because tools differ in which of the two they look at.
+ * True if no two lines bear one name. C2SP lets one name sign twice, with different keys; our policy does
+ * not, because tools differ in which of the two they look at.
  */
 bool signed_note_names_differ(const struct signed_note *note);
 

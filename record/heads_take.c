@@ -295,7 +295,7 @@ static enum error take_head(struct run *run, struct told *told)
 
 	enum error error = look_up(run, told, &valid);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_OK : error; /* its opening is on the way: told again */
+		return error == ERROR_NOT_FOUND ? ERROR_OK : error; /* the opening is on its way */
 	if (!valid)
 		return run_count(run, ERROR_BAD_SIGNATURE,
 				 "a head dropped: it is not signed by its log's key");
@@ -348,7 +348,9 @@ static enum error take_own(struct run *run, struct told *told, uint64_t by)
 	return ERROR_OK;
 }
 
-/* Asks for what all heads are looked up in at once: one after the other, it would take some rounds for each. */
+/*
+ * Asks for what all heads are looked up in at once: one after the other, it would take some rounds for each.
+ */
 static enum error ask(struct run *run, const struct received_statement *received,
 		      const struct heads_statement *heads)
 {

@@ -150,8 +150,8 @@ static enum error check_shadow(struct run *run, uint64_t number, const struct li
 }
 
 /*
- * The same before there is any own log: a store that has made epochs and holds none of them comes from a backup. It
- * speaks by last resort until the next keying, as any other.
+ * The same before there is any own log: a store that has made epochs and holds none of them comes from a
+ * backup. It speaks by last resort until the next keying, as any other.
  */
 static enum error check_epochs(struct run *run)
 {

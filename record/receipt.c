@@ -298,7 +298,9 @@ static enum error take_one(struct run *run, const struct received_statement *sta
 			     bytes_of_text(error_text(named->reason)));
 }
 
-/* True if the receipt says something of this entry that no other has said: one that comes again is not kept. */
+/*
+ * True if the receipt says something of this entry that no other has said: one that comes again is not kept.
+ */
 static bool is_new(struct run *run, const struct received_statement *statement, const struct receipt *receipt,
 		   const struct named *named, const struct entry *entry)
 {

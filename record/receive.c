@@ -151,7 +151,9 @@ static bool is_signed_here(const struct channel *channel)
 	return (channel->opened >> channel->own_index & 1) != 0;
 }
 
-/* True in *again if the same words are held already, accepted, at another position: signed once, filed twice. */
+/*
+ * True in *again if the same words are held already, accepted, at another position: signed once, filed twice.
+ */
 static enum error find_again(struct run *run, const struct arriving *arriving, bool *again)
 {
 	struct entry_key key;

@@ -128,9 +128,9 @@ static enum error find_signers(struct run *run, struct judging *judging, enum er
 /* ---- messages and acknowledgments ---- */
 
 /*
- * The channel is open, and the author's post serves on it: its party's opening names it. Of what others say, the
- * openings of the author's party and the own one are asked for: that a third's is on its way, or withheld from
- * this post, is no fault of the author's, and silences nobody.
+ * The channel is open, and the author's post serves on it: its party's opening names it. Of what others say,
+ * the openings of the author's party and the own one are asked for: that a third's is on its way, or withheld
+ * from this post, is no fault of the author's, and silences nobody.
  */
 static enum error judge_line(struct run *run, const struct judging *judging, enum error *reason)
 {

@@ -1,7 +1,7 @@
 /*
  * The C side of exchange_notes.py: writes notes for it to judge, and judges what it wrote. Byte strings are
- * hexadecimal arguments; what is judged comes on standard input. Judging prints one line, and ends with 0 if all
- * is well and with 1 and the error's name if not.
+ * hexadecimal arguments; what is judged comes on standard input. Judging prints one line, and ends with 0 if
+ * all is well and with 1 and the error's name if not.
  *
  *	write LOG_SEED COSIGNER_SEED CHANNEL PARTY SLOT INCARNATION COSIGNER_SLOT LEAVES TIME
  *		a cosigned note over the tree whose leaf i is the 8 bytes of i

@@ -10,8 +10,8 @@
 #include "tests/unit/hex.h"
 
 /*
- * The worked example of doc/PROTOCOL.md; its values come from an independent implementation. The channel id is
- * the bytes 0 to 31, the party id 32 to 63; the log is that of slot 3, incarnation 1, and holds the eight
+ * The worked example of doc/PROTOCOL.md; its values come from an independent implementation. The channel id
+ * is the bytes 0 to 31, the party id 32 to 63; the log is that of slot 3, incarnation 1, and holds the eight
  * leaves of the RFC 6962 reference tree; slot 5 cosigns. Seeds: 32 bytes 01 (log), 32 bytes 02 (cosigner).
  */
 #define ORIGIN      "liaison/8c10366cdcc9cf548e3a686e8d5c3202"

@@ -13,8 +13,8 @@
 #define ORIGIN "liaison/8c10366cdcc9cf548e3a686e8d5c3202"
 
 /*
- * The worked example of doc/PROTOCOL.md, from an independent implementation. At size 2 the log of seed 01 shows
- * the leaves h'00' and h'', at size 3 h'', h'00' and h'10'.
+ * The worked example of doc/PROTOCOL.md, from an independent implementation. At size 2 the log of seed 01
+ * shows the leaves h'00' and h'', at size 3 h'', h'00' and h'10'.
  */
 #define WORKED_EVIDENCE                                                                                      \
 	"8383025820e55b0804febdeee44ad3c48fb68c98fffdf93dca4866faefb5245e669ed161135840050318fe9974ffd47f"   \
@@ -143,7 +143,10 @@ static void an_honest_log_is_not_accused(void **state)
 		}
 }
 
-/* Whatever an accuser does to a true proof between two heads of one history, it does not become an accusation. */
+/*
+ * Whatever an accuser does to a true proof between two heads of one history, it does not become an
+ * accusation.
+ */
 static void a_spoiled_proof_proves_nothing(void **state)
 {
 	for (size_t size_old = 1; size_old < LEAVES; size_old++) {

@@ -191,7 +191,9 @@ static void the_reference_tree_has_its_known_roots(void **state)
 	}
 }
 
-/* Two of the published proofs of transparency-dev/merkle over that tree; test_merkle_vectors.c runs them all. */
+/*
+ * Two of the published proofs of transparency-dev/merkle over that tree; test_merkle_vectors.c runs them all.
+ */
 static void published_proofs_over_the_reference_tree_verify(void **state)
 {
 	static const char *const inclusion_of_2_in_3 =

@@ -61,9 +61,9 @@ static size_t get_bytes(const char *path, const json_t *value, uint8_t *to, size
 }
 
 /*
- * False if there are no bytes at all, which no one can send us as a hash. Some files have a word in place of a
- * root: it is taken as a hash that begins with the word, which keeps what those files are about: whether two
- * roots are the same.
+ * False if there are no bytes at all, which no one can send us as a hash. Some files have a word in place of
+ * a root: it is taken as a hash that begins with the word, which keeps what those files are about: whether
+ * two roots are the same.
  */
 static bool get_hash(const char *path, json_t *vector, const char *key, struct merkle_hash *hash)
 {

@@ -185,7 +185,9 @@ static void finding_wants_one_line_of_the_right_name_id_and_length(void **state)
 	assert_int_equal(signed_note_find(&note, bytes_of_text("b"), zeros, signature, 1), ERROR_OK);
 }
 
-/* The base64 of 73 and 74 bytes is as long as that of 72 with the id: it must not run over the room for 72. */
+/*
+ * The base64 of 73 and 74 bytes is as long as that of 72 with the id: it must not run over the room for 72.
+ */
 static void a_signature_one_or_two_bytes_too_long_is_refused(void **state)
 {
 	static const uint8_t key_id[4] = {0};

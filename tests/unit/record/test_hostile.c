@@ -1,6 +1,6 @@
 /*
- * A counterpart that is accredited and hostile, with all its keys, and a courier that lies: whatever they say, the
- * post goes on, its rows stay bounded, and what is under way stays under way.
+ * A counterpart that is accredited and hostile, with all its keys, and a courier that lies: whatever they
+ * say, the post goes on, its rows stay bounded, and what is under way stays under way.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -65,8 +65,8 @@ static void say_on_channel(struct world *world, size_t from, enum statement_kind
 {
 	struct aad *aad = calloc(1, sizeof(*aad));
 	assert_non_null(aad);
-	aad_on_channel(aad, kind == STATEMENT_RECEIPT ? AAD_RECEIPT : AAD_HEADS, world->channel, &world->roster,
-		       log_roster_index(world_log_of(world, from)));
+	aad_on_channel(aad, kind == STATEMENT_RECEIPT ? AAD_RECEIPT : AAD_HEADS, world->channel,
+		       &world->roster, log_roster_index(world_log_of(world, from)));
 	say(world, from, kind, aad, payload);
 	free(aad);
 }
@@ -97,7 +97,8 @@ static void cannot_open_of_many_copies_that_were_never_sent_changes_nothing(void
 	cannot_open->hashes_count = RANGES_MAX;
 	randombytes_buf(cannot_open->hashes, sizeof(cannot_open->hashes));
 	cannot_open_encode(cannot_open, &payload);
-	aad_cannot_open(aad, world->parties[world->posts[1].party].id, world->parties[world->posts[0].party].id);
+	aad_cannot_open(aad, world->parties[world->posts[1].party].id,
+			world->parties[world->posts[0].party].id);
 	size_t taken = world->posts[0].taken;
 	say(world, 1, STATEMENT_CANNOT_OPEN, aad, buffer_bytes(&payload));
 	assert_true(world->posts[0].taken > taken);
@@ -127,7 +128,8 @@ static void heads_of_many_logs_are_read_whole(void **state)
 		if (log == by)
 			continue;
 		struct head *head = &heads->heads[heads->heads_count++];
-		*head = (struct head){.log = log, .incarnation = 1, .size = 1, .has_cosignature = true, .cosigned_at = 1};
+		*head = (struct head){
+			.log = log, .incarnation = 1, .size = 1, .has_cosignature = true, .cosigned_at = 1};
 	}
 	heads_encode(heads, &payload);
 	size_t taken = world->posts[0].taken;
@@ -341,7 +343,8 @@ static void a_copy_that_could_not_be_opened_is_tried_again_when_keys_may_have_ch
 	struct copy copy = {0};
 
 	world_settle(world);
-	aad_cannot_open(aad, world->parties[world->posts[1].party].id, world->parties[world->posts[0].party].id);
+	aad_cannot_open(aad, world->parties[world->posts[1].party].id,
+			world->parties[world->posts[0].party].id);
 	world->lose_percent = 100;
 	assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
 	for (size_t i = 0; copy.state != COPY_HELD; i++) {
