@@ -342,8 +342,8 @@ class Line:
     def __enter__(self):
         return self
 
-    def __exit__(self, kind, *_):
-        if kind is not None:
+    def __exit__(self, kind, error, _):
+        if kind is not None and not (kind is SystemExit and error.code == 0):
             print("# " + self.logs().replace("\n", "\n# "), flush=True)
         self.close()
 
