@@ -55,7 +55,7 @@ static void store_write(struct world *world, const struct rows_change *change)
 {
 	size_t place = place_of(world, change->key);
 	bool there = place < world->store_count && bytes_equal(world->store[place].key, change->key);
-	struct world_row *row = &world->store[place];
+	struct world_row *row = there ? &world->store[place] : NULL;
 	if (there)
 		drop(row->value);
 	if (there && !change->deleted) {
@@ -69,8 +69,8 @@ static void store_write(struct world *world, const struct rows_change *change)
 			world->store_room = 2 * world->store_room + 64;
 			world->store = realloc(world->store, world->store_room * sizeof(*row));
 			assert_non_null(world->store);
-			row = &world->store[place];
 		}
+		row = &world->store[place];
 		memmove(row + 1, row, (world->store_count - place) * sizeof(*row));
 		world->store_count++;
 		row->key = keep(change->key);
