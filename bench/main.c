@@ -6,8 +6,8 @@
 
 #include <sodium.h>
 
-#include "bench/floor.h"
 #include "bench/report.h"
+#include "bench/rounds.h"
 
 #define EXCHANGES_DEFAULT 20000
 #define EXCHANGES_MIN     50
@@ -17,7 +17,6 @@
 #define IDLE_MAX          200 /* exchanges on an idle line */
 #define IDLE_GAP_MS       25
 #define REST_MS           3000 /* what daemons get to give back memory before it is looked at */
-#define FLOOR_SECONDS_MAX 10   /* of each of its two parts */
 #define SIZES_COUNT       7    /* exchanges of which the median size is taken */
 
 struct arguments {
@@ -132,30 +131,6 @@ static bool measure_exchanges(struct line *line, struct officer *officer, const 
 	return done;
 }
 
-static bool measure_floor(struct line *line, const struct arguments *arguments, struct report *report)
-{
-	const struct exchange_result *batched = &report->batched;
-	const struct exchange_costs *costs = &batched->costs;
-	struct step step;
-	struct floor_result result;
-	uint64_t all = costs->post_commits[0] + costs->post_commits[1] + costs->courier_commits[0] +
-		       costs->courier_commits[1];
-	unsigned seconds =
-		arguments->seconds / 2 < FLOOR_SECONDS_MAX ? (arguments->seconds + 1) / 2 : FLOOR_SECONDS_MAX;
-	const struct floor_counts counts = {
-		.entries_per_receipt = (double)batched->count / batched->receipts,
-		.commits_per_receipt = (double)all / batched->receipts,
-		.message_size = report->sizes.message,
-		.receipt_size = report->sizes.receipt,
-	};
-	step_begin(&step, "the floor");
-	bool done = floor_measure(&line->children, line->place->directory, &counts, seconds, &step, &result);
-	report->floor_per_s = result.per_second;
-	report->floor_cpu_us = result.cpu_us;
-	step_end(&step);
-	return done;
-}
-
 static bool measure_bytes(struct line *line, struct officer *officer, const struct arguments *arguments,
 			  struct report *report)
 {
@@ -188,9 +163,9 @@ static bool measure(struct line *line, struct officer *officer, const struct arg
 	return measure_exchanges(line, officer, "one exchange at a time, with pauses", &idle,
 				 &report->idle) &&
 	       measure_exchanges(line, officer, "one receipt for each message", &single, &report->single) &&
-	       measure_exchanges(line, officer, "exchanges", &batched, &report->batched) &&
-	       measure_memory(line, report) && measure_bytes(line, officer, arguments, report) &&
-	       measure_floor(line, arguments, report);
+	       measure_bytes(line, officer, arguments, report) && line_start_couriers(line, line->port) &&
+	       rounds_measure(line, officer, &batched, &report->sizes, &report->batched, &report->floor) &&
+	       measure_memory(line, report);
 }
 
 static bool run(const struct arguments *arguments, struct place *place, struct report *report)

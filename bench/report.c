@@ -16,7 +16,7 @@ static double per_exchange(uint64_t count, const struct exchange_result *result)
 
 static double ratio(const struct report *report)
 {
-	return report->floor_per_s > 0 ? per_second(&report->batched) / report->floor_per_s : 0;
+	return report->floor.per_second > 0 ? per_second(&report->batched) / report->floor.per_second : 0;
 }
 
 /* The heads of an interval, over the exchanges that fit into one at the rate that was measured. */
@@ -54,15 +54,15 @@ bool report_json(const struct report *report)
 	const struct session_bytes *session = &report->session;
 	json_t *object =
 		json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:{s:i, s:i}, s:i, s:i, s:i}", "exchanges_per_s",
-			  per_second(batched), "floor_per_s", report->floor_per_s, "ratio", ratio(report),
-			  "single_receipt_exchanges_per_s", per_second(&report->single), "exchange_ms_p50",
-			  exchange_percentile_ms(&report->idle, 50), "exchange_ms_p99",
+			  per_second(batched), "floor_per_s", report->floor.per_second, "ratio",
+			  ratio(report), "single_receipt_exchanges_per_s", per_second(&report->single),
+			  "exchange_ms_p50", exchange_percentile_ms(&report->idle, 50), "exchange_ms_p99",
 			  exchange_percentile_ms(&report->idle, 99), "rss_idle_kib", "liaisond",
 			  (int)report->post_kib, "liaison-courierd", (int)report->courier_kib,
 			  "sealed_message_bytes", (int)report->sizes.message, "sealed_receipt_bytes",
 			  (int)report->sizes.receipt, "session_bytes", (int)session->exchange);
 	json_t *more = json_pack(
-		"{s:o, s:o, s:i, s:i, s:i, s:f, s:f, s:o, s:o, s:f, s:o, s:f, s:s, s:i}",
+		"{s:o, s:o, s:i, s:i, s:i, s:f, s:f, s:o, s:o, s:f, s:o, s:f, s:f, s:s, s:i}",
 		"heads_bytes_per_interval", session->heads_known ? json_integer(session->heads) : json_null(),
 		"heads_bytes_per_exchange",
 		session->heads_known ? json_real(heads_per_exchange(report)) : json_null(),
@@ -74,8 +74,9 @@ bool report_json(const struct report *report)
 		"commits_per_exchange", commits_json(batched), "single_receipt_commits_per_exchange",
 		commits_json(&report->single), "syncs_per_exchange",
 		per_exchange(batched->costs.syncs, batched), "cpu_us_per_exchange", cpu_json(batched),
-		"floor_cpu_us_per_exchange", report->floor_cpu_us, "file_system", report->file_system,
-		"cores", (int)report->cores);
+		"floor_cpu_us_per_exchange", report->floor.cpu_us, "floor_overlapped_per_s",
+		report->floor.overlapped_per_second, "file_system", report->file_system, "cores",
+		(int)report->cores);
 	bool made = object != NULL && more != NULL && json_object_update(object, more) == 0;
 	if (made)
 		made = json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0;
@@ -108,7 +109,8 @@ void report_table(const struct report *report)
 	       batched->receipts > 0 ? (double)batched->count / batched->receipts : 0.0);
 	print_costs(batched);
 	printf("  %10.0f exchanges/s is the floor, of %.0f us processor time each: ratio %.2f\n",
-	       report->floor_per_s, report->floor_cpu_us, ratio(report));
+	       report->floor.per_second, report->floor.cpu_us, ratio(report));
+	printf("  %10.0f with two processes for each core\n", report->floor.overlapped_per_second);
 	printf("One receipt for each message: one message after the other\n");
 	printf("  %10.0f exchanges/s, %.1f for each receipt\n", per_second(single),
 	       single->receipts > 0 ? (double)single->count / single->receipts : 0.0);

@@ -6,6 +6,7 @@
 
 #include "bench/copies.h"
 #include "bench/exchange.h"
+#include "bench/floor.h"
 #include "bench/session.h"
 
 struct report {
@@ -15,9 +16,8 @@ struct report {
 	struct exchange_result batched; /* over many connections */
 	struct exchange_result single;  /* one receipt for each message */
 	struct exchange_result idle;    /* one message at a time, with pauses */
-	double floor_per_s;
-	double floor_cpu_us; /* of one exchange of the floor */
-	unsigned post_kib;   /* resident while idle, the larger of the two */
+	struct floor_result floor;
+	unsigned post_kib; /* resident while idle, the larger of the two */
 	unsigned courier_kib;
 	struct copies_sizes sizes;
 	struct session_bytes session;
