@@ -1,0 +1,170 @@
+"""Garbage at every socket, and sealed bytes that come again, changed or to the wrong post: usage: test_hostile.py BUILD
+
+The sealed bytes are caught at the link between a post and its courier, by a proxy that stands in the courier's place.
+"""
+
+import random
+import socket
+import struct
+import sys
+
+import cbor2
+
+from line import Line
+from post_shell import LINK_HELLO, LINK_RECEIVED, LINK_TAKEN, Stream, frame, run_tests
+
+chance = random.Random(20)
+line = None
+facts = {}
+
+
+def garbage():
+    yield b""
+    yield b"\0" * 100
+    yield b"\xff" * 70_000
+    yield b"GET / HTTP/1.1\r\n\r\n"
+    yield b"dtn!\x04\x01" + b"\x16\x03\x03\xff\xff" * 50
+    yield b"dtn!\x04\x00" + bytes([7]) + b"\xff" * 60
+    yield struct.pack(">I", 0xFFFFFFFF) + b"\x9f" * 100
+    yield frame([LINK_HELLO, 1, 2, "ipn:9.0"])[:-1] + b"\xff"
+    for _ in range(30):
+        yield chance.randbytes(chance.randrange(1, 3000))
+
+
+def throw(connect):
+    for data in garbage():
+        with connect() as peer:
+            peer.settimeout(0.05)
+            try:
+                peer.sendall(data)
+                peer.recv(4096)
+            except OSError:
+                pass
+
+
+def unix(path):
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect(path)
+    return peer
+
+
+def garbage_at_every_socket_harms_nothing():
+    pids = [daemon.process.pid for side in line.sides for daemon in side.daemons]
+    for side in line.sides:
+        throw(lambda side=side: socket.create_connection(("127.0.0.1", side.port)))
+        throw(lambda side=side: unix(side.path("post.sock")))
+        throw(lambda side=side: unix(side.path("courier.sock")))
+    assert [daemon.process.pid for side in line.sides for daemon in side.daemons if daemon.is_running()] == pids, line.logs()
+    message = line.alliance.send("After all that.", "-p", "flash")
+    line.wait_until_held(line.federation, message)
+    line.wait_for_state(line.alliance, message, "received")
+
+
+class FalseCourier(Stream):
+    """Speaks base/link.h to a post in the place of its courier."""
+
+    def __init__(self, side):
+        super().__init__(side.path("courier.sock"))
+        self.deliveries = chance.randrange(1 << 40)
+        self.send([LINK_HELLO, 1, 2, side.node])
+        assert self.next()[0] == LINK_HELLO
+
+    def next_of(self, kind):
+        while True:
+            message = self.next()
+            if message[0] == kind:
+                return message
+
+    def deliver(self, sealed, precedence=1):
+        """Returns once the post has dealt with it."""
+        self.deliveries += 1
+        self.send([LINK_RECEIVED, self.deliveries, "ipn:1001.0", precedence, sealed])
+        assert self.next_of(LINK_TAKEN)[1] == self.deliveries
+
+
+def sealed_bytes_are_caught():
+    """What the alliance's post hands its courier for one text."""
+    line.alliance.courier.end()
+    line.federation.courier.end()
+    with FalseCourier(line.alliance) as courier:
+        facts["message"] = line.alliance.send("Caught on the way.")
+        while True:
+            message = courier.next_of(2)
+            facts["sealed"] = message[5]
+            assert cbor2.loads(message[5])[0] == bytes.fromhex("a101182a")
+            if message[3] == 1:
+                break
+
+
+def refused():
+    return sum(row["count"] for row in line.federation.status()["refused"])
+
+
+def shown():
+    return [row["reference"] for row in line.federation.inbox()].count(facts["message"])
+
+
+def the_same_bytes_again_are_shown_once():
+    with FalseCourier(line.federation) as courier:
+        courier.deliver(facts["sealed"])
+        assert shown() == 1
+        entries = line.federation.json("log")["entries"]
+        for _ in range(20):
+            courier.deliver(facts["sealed"])
+        assert shown() == 1
+        assert line.federation.json("log")["entries"] == entries
+
+
+def changed_bytes_are_refused_and_counted():
+    entries = line.federation.json("log")["entries"]
+    with FalseCourier(line.federation) as courier:
+        before, sent = refused(), 0
+        sealed = facts["sealed"]
+        for at in sorted({0, 1, 5, len(sealed) - 1, *(chance.randrange(len(sealed)) for _ in range(40))}):
+            changed = bytearray(sealed)
+            changed[at] ^= 1 << chance.randrange(8)
+            courier.deliver(bytes(changed))
+            sent += 1
+        for other in (sealed[:-1], sealed + b"\0", b"\0", chance.randbytes(400), b"\x9f" * 300):
+            courier.deliver(other)
+            sent += 1
+        assert refused() - before >= sent, (refused(), before, sent)
+    assert line.federation.json("log")["entries"] == entries and shown() == 1
+
+
+def bytes_for_another_post_are_refused_and_counted():
+    side = line.alliance
+    before = sum(row["count"] for row in side.status()["refused"])
+    inbox = side.inbox()
+    with FalseCourier(side) as courier:
+        courier.deliver(facts["sealed"])  # its own, reflected
+    assert sum(row["count"] for row in side.status()["refused"]) > before and side.inbox() == inbox
+
+
+def the_log_tells_reasons_and_no_content():
+    for side in line.sides:
+        assert "Caught on the way" not in side.post.log()
+    assert "dropped" in line.federation.post.log() or "refused" in line.federation.post.log()
+    assert line.federation.post.log().count("\n") < 60
+
+
+def then_the_line_goes_on():
+    for side in line.sides:
+        side.courier.start()
+    message = line.federation.send("Still here.", "-p", "flash")
+    line.wait_until_held(line.alliance, message, 60)
+    line.wait_for_state(line.federation, message, "received", 60)
+    line.wait_until_heads_agree(90)
+
+
+if __name__ == "__main__":
+    with Line(sys.argv[1]) as line:
+        run_tests(
+            garbage_at_every_socket_harms_nothing,
+            sealed_bytes_are_caught,
+            the_same_bytes_again_are_shown_once,
+            changed_bytes_are_refused_and_counted,
+            bytes_for_another_post_are_refused_and_counted,
+            the_log_tells_reasons_and_no_content,
+            then_the_line_goes_on,
+        )
