@@ -300,7 +300,7 @@ struct session *session_accept(const struct session_settings *settings, uv_strea
 
 void session_abort(struct session *session, const char *detail)
 {
-	session_end(session, ERROR_CLOSED, detail);
+	session_cut(session, detail);
 }
 
 bool session_may_send(const struct session *session, size_t size)

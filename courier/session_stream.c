@@ -43,6 +43,13 @@ void session_end(struct session *session, enum error error, const char *detail)
 	close_handles(session);
 }
 
+void session_cut(struct session *session, const char *detail)
+{
+	session_end(session, ERROR_CLOSED, detail);
+	/* One whose end had begun keeps the reason of that, but waits no longer for its last bytes. */
+	close_handles(session);
+}
+
 static void on_close_timeout(uv_timer_t *timer)
 {
 	close_handles(timer->data);

@@ -7,6 +7,7 @@ usage: courier_pair.py PATH-OF-liaison-courierd        prints TAP
 import collections
 import os
 import random
+import signal
 import socket
 import ssl
 import subprocess
@@ -292,6 +293,25 @@ def the_connector_and_the_courier_end_together(world):
     until(lambda: gone(connector), 5, "the connector's end")
 
 
+def a_second_sigterm_cuts_off_who_does_not_hang_up(world):
+    """The peer agrees to the end of the session and then keeps the connection: its FIN never comes."""
+    a, b = world.pair()
+    b.configure(b.line_for(a), "neighbour vessel node ipn:7.0 closed")
+    b.up()
+    connection = dial_raw(b, CONTACT_PLAIN)
+    assert connection.recv(6) == CONTACT_TLS # it could, and may do without
+    connection.sendall(sess_init("ipn:7.0"))
+    assert connection.recv(100) == sess_init(b.node)
+    b.process.send_signal(signal.SIGTERM)
+    assert connection.recv(100)[:2] == b"\x05\x00"
+    connection.sendall(b"\x05\x01\x00")
+    assert read_to_end(connection) == b""
+    begin = time.monotonic()
+    assert b.stop(5) == 0
+    assert time.monotonic() - begin < 1.5, "it waited for the peer's FIN"
+    connection.close()
+
+
 def an_older_tls_is_refused(world):
     a, b = world.pair()
     b.up()
@@ -526,6 +546,7 @@ TESTS = (
     a_client_certificate_may_lack_where_the_link_says_so,
     strangers_keep_nobody_out,
     the_connector_and_the_courier_end_together,
+    a_second_sigterm_cuts_off_who_does_not_hang_up,
     an_older_tls_is_refused,
     plain_is_refused_on_a_link_that_is_not_closed,
     bytes_of_strangers_do_no_harm,
