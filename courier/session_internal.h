@@ -73,7 +73,8 @@ void session_pump(struct session *session);
 /* Ends it at once, without a word more. */
 void session_end(struct session *session, enum error error, const char *detail);
 
-/* The same, also for one whose last bytes are still being sent: the owner's `closed` was called when this returns. */
+/* The same, also for one whose last bytes are still being sent: when this returns, the owner's `closed` was
+ * called. */
 void session_cut(struct session *session, const char *detail);
 
 /* The machine gave CLOSE: what stands in its output is still sent, then the connection is closed with FIN. */
