@@ -47,7 +47,8 @@
  *                         cosigned at: uint / null, cosignature: bstr64 / null]]
  *   STATUS         -> channels: [* [channel: bstr32, title: tstr,
  *                                   waiting for receipt: [4 * uint] (ROUTINE..FLASH),
- *                                   oldest unreceipted: unix ms / null, heads agree: bool,
+ *                                   oldest unreceipted: unix ms / null, heads: enum local_heads,
+ *                                   cosigned at: unix s / null (the oldest of the others' cosignatures),
  *                                   gaps: [* [log, incarnation, first, count]]]],
  *                     courier connected: bool,
  *                     routes: [* [route: tstr, neighbour: tstr, state: uint, since: unix ms,
@@ -111,6 +112,14 @@ enum local_state {
 	LOCAL_READ = 5,     /* acknowledged by an officer */
 	LOCAL_ANSWERED = 6, /* a reply that names it is held */
 	LOCAL_REFUSED = 7,  /* receipt verified: refused, with a reason */
+};
+
+/* How the heads of a channel's logs compare between the posts, from best to worst. */
+enum local_heads {
+	LOCAL_HEADS_AGREE = 1,        /* each other post cosigned the own log, and was cosigned here */
+	LOCAL_HEADS_NOT_COMPARED = 2, /* that has not happened yet for at least one */
+	LOCAL_HEADS_DIFFER = 3,       /* a signed head is not that of what is held here; nothing is proved */
+	LOCAL_HEADS_FORKED = 4,       /* two heads of one log cannot both be true, and the proof is kept */
 };
 
 /* Starts a frame: reserves the size. Write one CBOR array after it, then local_frame_end. */

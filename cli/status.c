@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/client.h"
 #include "cli/commands.h"
@@ -10,6 +11,17 @@ static const char *route_state_name(uint64_t state)
 {
 	static const char *const names[] = {"?", "up", "degraded", "silent", "down"};
 	return state < sizeof names / sizeof names[0] ? names[state] : "?";
+}
+
+static const char *heads_name(uint64_t heads)
+{
+	static const char *const names[] = {
+		[LOCAL_HEADS_AGREE] = "agree",
+		[LOCAL_HEADS_NOT_COMPARED] = "not compared yet",
+		[LOCAL_HEADS_DIFFER] = "differ",
+		[LOCAL_HEADS_FORKED] = "forked",
+	};
+	return heads >= LOCAL_HEADS_AGREE && heads <= LOCAL_HEADS_FORKED ? names[heads] : "?";
 }
 
 static json_t *read_gaps(struct cbor_reader *reply)
@@ -31,7 +43,7 @@ static json_t *read_gaps(struct cbor_reader *reply)
 static json_t *read_channel(struct cbor_reader *reply)
 {
 	json_int_t waiting[PRECEDENCE_COUNT];
-	cbor_read_array_exact(reply, 6);
+	cbor_read_array_exact(reply, 7);
 	struct bytes id = cbor_read_bytes(reply, CHANNEL_ID_SIZE);
 	struct bytes title = cbor_read_text(reply, NAME_SIZE_MAX);
 	cbor_read_array_exact(reply, PRECEDENCE_COUNT);
@@ -39,11 +51,13 @@ static json_t *read_channel(struct cbor_reader *reply)
 		waiting[i] = (json_int_t)cbor_read_uint(reply);
 	json_t *oldest =
 		cbor_read_null(reply) ? json_null() : json_integer((json_int_t)cbor_read_uint(reply));
-	bool agree = cbor_read_bool(reply);
-	return json_pack("{s:o, s:o, s:[I,I,I,I], s:o, s:b, s:o}", "channel", output_json_hex(id), "title",
-			 output_json_text(title), "waiting_for_receipt", waiting[0], waiting[1], waiting[2],
-			 waiting[3], "oldest_unreceipted_ms", oldest, "heads_agree", agree, "gaps",
-			 read_gaps(reply));
+	const char *heads = heads_name(cbor_read_uint(reply));
+	json_t *cosigned_at =
+		cbor_read_null(reply) ? json_null() : json_integer((json_int_t)cbor_read_uint(reply));
+	return json_pack("{s:o, s:o, s:[I,I,I,I], s:o, s:s, s:o, s:o}", "channel", output_json_hex(id),
+			 "title", output_json_text(title), "waiting_for_receipt", waiting[0], waiting[1],
+			 waiting[2], waiting[3], "oldest_unreceipted_ms", oldest, "heads", heads,
+			 "cosigned_at", cosigned_at, "gaps", read_gaps(reply));
 }
 
 static json_t *read_route(struct cbor_reader *reply)
@@ -78,12 +92,28 @@ static json_t *read_list(struct cbor_reader *reply, size_t count_max,
 	return list;
 }
 
+static void print_heads(const json_t *channel)
+{
+	const char *heads = json_string_value(json_object_get(channel, "heads"));
+	const json_t *cosigned_at = json_object_get(channel, "cosigned_at");
+	char time[DATE_TIME_GROUP_SIZE + 1];
+
+	printf("channel %s: heads %s", json_string_value(json_object_get(channel, "title")), heads);
+	if (json_is_integer(cosigned_at)) {
+		output_time((uint64_t)json_integer_value(cosigned_at), time);
+		printf(", the other side's cosignature is of %s", time);
+	} else if (strcmp(heads, "differ") == 0) {
+		printf(": a post's signed head is not that of its log as held here; run liaison verify");
+	} else if (strcmp(heads, "forked") == 0) {
+		printf(": A POST HAS SIGNED TWO HISTORIES, and the proof is kept");
+	}
+	putchar('\n');
+}
+
 static void print_channel(const json_t *channel)
 {
 	const json_t *waiting = json_object_get(channel, "waiting_for_receipt");
-	printf("channel %s: %s\n", json_string_value(json_object_get(channel, "title")),
-	       json_is_true(json_object_get(channel, "heads_agree")) ? "heads agree"
-								     : "heads not compared yet");
+	print_heads(channel);
 	for (size_t i = PRECEDENCE_COUNT; i-- > 0;)
 		if (json_integer_value(json_array_get(waiting, i)) > 0)
 			printf("  %lld %s without receipt\n",

@@ -202,21 +202,54 @@ enum error heads_tick(struct run *run)
 
 /* ---- for STATUS ---- */
 
-enum error heads_agree(struct run *run, uint64_t channel_number, const struct channel *channel, bool *agree)
+static enum local_heads heads_of_line(const struct line *line)
+{
+	if (line->forked != 0)
+		return LOCAL_HEADS_FORKED;
+	if (line->disagrees != 0)
+		return LOCAL_HEADS_DIFFER;
+	return line->cosigned_at != 0 && line->theirs_size != 0 ? LOCAL_HEADS_AGREE :
+								  LOCAL_HEADS_NOT_COMPARED;
+}
+
+static void add_line(const struct line *line, enum local_heads *heads, uint64_t *cosigned_at)
+{
+	enum local_heads one = heads_of_line(line);
+
+	if (one > *heads)
+		*heads = one;
+	if (line->theirs_at < *cosigned_at)
+		*cosigned_at = line->theirs_at;
+}
+
+enum error heads_stand(struct run *run, uint64_t channel_number, const struct channel *channel,
+		       enum local_heads *heads, uint64_t *cosigned_at)
 {
 	struct row_key prefix = key_channel(TABLE_LINE, channel_number);
+	uint64_t own_log = log_own_number(run, channel);
+	size_t others = 0;
 	struct row row;
 
-	(void)channel;
-	*agree = true;
+	*heads = LOCAL_HEADS_AGREE;
+	*cosigned_at = UINT64_MAX;
 	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
 	while (error == ERROR_OK) {
+		struct key_reader reader = key_reader_make(row.key);
 		struct line line;
-		if (schema_read(&schema_line, row.value, &line) != ERROR_OK)
+		(void)key_read_u16(&reader);
+		uint64_t log = key_read_u16(&reader);
+		if (key_read_end(&reader) != ERROR_OK ||
+		    schema_read(&schema_line, row.value, &line) != ERROR_OK)
 			return ERROR_MALFORMED;
-		if (line.disagrees != 0 || line.forked != 0)
-			*agree = false;
+		if (log != own_log && has_keys(&line)) {
+			add_line(&line, heads, cosigned_at);
+			others++;
+		}
 		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
 	}
+	if (others == 0)
+		*heads = LOCAL_HEADS_NOT_COMPARED;
+	if (*heads != LOCAL_HEADS_AGREE)
+		*cosigned_at = 0;
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }

@@ -4,6 +4,7 @@
 #ifndef RECORD_HEADS_H
 #define RECORD_HEADS_H
 
+#include "base/local.h"
 #include "record/receive.h"
 
 /* A statement of heads whose signature is verified: heads are checked, the largest consistent one is cosigned
@@ -16,9 +17,11 @@ enum error heads_take(struct run *run, const struct received_statement *statemen
 enum error heads_tick(struct run *run);
 
 /*
- * True in *agree unless, of some other post on the channel, the newest head seen is not that of what is held
- * here, a fork is proved, or what it cosigned of the own log is not the own log's. For STATUS.
+ * How the heads of a channel stand, the worst of all other posts on it, for STATUS. LOCAL_HEADS_AGREE takes a
+ * cosignature in both directions from each; *cosigned_at is then the time (Unix seconds, by their clocks) of
+ * the oldest that others gave the own log, else 0.
  */
-enum error heads_agree(struct run *run, uint64_t channel_number, const struct channel *channel, bool *agree);
+enum error heads_stand(struct run *run, uint64_t channel_number, const struct channel *channel,
+		       enum local_heads *heads, uint64_t *cosigned_at);
 
 #endif

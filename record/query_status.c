@@ -176,21 +176,26 @@ static enum error write_channel(struct run *run, uint64_t number, const struct c
 {
 	struct terms terms;
 	bool missing = false;
-	bool agree = false;
+	enum local_heads heads = LOCAL_HEADS_NOT_COMPARED;
+	uint64_t cosigned_at = 0;
 
 	enum error error = registry_terms(channel, &terms);
 	if (error != ERROR_OK)
 		return error;
-	cbor_write_array(buffer, 6);
+	cbor_write_array(buffer, 7);
 	query_write_fixed(buffer, channel->id, sizeof(channel->id));
 	cbor_write_text(buffer, terms.title);
 	error = write_waiting(run, number, channel, buffer);
 	if (!run_missing(error, &missing))
 		return error;
-	error = heads_agree(run, number, channel, &agree);
+	error = heads_stand(run, number, channel, &heads, &cosigned_at);
 	if (!run_missing(error, &missing))
 		return error;
-	cbor_write_bool(buffer, agree);
+	cbor_write_uint(buffer, heads);
+	if (cosigned_at == 0)
+		cbor_write_null(buffer);
+	else
+		cbor_write_uint(buffer, cosigned_at);
 	error = write_gaps(run, number, channel, lines, buffer);
 	if (!run_missing(error, &missing))
 		return error;

@@ -114,7 +114,7 @@ def numbers_of_the_references_have_no_gap():
 def status_tells_of_courier_route_and_agreement():
     line.wait_until_quiet()
     for side in line.sides:
-        status = wait_for(lambda side=side: (lambda status: status if status["channels"][0]["heads_agree"] else None)(
+        status = wait_for(lambda side=side: (lambda status: status if status["channels"][0]["heads"] == "agree" else None)(
             side.status()), f"the {side.name} says that heads agree", 90)
         assert status["courier_connected"] is True
         assert [(route["neighbour"], route["state"]) for route in status["routes"]] == [(side.other.node, "up")], status

@@ -305,7 +305,8 @@ struct status {
 	uint64_t waiting[PRECEDENCE_COUNT];
 	bool has_oldest;
 	uint64_t oldest_ms;
-	bool agree;
+	uint64_t heads;
+	uint64_t cosigned_at;
 	size_t gaps_count;
 	uint64_t gap_log;
 	uint64_t gap_first;
@@ -320,7 +321,7 @@ static struct status read_status(struct world *world, size_t post)
 	struct status status = {0};
 
 	cbor_read_array_exact(&reader, 1);
-	cbor_read_array_exact(&reader, 6);
+	cbor_read_array_exact(&reader, 7);
 	expect_bytes(&reader, world->channel, CHANNEL_ID_SIZE);
 	expect_text(&reader, "Test line");
 	cbor_read_array_exact(&reader, PRECEDENCE_COUNT);
@@ -329,7 +330,8 @@ static struct status read_status(struct world *world, size_t post)
 	status.has_oldest = !cbor_read_null(&reader);
 	if (status.has_oldest)
 		status.oldest_ms = cbor_read_uint(&reader);
-	status.agree = cbor_read_bool(&reader);
+	status.heads = cbor_read_uint(&reader);
+	status.cosigned_at = cbor_read_null(&reader) ? 0 : cbor_read_uint(&reader);
 	status.gaps_count = cbor_read_array(&reader, 64);
 	for (size_t i = 0; i < status.gaps_count; i++) {
 		cbor_read_array_exact(&reader, 4);
@@ -379,21 +381,38 @@ static void what_waits_for_a_receipt_is_counted(void **state)
 	assert_int_equal(status.waiting[PRECEDENCE_FLASH - 1], 0);
 	assert_int_equal(status.waiting[PRECEDENCE_ROUTINE - 1], 0);
 	assert_false(status.has_oldest);
-	assert_true(status.agree);
+	assert_int_equal(status.heads, LOCAL_HEADS_AGREE);
+	assert_int_not_equal(status.cosigned_at, 0);
 	world_free(world);
 }
 
-static void heads_that_disagree_show(void **state)
+static void how_the_heads_stand_shows(void **state)
 {
 	struct world *world = world_open_line(333);
 	struct row_key key = key_line(1, world_log_of(world, 1));
 	struct line line;
 
-	assert_true(read_status(world, 0).agree);
+	world_run(world, 600000, 20000);
+	assert_int_equal(read_status(world, 0).heads, LOCAL_HEADS_AGREE);
 	assert_true(world_row(world, 0, &key, &schema_line, &line));
+	assert_int_equal(read_status(world, 0).cosigned_at, line.theirs_at);
+	struct line before = line;
+	/* One of the two cosignatures is not enough, whichever it is. */
+	line.theirs_size = 0;
+	world_put_row(world, 0, &key, &schema_line, &line);
+	assert_int_equal(read_status(world, 0).heads, LOCAL_HEADS_NOT_COMPARED);
+	line = before;
+	line.cosigned_at = 0;
+	world_put_row(world, 0, &key, &schema_line, &line);
+	assert_int_equal(read_status(world, 0).heads, LOCAL_HEADS_NOT_COMPARED);
 	line.disagrees = 1;
 	world_put_row(world, 0, &key, &schema_line, &line);
-	assert_false(read_status(world, 0).agree);
+	assert_int_equal(read_status(world, 0).heads, LOCAL_HEADS_DIFFER);
+	line.forked = 1;
+	world_put_row(world, 0, &key, &schema_line, &line);
+	struct status status = read_status(world, 0);
+	assert_int_equal(status.heads, LOCAL_HEADS_FORKED);
+	assert_int_equal(status.cosigned_at, 0);
 	world_free(world);
 }
 
@@ -445,7 +464,7 @@ int main(void)
 		cmocka_unit_test(an_entry_comes_with_its_bytes_its_leaf_and_its_receipt),
 		cmocka_unit_test(heads_verify_with_their_keys_and_cosignatures),
 		cmocka_unit_test(what_waits_for_a_receipt_is_counted),
-		cmocka_unit_test(heads_that_disagree_show),
+		cmocka_unit_test(how_the_heads_stand_shows),
 		cmocka_unit_test(a_gap_shows_until_it_is_filled),
 		cmocka_unit_test(what_was_refused_is_counted),
 	};
