@@ -299,11 +299,55 @@ static bool is_opening(const struct arriving *arriving)
 	       arriving->decoded.content.of.letter.kind == LETTER_OPENING;
 }
 
+/* Sets the channel that the entry is taken to be of. */
+static enum error place_on(struct run *run, struct arriving *arriving, const struct found_channel *found)
+{
+	struct aad *aad = run_take(run, sizeof(*aad));
+
+	arriving->channel = found->channel;
+	arriving->entry.channel = found->number;
+	arriving->entry.index = found->index;
+	enum error error = registry_aad(run, &found->channel, AAD_ENTRY, found->index, aad);
+	if (error == ERROR_OK)
+		identity_of(aad, arriving->entry.payload, arriving->entry.identity);
+	return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+}
+
+/*
+ * Where the ids of several channels begin alike, the signature tells which is meant: the one under which it
+ * verifies goes to the front, or, where its signer is not known on any, the first of those on which it may
+ * still become known.
+ */
+static enum error choose_channel(struct run *run, struct arriving *arriving, enum error form,
+				 struct found_channel *found, size_t count)
+{
+	size_t chosen = count;
+
+	for (size_t i = 0; i < count; i++) {
+		enum error reason;
+		enum error error = place_on(run, arriving, &found[i]);
+		if (error == ERROR_OK)
+			error = judge(run, arriving, form, &reason);
+		if (error != ERROR_OK)
+			return error;
+		bool unsure = reason == ERROR_REFUSED_SIGNER || reason == ERROR_REFUSED_CHANNEL;
+		if (unsure && chosen == count)
+			chosen = i;
+		if (unsure || (reason != ERROR_OK && reason < ERROR_REFUSED_FORM))
+			continue;
+		chosen = i;
+		break;
+	}
+	if (chosen < count)
+		found[0] = found[chosen];
+	return ERROR_OK;
+}
+
 static enum error receive_entry(struct run *run, const struct keys_opened *opened, const struct wire *wire)
 {
 	struct arriving *arriving = run_take(run, sizeof(*arriving));
 	struct found_channel found[CHANNELS_OF_TAG_MAX];
-	struct aad *aad = run_take(run, sizeof(*aad));
+	bool mismatch = false;
 	size_t count;
 
 	memset(arriving, 0, sizeof(*arriving));
@@ -326,23 +370,18 @@ static enum error receive_entry(struct run *run, const struct keys_opened *opene
 	if (form == ERROR_OK && is_opening(arriving))
 		return receive_opening(run, arriving);
 	enum error error = channels_of(run, wire->tag, opened->party, found, &count);
-	for (size_t i = 0; error == ERROR_OK && i < count; i++) {
-		bool mismatch;
-		arriving->channel = found[i].channel;
-		arriving->entry.channel = found[i].number;
-		arriving->entry.index = found[i].index;
-		error = registry_aad(run, &arriving->channel, AAD_ENTRY, found[i].index, aad);
-		if (error != ERROR_OK)
-			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-		identity_of(aad, arriving->entry.payload, arriving->entry.identity);
-		error = on_channel(run, arriving, form, &mismatch);
-		if (error != ERROR_OK || !mismatch)
-			return error;
-	}
 	if (error != ERROR_OK)
 		return error;
 	if (count == 0)
 		return drop(run, ERROR_REFUSED_CHANNEL, "entry dropped: the channel is not known");
+	if (count > 1)
+		error = choose_channel(run, arriving, form, found, count);
+	if (error == ERROR_OK)
+		error = place_on(run, arriving, &found[0]);
+	if (error == ERROR_OK)
+		error = on_channel(run, arriving, form, &mismatch);
+	if (error != ERROR_OK || !mismatch)
+		return error;
 	return drop(run, ERROR_BAD_SIGNATURE, "entry dropped: bad signature");
 }
 

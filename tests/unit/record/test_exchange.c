@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "envelope/wire.h"
 #include "tests/unit/record/world.h"
 
 static void both_sides_open_the_channel(void **state)
@@ -48,11 +49,69 @@ static void a_message_runs_through_all_states(void **state)
 	world_free(world);
 }
 
+/* A second channel between the two, opened in full; the first has no officers. */
+static struct world *open_two_channels(uint64_t seed)
+{
+	struct world *world = world_make(seed);
+
+	world_add_post(world, world_add_party(world, "Alliance"), 0, "Headquarters");
+	world_add_post(world, world_add_party(world, "Federation"), 1, "Embassy");
+	world_exchange(world);
+	world_name_channel(world);
+	for (size_t i = 0; i < 2; i++)
+		world_submit_opening(world, i);
+	world_settle(world);
+	entropy_take(&world->random, world->nonce, sizeof(world->nonce));
+	channel_id_make(&world->roster, bytes_make(world->terms, world->terms_size), world->nonce,
+			world->channel);
+	for (size_t i = 0; i < 2; i++) {
+		world->parties[i].chain_number = 0;
+		world_submit_opening(world, i);
+	}
+	world_settle(world);
+	for (size_t i = 0; i < 2; i++)
+		world_submit_officers(world, i);
+	world_settle(world);
+	for (size_t i = 0; i < 2; i++)
+		world_submit_agrements(world, i);
+	world_settle(world);
+	return world;
+}
+
+/*
+ * By chance, two ids may begin with the same two bytes: the signature tells which channel is meant, although
+ * on the first of them nobody of that number is known.
+ */
+static void channels_whose_ids_begin_alike_are_told_apart(void **state)
+{
+	struct world *world = open_two_channels(3);
+	struct world_message message = {.precedence = PRECEDENCE_FLASH, .text = "on the second"};
+	struct row_key key = key_make(TABLE_CHANNEL_TAG);
+	struct entry entry;
+	struct entry_key held;
+	uint8_t tag[CHANNEL_TAG_SIZE];
+	uint8_t identity[IDENTITY_SIZE];
+
+	channel_tag_make(world->channel, tag);
+	key_bytes(&key, tag, sizeof(tag));
+	key_u16(&key, 1);
+	store_put(&world->posts[1].store, key_view(&key), bytes_make(NULL, 0));
+	assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
+	world_settle(world);
+	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
+	assert_true(world_entry(world, 1, identity, &entry, &held));
+	assert_int_equal(held.channel, 2);
+	assert_int_equal(entry.reason, ERROR_OK);
+	assert_int_equal(world->posts[1].arrived, 1);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_sides_open_the_channel),
 		cmocka_unit_test(a_message_runs_through_all_states),
+		cmocka_unit_test(channels_whose_ids_begin_alike_are_told_apart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
