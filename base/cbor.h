@@ -65,6 +65,8 @@ struct bytes cbor_read_bytes(struct cbor_reader *reader, size_t size_max);
 void cbor_read_bytes_exact(struct cbor_reader *reader, uint8_t *to, size_t size);
 /* A text string of at most size_max bytes, valid UTF-8 (ERROR_NOT_TEXT). Not NUL-terminated. */
 struct bytes cbor_read_text(struct cbor_reader *reader, size_t size_max);
+/* The same, copied to `to` with a NUL behind it: room for size_max + 1 bytes. Empty on error. */
+void cbor_read_text_copy(struct cbor_reader *reader, char *to, size_t size_max);
 
 /* The number of items of an array, at most count_max (ERROR_TOO_LARGE). */
 size_t cbor_read_array(struct cbor_reader *reader, size_t count_max);

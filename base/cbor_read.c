@@ -264,6 +264,15 @@ struct bytes cbor_read_text(struct cbor_reader *reader, size_t size_max)
 	return text;
 }
 
+void cbor_read_text_copy(struct cbor_reader *reader, char *to, size_t size_max)
+{
+	struct bytes text = cbor_read_text(reader, size_max);
+
+	if (text.size > 0)
+		memcpy(to, text.data, text.size);
+	to[text.size] = '\0';
+}
+
 /* Checks a count of elements that each take items_each items, so as many bytes at least; 0 on error. */
 static size_t checked_count(struct cbor_reader *reader, uint64_t count, size_t items_each)
 {

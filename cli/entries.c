@@ -9,14 +9,6 @@
 
 #define PAGE_SIZE 64 /* rows of one reply */
 
-static void read_text(struct cbor_reader *reader, char *to, size_t size_max)
-{
-	struct bytes text = cbor_read_text(reader, size_max);
-	if (text.size > 0)
-		memcpy(to, text.data, text.size);
-	to[text.size] = '\0';
-}
-
 void entry_row_read(struct cbor_reader *reader, struct entry_row *row)
 {
 	*row = (struct entry_row){0};
@@ -25,16 +17,16 @@ void entry_row_read(struct cbor_reader *reader, struct entry_row *row)
 	row->log = cbor_read_uint_max(reader, LOG_MAX);
 	row->incarnation = cbor_read_uint(reader);
 	row->position = cbor_read_uint_max(reader, POSITION_MAX);
-	read_text(reader, row->reference, REFERENCE_SIZE_MAX);
+	cbor_read_text_copy(reader, row->reference, REFERENCE_SIZE_MAX);
 	cbor_read_bytes_exact(reader, row->identity, sizeof row->identity);
 	row->kind = cbor_read_uint(reader);
 	row->precedence = cbor_read_uint(reader);
 	row->time = cbor_read_uint(reader);
-	read_text(reader, row->subject, SUBJECT_SIZE_MAX);
+	cbor_read_text_copy(reader, row->subject, SUBJECT_SIZE_MAX);
 	row->has_officer = !cbor_read_null(reader);
 	if (row->has_officer)
 		row->officer = cbor_read_uint(reader);
-	read_text(reader, row->officer_name, NAME_SIZE_MAX);
+	cbor_read_text_copy(reader, row->officer_name, NAME_SIZE_MAX);
 	row->own = cbor_read_bool(reader);
 	row->state = cbor_read_uint(reader);
 	row->held_at_ms = cbor_read_uint(reader);
@@ -43,7 +35,7 @@ void entry_row_read(struct cbor_reader *reader, struct entry_row *row)
 		cbor_read_array_exact(reader, 3);
 		row->times[i].state = cbor_read_uint(reader);
 		row->times[i].at_ms = cbor_read_uint(reader);
-		read_text(reader, row->times[i].detail, EID_SIZE_MAX);
+		cbor_read_text_copy(reader, row->times[i].detail, EID_SIZE_MAX);
 	}
 }
 

@@ -34,14 +34,6 @@ bool officer_key_create(const struct call *call, const char *path, struct office
 	return done;
 }
 
-static void read_line(struct cbor_reader *reader, char line[NAME_SIZE_MAX + 1])
-{
-	struct bytes text = cbor_read_text(reader, NAME_SIZE_MAX);
-	if (text.size > 0)
-		memcpy(line, text.data, text.size);
-	line[text.size] = '\0';
-}
-
 static bool take_public(const struct call *call, const char *path, struct bytes public_part,
 			struct officer_key *key)
 {
@@ -50,8 +42,8 @@ static bool take_public(const struct call *call, const char *path, struct bytes 
 	cbor_read_array_exact(&reader, 5);
 	cbor_read_bytes_exact(&reader, key->party_id, sizeof key->party_id);
 	key->officer.number = cbor_read_uint(&reader);
-	read_line(&reader, key->officer.name);
-	read_line(&reader, key->officer.title);
+	cbor_read_text_copy(&reader, key->officer.name, NAME_SIZE_MAX);
+	cbor_read_text_copy(&reader, key->officer.title, NAME_SIZE_MAX);
 	cbor_read_bytes_exact(&reader, key->officer.key, sizeof key->officer.key);
 	enum error error = cbor_read_end(&reader);
 	if (error != ERROR_OK)

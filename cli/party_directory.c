@@ -200,14 +200,6 @@ static bool read_letters(const struct call *call, struct party_directory *party)
 	return true;
 }
 
-static void read_line(struct cbor_reader *reader, char line[NAME_SIZE_MAX + 1])
-{
-	struct bytes text = cbor_read_text(reader, NAME_SIZE_MAX);
-	if (text.size > 0)
-		memcpy(line, text.data, text.size);
-	line[text.size] = '\0';
-}
-
 static bool read_officers(const struct call *call, struct party_directory *party)
 {
 	char path[PATH_MAX];
@@ -227,8 +219,8 @@ static bool read_officers(const struct call *call, struct party_directory *party
 		struct party_officer *officer = &party->officers[i];
 		cbor_read_array_exact(&reader, 5);
 		officer->number = cbor_read_uint(&reader);
-		read_line(&reader, officer->name);
-		read_line(&reader, officer->title);
+		cbor_read_text_copy(&reader, officer->name, NAME_SIZE_MAX);
+		cbor_read_text_copy(&reader, officer->title, NAME_SIZE_MAX);
 		cbor_read_bytes_exact(&reader, officer->key, sizeof officer->key);
 		officer->highest_precedence = cbor_read_uint_max(&reader, PRECEDENCE_FLASH);
 	}

@@ -11,18 +11,6 @@
 
 #define PREFIX_SIZE_MIN 8 /* hexadecimal digits of an id that may stand for it */
 
-/*
- * Reads text of at most size_max bytes into `to`, which has one byte more; what may not be shown is made
- * visible later.
- */
-static void read_text(struct cbor_reader *reader, char *to, size_t size_max)
-{
-	struct bytes text = cbor_read_text(reader, size_max);
-	if (text.size > 0)
-		memcpy(to, text.data, text.size);
-	to[text.size] = '\0';
-}
-
 static void read_posts(struct cbor_reader *reader, struct known_party *party)
 {
 	party->posts_count = cbor_read_array(reader, POST_SLOTS);
@@ -30,8 +18,8 @@ static void read_posts(struct cbor_reader *reader, struct known_party *party)
 		struct known_post *post = &party->posts[i];
 		cbor_read_array_exact(reader, 4);
 		post->slot = cbor_read_uint_max(reader, POST_SLOTS - 1);
-		read_text(reader, post->name, NAME_SIZE_MAX);
-		read_text(reader, post->node, EID_SIZE_MAX);
+		cbor_read_text_copy(reader, post->name, NAME_SIZE_MAX);
+		cbor_read_text_copy(reader, post->node, EID_SIZE_MAX);
 		cbor_read_bytes_exact(reader, post->courier_pin, sizeof post->courier_pin);
 	}
 }
@@ -50,7 +38,7 @@ bool known_parties_get(struct client *client, const struct call *call, struct kn
 		struct known_party *party = &parties->party[i];
 		cbor_read_array_exact(&reply, 7);
 		cbor_read_bytes_exact(&reply, party->id, sizeof party->id);
-		read_text(&reply, party->name, NAME_SIZE_MAX);
+		cbor_read_text_copy(&reply, party->name, NAME_SIZE_MAX);
 		party->keyed = cbor_read_bool(&reply);
 		read_posts(&reply, party);
 		party->chain_number = cbor_read_uint(&reply);
@@ -116,7 +104,7 @@ static void read_members(struct cbor_reader *reply, struct known_channel *channe
 		cbor_read_array_exact(reply, 5);
 		cbor_read_bytes_exact(reply, member->id, sizeof member->id);
 		memcpy(channel->roster.ids[i], member->id, PARTY_ID_SIZE);
-		read_text(reply, member->name, NAME_SIZE_MAX);
+		cbor_read_text_copy(reply, member->name, NAME_SIZE_MAX);
 		member->opened = cbor_read_bool(reply);
 		bool no_number = cbor_read_null(reply);
 		member->chain_number = no_number ? 0 : cbor_read_uint(reply);
@@ -139,8 +127,8 @@ static void read_logs(struct cbor_reader *reply, struct known_channel *channel)
 		cbor_read_array_exact(reply, 4);
 		log->log = cbor_read_uint_max(reply, LOG_MAX);
 		cbor_read_uint_max(reply, POST_SLOTS - 1);
-		read_text(reply, log->post_name, NAME_SIZE_MAX);
-		read_text(reply, log->node, EID_SIZE_MAX);
+		cbor_read_text_copy(reply, log->post_name, NAME_SIZE_MAX);
+		cbor_read_text_copy(reply, log->node, EID_SIZE_MAX);
 	}
 }
 
@@ -155,8 +143,8 @@ static void read_officers(struct cbor_reader *reply, struct known_channel *chann
 		cbor_read_array_exact(reply, 7);
 		officer->party = cbor_read_uint_max(reply, PARTIES_MAX - 1);
 		officer->number = cbor_read_uint(reply);
-		read_text(reply, officer->name, NAME_SIZE_MAX);
-		read_text(reply, officer->title, NAME_SIZE_MAX);
+		cbor_read_text_copy(reply, officer->name, NAME_SIZE_MAX);
+		cbor_read_text_copy(reply, officer->title, NAME_SIZE_MAX);
 		cbor_read_bytes_exact(reply, officer->key, sizeof officer->key);
 		size_t agreed = cbor_read_array(reply, PARTIES_MAX);
 		for (size_t j = 0; j < agreed; j++)
@@ -225,7 +213,7 @@ static bool read_channel_row(struct cbor_reader *reply, const char *wanted, uint
 {
 	cbor_read_array_exact(reply, 4);
 	cbor_read_bytes_exact(reply, id, CHANNEL_ID_SIZE);
-	read_text(reply, title, NAME_SIZE_MAX);
+	cbor_read_text_copy(reply, title, NAME_SIZE_MAX);
 	cbor_read_uint(reply);
 	size_t parties = cbor_read_array(reply, PARTIES_MAX);
 	bool found = wanted == NULL || strcasecmp(wanted, title) == 0 ||
@@ -234,7 +222,7 @@ static bool read_channel_row(struct cbor_reader *reply, const char *wanted, uint
 		char name[NAME_SIZE_MAX + 1];
 		cbor_read_array_exact(reply, 2);
 		cbor_read_bytes(reply, PARTY_ID_SIZE);
-		read_text(reply, name, NAME_SIZE_MAX);
+		cbor_read_text_copy(reply, name, NAME_SIZE_MAX);
 		found = found || strcasecmp(wanted, name) == 0; /* wanted is set where found is not */
 	}
 	return found && reply->error == ERROR_OK;

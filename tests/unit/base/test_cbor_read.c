@@ -271,6 +271,15 @@ static void sizes_and_counts_beyond_their_limit_are_refused(void **state)
 	reader = reader_of("63616263");
 	assert_int_equal(cbor_read_text(&reader, 2).size, 0);
 	assert_int_equal(cbor_reader_error(&reader), ERROR_TOO_LARGE);
+	char copy[4] = "xyz";
+	reader = reader_of("63616263");
+	cbor_read_text_copy(&reader, copy, 2);
+	assert_string_equal(copy, "");
+	assert_int_equal(cbor_reader_error(&reader), ERROR_TOO_LARGE);
+	reader = reader_of("63616263");
+	cbor_read_text_copy(&reader, copy, 3);
+	assert_string_equal(copy, "abc");
+	assert_int_equal(cbor_reader_error(&reader), ERROR_OK);
 	reader = reader_of("43010203");
 	cbor_read_bytes_exact(&reader, filled, 4);
 	assert_int_equal(cbor_reader_error(&reader), ERROR_OUT_OF_RANGE);
