@@ -219,7 +219,9 @@ const struct command command_keying_make = {
 		"of slots not\n"
 		"yet used in the party's directory under a passphrase, and keeps the root nowhere else. "
 		"Both\n"
-		"parties' cards must have been exchanged.\n\n"
+		"parties' cards must have been exchanged. Where the parties share a keying already, that "
+		"one stays in\n"
+		"use until the other post is seen to hold this one.\n\n"
 		"Example: liaison keying make /media/usb/keying --with Federation --party /safe/alliance",
 	.options = make_options,
 	.operands_min = 1,

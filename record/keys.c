@@ -95,6 +95,7 @@ static enum error cover_epochs(struct run *run, const struct post_number *post, 
 		keying_psk_of_leaf(leaf->leaf, &derived);
 		memcpy(psk.id, derived.id, sizeof(psk.id));
 		memcpy(psk.key, derived.key, sizeof(psk.key));
+		psk.keying = leaf->keying;
 		struct row_key key = key_psk(TABLE_PSK, psk.id, post->party, post->slot);
 		key_u32(&key, leaf->epoch);
 		run_put(run, &key, &schema_psk, &psk);
@@ -102,6 +103,7 @@ static enum error cover_epochs(struct run *run, const struct post_number *post, 
 		key_u32(&key, leaf->epoch);
 		key_u8(&key, post->party);
 		key_u8(&key, post->slot);
+		key_u32(&key, leaf->keying);
 		run_put(run, &key, &schema_psk, &psk);
 		sodium_memzero(&psk, sizeof(psk));
 		sodium_memzero(&derived, sizeof(derived));
@@ -109,21 +111,37 @@ static enum error cover_epochs(struct run *run, const struct post_number *post, 
 		assert(error == ERROR_OK);
 	}
 	struct row_key key = key_party_post(TABLE_LEAF_IN, post->party, post->slot);
+	key_u32(&key, leaf->keying);
 	run_put(run, &key, &schema_leaf_row, leaf);
 	sodium_memzero(leaf, sizeof(*leaf));
 	return ERROR_OK;
 }
 
+/* The leaves of one sender, of each keying that it may use: reads them, and writes their PSKs if `cover`. */
+static enum error walk_leaves(struct run *run, const struct post_number *post, bool cover)
+{
+	struct row_key prefix = key_party_post(TABLE_LEAF_IN, post->party, post->slot);
+	struct row row;
+
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	while (error == ERROR_OK) {
+		struct leaf_row leaf;
+		if (schema_read(&schema_leaf_row, row.value, &leaf) != ERROR_OK)
+			return ERROR_MALFORMED;
+		if (cover)
+			error = cover_epochs(run, post, &leaf);
+		if (error == ERROR_OK)
+			error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
 enum error keys_post_named(struct run *run, uint64_t party, uint64_t slot)
 {
-	struct row_key key = key_party_post(TABLE_LEAF_IN, party, slot);
-	struct leaf_row leaf;
 	struct post_number post = {.party = party, .slot = slot};
 
-	enum error error = run_get(run, &key, &schema_leaf_row, &leaf);
-	if (error == ERROR_NOT_FOUND)
-		return ERROR_OK;
-	return error == ERROR_OK ? cover_epochs(run, &post, &leaf) : error;
+	enum error error = walk_leaves(run, &post, false);
+	return error == ERROR_OK ? walk_leaves(run, &post, true) : error;
 }
 
 /* keys_post_named for every post, asking for all leaves at once. */
@@ -137,15 +155,14 @@ static enum error cover_posts(struct run *run)
 	if (error != ERROR_OK)
 		return error;
 	for (size_t i = 0; i < count; i++) {
-		struct row_key key = key_party_post(TABLE_LEAF_IN, posts[i].party, posts[i].slot);
-		struct leaf_row leaf;
-		error = run_get(run, &key, &schema_leaf_row, &leaf);
-		missing = missing || error == ERROR_NEEDS_ROWS;
+		error = walk_leaves(run, &posts[i], false);
+		if (!run_missing(error, &missing))
+			return error;
 	}
 	if (missing)
 		return ERROR_NEEDS_ROWS;
 	for (size_t i = 0; i < count; i++) {
-		error = keys_post_named(run, posts[i].party, posts[i].slot);
+		error = walk_leaves(run, &posts[i], true);
 		if (error != ERROR_OK)
 			return error;
 	}
@@ -386,6 +403,7 @@ static enum error erase_epoch(struct run *run, uint64_t epoch)
 		(void)key_read_u32(&reader);
 		uint64_t party = key_read_u8(&reader);
 		uint64_t slot = key_read_u8(&reader);
+		(void)key_read_u32(&reader);
 		if (key_read_end(&reader) != ERROR_OK ||
 		    schema_read(&schema_psk, row.value, &psk) != ERROR_OK)
 			return ERROR_MALFORMED;
@@ -521,9 +539,11 @@ enum error keys_sweep(struct run *run)
 	bool missing = false;
 	for (size_t i = 0; i < count; i++) {
 		error = step_sending_leaf(run, &posts[i], window_s);
-		if (error != ERROR_OK && error != ERROR_NEEDS_ROWS)
+		if (!run_missing(error, &missing))
 			return error;
-		missing = missing || error == ERROR_NEEDS_ROWS;
+		error = keys_show_keying(run, &posts[i]);
+		if (!run_missing(error, &missing))
+			return error;
 	}
 	state->swept_ms = run_slow_ms(run);
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;

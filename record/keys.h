@@ -46,9 +46,11 @@ enum error keys_take_prekeys(struct run *run, uint64_t party, uint64_t slot, str
 			     enum error *reason);
 
 /*
- * A keying packet for this post. *reason: what keying_packet_decode gives, ERROR_BAD_ARGUMENT if it is
- * another post's, ERROR_NOT_FOUND if the other party's card is not held, ERROR_EXISTS if this number or a
- * later one is accepted already.
+ * A keying packet for this post. What is sealed under it can be opened from now on; this post seals under it
+ * from now on to posts of that party with which it shares no other, and to the rest as soon as they are seen
+ * to hold it, too: the two sides accept a keying days apart, and no message may be lost to that. *reason:
+ * what keying_packet_decode gives, ERROR_BAD_ARGUMENT if it is another post's, ERROR_NOT_FOUND if the other
+ * party's card is not held, ERROR_EXISTS if this number or a later one is accepted already.
  */
 enum error keys_take_keying(struct run *run, struct bytes packet, uint64_t *party, enum error *reason);
 
@@ -63,6 +65,7 @@ struct keys_target {
 	uint64_t slot;
 	uint64_t window_s; /* the channel's delay window */
 	bool last_resort;  /* to the last-resort key even if epochs are known */
+	bool next_keying;  /* under the keying that is not in use yet, if there is one, by last resort */
 };
 
 /*
@@ -77,6 +80,7 @@ struct keys_opened {
 	uint64_t slot;
 	bool has_epoch; /* false: the last-resort key */
 	uint64_t epoch;
+	uint64_t keying; /* number of the keying that it was sealed under */
 	struct bytes plaintext;
 	struct party_post post; /* the sender's */
 };
@@ -88,8 +92,10 @@ enum error keys_open(struct run *run, struct bytes sealed, struct keys_opened *o
 /* That post cannot open what is sealed to the prekeys held of it: last resort until it publishes others. */
 enum error keys_distrust(struct run *run, uint64_t party, uint64_t slot);
 
-/* After something opened was found good: notes which own epoch that post has reached, and sends it new
- * prekeys where it lags. */
+/*
+ * After something opened was found good: notes which own epoch that post has reached and which keying it
+ * holds, and sends it new prekeys where it lags.
+ */
 enum error keys_note_use(struct run *run, const struct keys_opened *opened);
 
 /* Opens a card sealed in base mode to this post's last-resort key. */
@@ -112,6 +118,12 @@ enum error keys_prekeys_of_row(const struct prekeys_row *row, struct prekeys *pr
 
 /* serving posts of all counterparts and siblings that are looked at in one event */
 #define KEYS_POSTS_MAX 512
+
+/* If something was opened that was sealed under the next keying, that is the keying in use from now on. */
+enum error keys_confirm(struct run *run, const struct keys_opened *opened, bool *confirmed);
+
+/* Shows a post, once an hour, that this one holds a keying which is not in use to it yet; for keys_sweep. */
+enum error keys_show_keying(struct run *run, const struct post_number *post);
 
 /* The posts of all parties, but the own. */
 enum error keys_posts(struct run *run, struct post_number **posts, size_t *count);

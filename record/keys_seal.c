@@ -82,6 +82,24 @@ static enum error epoch_key(struct run *run, const struct keys_target *target, c
 	return ERROR_OK;
 }
 
+/* The PSK of the next keying, by last resort; false where there is none. */
+static enum error next_key(struct run *run, const struct keys_target *target, const struct prekeys *prekeys,
+			   struct seal_key *key, bool *found)
+{
+	struct row_key next_row_key = key_party_post(TABLE_NEXT_KEYING, target->party, target->slot);
+	struct next_keying next;
+
+	enum error error = run_get(run, &next_row_key, &schema_next_keying, &next);
+	*found = error == ERROR_OK;
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	memcpy(key->receiver_key, prekeys->last_resort, sizeof(key->receiver_key));
+	keying_psk_of_leaf(next.last_leaf, &key->psk);
+	key->has_epoch = false;
+	sodium_memzero(&next, sizeof(next));
+	return ERROR_OK;
+}
+
 static enum error choose_key(struct run *run, const struct keys_target *target, struct seal_key *key,
 			     enum error *reason)
 {
@@ -103,7 +121,9 @@ static enum error choose_key(struct run *run, const struct keys_target *target, 
 	if (keys_prekeys_of_row(&row, prekeys) != ERROR_OK)
 		return ERROR_MALFORMED;
 	bool found = false;
-	if (!target->last_resort && !row.cannot_open)
+	if (target->next_keying)
+		error = next_key(run, target, prekeys, key, &found);
+	if (error == ERROR_OK && !found && !target->last_resort && !row.cannot_open)
 		error = epoch_key(run, target, prekeys, key, &found);
 	if (error == ERROR_OK && !found) {
 		memcpy(key->receiver_key, prekeys->last_resort, sizeof(key->receiver_key));
@@ -270,6 +290,7 @@ static enum error try_candidate(struct run *run, const struct cose_sealed *objec
 	opened->slot = candidate->slot;
 	opened->has_epoch = candidate->has_epoch;
 	opened->epoch = candidate->epoch;
+	opened->keying = candidate->psk.keying;
 	opened->plaintext = bytes_make(result->plaintext, result->size);
 	return ERROR_OK;
 }
@@ -304,6 +325,7 @@ enum error keys_note_use(struct run *run, const struct keys_opened *opened)
 {
 	struct row_key key = key_party_post(TABLE_EPOCH_USE, opened->party, opened->slot);
 	struct epoch_use use;
+	bool confirmed = false;
 
 	enum error error = run_get(run, &key, &schema_epoch_use, &use);
 	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
@@ -312,6 +334,11 @@ enum error keys_note_use(struct run *run, const struct keys_opened *opened)
 		use.used = opened->epoch + 1;
 		run_put(run, &key, &schema_epoch_use, &use);
 	}
+	error = keys_confirm(run, opened, &confirmed);
+	if (error != ERROR_OK)
+		return error;
+	if (confirmed) /* under the new keying: so that it is seen there that it is held here */
+		return keys_send_prekeys(run, opened->party, opened->slot);
 	if (opened->has_epoch && opened->epoch >= run_state(run)->epoch_marked)
 		return ERROR_OK;
 	/* The last resort, or an epoch that is over: it may lack the newest statement. */
@@ -389,88 +416,6 @@ enum error keys_take_prekeys(struct run *run, uint64_t party_number, uint64_t sl
 	keys_prekeys_to_row(prekeys, cose, &row);
 	run_put(run, &key, &schema_prekeys_row, &row);
 	return ERROR_OK;
-}
-
-static void write_leaves(struct run *run, const struct keying_packet *packet, uint64_t party)
-{
-	for (unsigned slot = 0; slot < POST_SLOTS; slot++) {
-		struct leaf_row leaf = {0};
-		struct keying_psk derived;
-		struct psk psk;
-		struct row_key key = key_party_post(TABLE_LEAF_IN, party, slot);
-		memcpy(leaf.leaf, packet->leaves[KEYING_RECEIVING][0][slot], sizeof(leaf.leaf));
-		run_put(run, &key, &schema_leaf_row, &leaf);
-		key = key_party_post(TABLE_LEAF_OUT, party, slot);
-		memcpy(leaf.leaf, packet->leaves[KEYING_SENDING][0][slot], sizeof(leaf.leaf));
-		run_put(run, &key, &schema_leaf_row, &leaf);
-		key = key_party_post(TABLE_LAST_LEAF, party, slot);
-		memcpy(leaf.leaf, packet->leaves[KEYING_SENDING][1][slot], sizeof(leaf.leaf));
-		run_put(run, &key, &schema_leaf_row, &leaf);
-		keying_psk_of_leaf(packet->leaves[KEYING_RECEIVING][1][slot], &derived);
-		memcpy(psk.id, derived.id, sizeof(psk.id));
-		memcpy(psk.key, derived.key, sizeof(psk.key));
-		key = key_make(TABLE_LAST_PSK);
-		key_bytes(&key, psk.id, sizeof(psk.id));
-		key_u8(&key, party);
-		key_u8(&key, slot);
-		run_put(run, &key, &schema_psk, &psk);
-		sodium_memzero(&leaf, sizeof(leaf));
-		sodium_memzero(&psk, sizeof(psk));
-		sodium_memzero(&derived, sizeof(derived));
-	}
-}
-
-static enum error check_packet(struct run *run, const struct keying_packet *packet, uint64_t *number,
-			       struct party *party, enum error *reason)
-{
-	const struct own_post *own = run_post(run);
-	struct row_key id_key = key_make(TABLE_PARTY_ID);
-	struct number row;
-
-	*reason = ERROR_BAD_ARGUMENT;
-	if (memcmp(packet->own_party, own->party_id, PARTY_ID_SIZE) != 0 || packet->own_slot != own->slot)
-		return ERROR_OK;
-	key_bytes(&id_key, packet->other_party, PARTY_ID_SIZE);
-	enum error error = run_get(run, &id_key, &schema_number, &row);
-	*reason = ERROR_NOT_FOUND;
-	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
-	struct row_key party_row_key = key_party(row.number);
-	error = run_get(run, &party_row_key, &schema_party, party);
-	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-	*number = row.number;
-	*reason = packet->number <= party->keying ? ERROR_EXISTS : ERROR_OK;
-	return ERROR_OK;
-}
-
-enum error keys_take_keying(struct run *run, struct bytes bytes, uint64_t *party_number, enum error *reason)
-{
-	struct keying_packet *packet = run_take(run, sizeof(*packet));
-	struct post_number *posts;
-	size_t count;
-	struct party party;
-
-	*reason = keying_packet_decode(bytes, packet);
-	if (*reason != ERROR_OK)
-		return ERROR_OK;
-	enum error error = check_packet(run, packet, party_number, &party, reason);
-	if (error != ERROR_OK || *reason != ERROR_OK) {
-		keying_packet_erase(packet);
-		return error;
-	}
-	party.keying = packet->number;
-	struct row_key key = key_party(*party_number);
-	run_put(run, &key, &schema_party, &party);
-	write_leaves(run, packet, *party_number);
-	keying_packet_erase(packet);
-	error = keys_posts(run, &posts, &count);
-	for (size_t i = 0; error == ERROR_OK && i < count; i++)
-		if (posts[i].party == *party_number)
-			error = keys_post_named(run, posts[i].party, posts[i].slot);
-	if (error == ERROR_OK && run_state(run)->restored != 0)
-		error = keys_make(run, true);
-	return error;
 }
 
 /* ---- cards in base mode ---- */

@@ -236,6 +236,7 @@ enum error outbox_statement(struct run *run, const struct outbox_statement *stat
 			},
 		.statement =
 			{
+				.next_keying = statement->next_keying,
 				.kind = statement->kind,
 				.channel = statement->channel,
 				.party = statement->party,
@@ -356,7 +357,8 @@ static enum error give(struct run *run, struct outgoing *outgoing, struct bytes 
 	action->lifetime_ms = terms.delay_window_s * 1000;
 	action->node = post.node;
 	action->bytes = sealed;
-	if (outgoing->key.statement != 0)
+	/* That a keying cannot be used yet says nothing about the prekeys. */
+	if (outgoing->key.statement != 0 && !outgoing->statement.next_keying)
 		note_sent(run, outgoing);
 	return ERROR_OK;
 }

@@ -29,6 +29,7 @@ struct outbox_statement {
 	uint64_t slot;
 	uint64_t precedence;
 	bool last_resort;
+	bool next_keying; /* shows a post that this one holds a keying that is not in use yet */
 	struct bytes cose;
 };
 /* Queues a statement, once: it is forgotten when the courier has it on disk. *serial may be NULL. */

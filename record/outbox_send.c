@@ -91,6 +91,7 @@ enum error outbox_seal(struct run *run, struct outgoing *outgoing, struct bytes 
 		.slot = outgoing->slot,
 		.window_s = terms.delay_window_s,
 		.last_resort = copy->last_resort,
+		.next_keying = !is_entry && outgoing->statement.next_keying,
 	};
 	error = keys_seal(run, &target, buffer_bytes(&plaintext), bytes, &used_last_resort, reason);
 	if (error != ERROR_OK || *reason != ERROR_OK)

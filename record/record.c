@@ -222,6 +222,7 @@ bool record_row_in_backup(struct bytes key)
 	case TABLE_EPOCH_PSK:
 	case TABLE_LEAF_IN:
 	case TABLE_LEAF_OUT:
+	case TABLE_NEXT_KEYING:
 	case TABLE_STATEMENT:
 	case TABLE_SEALED:
 	case TABLE_WAITING:

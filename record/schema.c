@@ -222,16 +222,20 @@ SCHEMA(evidence, U(evidence, kind), U(evidence, held_at_ms), U(evidence, incarna
 	U(evidence, position),
 	V(evidence, first), V(evidence, second));
 SCHEMA(epoch, F(epoch, secret), F(epoch, key), U(epoch, ends), U(epoch, ended_ms));
-SCHEMA(psk, F(psk, id), F(psk, key));
-SCHEMA(leaf_row, U(leaf_row, epoch), F(leaf_row, leaf), U(leaf_row, seen_epoch), U(leaf_row, seen_ms));
+SCHEMA(psk, F(psk, id), F(psk, key), U(psk, keying));
+SCHEMA(leaf_row, U(leaf_row, epoch), F(leaf_row, leaf), U(leaf_row, seen_epoch), U(leaf_row, seen_ms),
+	U(leaf_row, keying));
+SCHEMA(next_keying, U(next_keying, keying), F(next_keying, leaf), F(next_keying, last_leaf),
+	U(next_keying, shown_ms));
 SCHEMA(prekeys_row, U(prekeys_row, number), T(prekeys_row, cannot_open), U(prekeys_row, first_epoch),
 	U(prekeys_row, start), U(prekeys_row, length_s), V(prekeys_row, keys), F(prekeys_row, last_resort),
 	V(prekeys_row, cose));
 SCHEMA(epoch_use, U(epoch_use, used), U(epoch_use, number), U(epoch_use, sent_ms));
 SCHEMA(copy_key, U(copy_key, statement), K(copy_key, entry));
 SCHEMA(copy, C(copy, ));
-SCHEMA(statement_copy, C(statement_copy, copy.), U(statement_copy, kind), U(statement_copy, channel),
-	U(statement_copy, party), U(statement_copy, slot), V(statement_copy, cose));
+SCHEMA(statement_copy, C(statement_copy, copy.), T(statement_copy, next_keying),
+	U(statement_copy, kind), U(statement_copy, channel), U(statement_copy, party),
+	U(statement_copy, slot), V(statement_copy, cose));
 SCHEMA(sealed, U(sealed, key.statement), K(sealed, key.entry), V(sealed, bytes));
 SCHEMA(pending, U(pending, routine), U(pending, priority), U(pending, immediate), U(pending, flash));
 

@@ -83,8 +83,9 @@ enum table {
 		/* * psk id 3, party u8, slot u8, epoch u32 -> struct psk: what opens a copy from that post */
 	0x41,
 	TABLE_EPOCH_PSK =
-		0x42, /* * epoch u32, party u8, slot u8 -> struct psk: the same by epoch, to erase it */
-	TABLE_LEAF_IN = 0x43,  /* * party u8, slot u8 -> struct leaf_row: from that post to this */
+		0x42, /* * epoch u32, party u8, slot u8, keying u32 -> struct psk: by epoch, to erase it */
+	TABLE_LEAF_IN =
+		0x43, /* * party u8, slot u8, keying u32 -> struct leaf_row: from that post to this */
 	TABLE_LEAF_OUT = 0x49, /* * party u8, slot u8 -> struct leaf_row: from this post to that */
 	TABLE_LAST_LEAF =
 		0x44, /* party u8, slot u8 -> struct leaf_row: to that post by last resort; epoch 0 */
@@ -92,6 +93,8 @@ enum table {
 	TABLE_PREKEYS =
 		0x46, /* party u8, slot u8 -> struct prekeys_row: a counterpart post's, the newest held */
 	TABLE_EPOCH_USE = 0x47, /* party u8, slot u8 -> struct epoch_use: of own prekeys by that post */
+	TABLE_NEXT_KEYING =
+		0x4a, /* * party u8, slot u8 -> struct next_keying: not in use to that post yet */
 	TABLE_CANNOT_OPEN =
 		0x48, /* party u8, slot u8 -> struct quota: "cannot open" statements in this minute */
 
@@ -343,6 +346,7 @@ struct epoch {
 struct psk {
 	uint8_t id[3];
 	uint8_t key[32];
+	uint64_t keying; /* number of the keying that it comes from */
 };
 
 /* A keying leaf at an epoch of its receiver; it is only ever stepped forward. */
@@ -351,6 +355,15 @@ struct leaf_row {
 	uint8_t leaf[32];
 	uint64_t seen_epoch; /* LEAF_OUT: the epoch that the clock showed */
 	uint64_t seen_ms;    /* LEAF_OUT: since when, slow clock: the leaf follows a delay window later */
+	uint64_t keying;     /* LEAF_IN: its number */
+};
+
+/* What is sealed with to a post as soon as it is seen to hold that keying, too. */
+struct next_keying {
+	uint64_t keying;
+	uint8_t leaf[32];      /* for epoch 0 */
+	uint8_t last_leaf[32]; /* for the last resort */
+	uint64_t shown_ms;     /* slow clock: when that post was last shown that this one holds it */
 };
 
 struct prekeys_row {
@@ -403,6 +416,7 @@ struct copy {
 
 struct statement_copy {
 	struct copy copy;
+	bool next_keying; /* sealed with TABLE_NEXT_KEYING, while there is one */
 	uint64_t kind;    /* enum statement_kind */
 	uint64_t channel; /* 0: none */
 	uint64_t party;
@@ -483,6 +497,7 @@ extern const struct schema schema_number, schema_counter, schema_own_post, schem
 	schema_anchor_line, schema_party, schema_party_post, schema_post_number, schema_channel, schema_line,
 	schema_chain, schema_officer, schema_quota, schema_entry_key, schema_log, schema_entry, schema_seen,
 	schema_arrival, schema_receipt_row, schema_evidence, schema_epoch, schema_psk, schema_leaf_row,
+	schema_next_keying,
 	schema_prekeys_row, schema_epoch_use, schema_copy_key, schema_copy, schema_statement_copy,
 	schema_sealed, schema_pending;
 

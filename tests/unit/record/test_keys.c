@@ -175,6 +175,71 @@ static void a_copy_is_not_sealed_again_for_ever(void **state)
 	world_free(world);
 }
 
+static size_t next_keyings(const struct world *world)
+{
+	return world_count(world, 0, TABLE_NEXT_KEYING) + world_count(world, 1, TABLE_NEXT_KEYING);
+}
+
+/*
+ * The two sides accept a keying weeks apart, and new epochs begin between: all that is said arrives, and
+ * nothing has to be sealed again. Then it comes into use by itself.
+ */
+static void a_keying_is_used_when_both_hold_it(void **state)
+{
+	for (size_t first = 0; first < 2; first++) {
+		struct world *world = world_open_line(76 + first);
+		struct keying keying;
+
+		world_make_keying(world, 2, 0, 1, &keying);
+		world_accept_keying(world, first, &keying);
+		assert_int_equal(next_keyings(world), POST_SLOTS);
+		for (unsigned day = 0; day < 40; day++) {
+			talk(world, 0);
+			talk(world, 1);
+			world_run(world, DAY_MS, DAY_MS / 4);
+		}
+		assert_true(epoch_used(world, 0) > 35);
+		assert_true(epoch_used(world, 1) > 35);
+		/* It was only ever shown, and what was shown could not be opened. */
+		assert_int_equal(next_keyings(world), POST_SLOTS);
+		world_accept_keying(world, 1 - first, &keying);
+		world_settle(world);
+		assert_int_equal(next_keyings(world), 2 * POST_SLOTS - 2);
+		talk(world, 0);
+		talk(world, 1);
+		/* With the epochs that they serve, the keys of the first keying go. */
+		world_run(world, 50 * DAY_MS, DAY_MS / 4);
+		for (size_t post = 0; post < 2; post++) {
+			struct state row = state_of(world, post);
+			uint64_t kept = row.epoch_next - row.epoch_first;
+			assert_int_equal(world_count(world, post, TABLE_PSK), kept);
+			assert_int_equal(world_count(world, post, TABLE_EPOCH_PSK), kept);
+		}
+		talk(world, 0);
+		talk(world, 1);
+		world_free(world);
+	}
+}
+
+/* Nothing of what is shown arrives: it is shown again, later. */
+static void a_keying_is_shown_until_it_is_in_use(void **state)
+{
+	struct world *world = world_open_line(78);
+
+	world->cut = true;
+	world_new_keying(world, 2, 0, 1);
+	world_settle(world);
+	world->cut = false;
+	talk(world, 0);
+	talk(world, 1);
+	assert_int_equal(next_keyings(world), 2 * POST_SLOTS);
+	world_run(world, 2 * 3600000, 60000);
+	assert_int_equal(next_keyings(world), 2 * POST_SLOTS - 2);
+	talk(world, 0);
+	talk(world, 1);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +249,8 @@ int main(void)
 		cmocka_unit_test(with_a_silent_counterpart_keys_go_after_three_windows),
 		cmocka_unit_test(what_cannot_be_opened_is_sealed_again),
 		cmocka_unit_test(a_copy_is_not_sealed_again_for_ever),
+		cmocka_unit_test(a_keying_is_used_when_both_hold_it),
+		cmocka_unit_test(a_keying_is_shown_until_it_is_in_use),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,7 +125,10 @@ void world_exchange(struct world *world);
 void world_name_channel(struct world *world);
 void world_submit_opening(struct world *world, size_t post);
 void world_submit_officers(struct world *world, size_t post);
-/* A keying packet of the parties of two posts, number and root by choice, accepted at both. */
+/* A keying of the parties of two posts; accepted at one of them; both at once. */
+void world_make_keying(struct world *world, uint32_t number, size_t post_a, size_t post_b,
+		       struct keying *keying);
+void world_accept_keying(struct world *world, size_t post, const struct keying *keying);
 void world_new_keying(struct world *world, uint32_t number, size_t post_a, size_t post_b);
 void world_submit_agrements(struct world *world, size_t post);
 /* All of it, run until the channel is open. */

@@ -182,7 +182,7 @@ static void accept_card(struct world *world, size_t from, size_t to)
 	CHECK(error == ERROR_OK);
 }
 
-static void accept_keying(struct world *world, size_t index, const struct keying *keying)
+void world_accept_keying(struct world *world, size_t index, const struct keying *keying)
 {
 	const struct world_post *post = &world->posts[index];
 	struct keying_packet *packet = world_must(calloc(1, sizeof(*packet)));
@@ -214,20 +214,27 @@ void world_exchange(struct world *world)
 				for (size_t j = 0; j < world->posts_count; j++)
 					siblings = siblings || (j != i && world->posts[j].party == party);
 				if ((party == a || party == b) && (a != b || siblings))
-					accept_keying(world, i, &keying);
+					world_accept_keying(world, i, &keying);
 			}
 		}
 	}
 }
 
-void world_new_keying(struct world *world, uint32_t number, size_t post_a, size_t post_b)
+void world_make_keying(struct world *world, uint32_t number, size_t post_a, size_t post_b,
+		       struct keying *keying)
 {
-	struct keying keying;
 	uint8_t root[KEYING_KEY_SIZE];
 
 	entropy_take(&world->random, root, sizeof(root));
 	keying_make(number, world->parties[world->posts[post_a].party].id,
-		    world->parties[world->posts[post_b].party].id, root, &keying);
-	accept_keying(world, post_a, &keying);
-	accept_keying(world, post_b, &keying);
+		    world->parties[world->posts[post_b].party].id, root, keying);
+}
+
+void world_new_keying(struct world *world, uint32_t number, size_t post_a, size_t post_b)
+{
+	struct keying keying;
+
+	world_make_keying(world, number, post_a, post_b, &keying);
+	world_accept_keying(world, post_a, &keying);
+	world_accept_keying(world, post_b, &keying);
 }
