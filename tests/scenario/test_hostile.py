@@ -10,7 +10,7 @@ import sys
 
 import cbor2
 
-from line import Line
+from line import Line, wait_for
 from post_shell import LINK_HELLO, LINK_RECEIVED, LINK_TAKEN, Stream, frame, run_tests
 
 chance = random.Random(20)
@@ -48,7 +48,17 @@ def unix(path):
     return peer
 
 
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+        return True
+    except ConnectionRefusedError:
+        return False
+
+
 def garbage_at_every_socket_harms_nothing():
+    for side in line.sides:
+        wait_for(lambda side=side: listens(side.port), f"the courier of the {side.name} listens")
     pids = [daemon.process.pid for side in line.sides for daemon in side.daemons]
     for side in line.sides:
         throw(lambda side=side: socket.create_connection(("127.0.0.1", side.port)))
@@ -87,12 +97,13 @@ def sealed_bytes_are_caught():
     line.alliance.courier.end()
     line.federation.courier.end()
     with FalseCourier(line.alliance) as courier:
-        facts["message"] = line.alliance.send("Caught on the way.")
+        # No statement goes at this precedence.
+        facts["message"] = line.alliance.send("Caught on the way.", "-p", "immediate")
         while True:
             message = courier.next_of(2)
             facts["sealed"] = message[5]
             assert cbor2.loads(message[5])[0] == bytes.fromhex("a101182a")
-            if message[3] == 1:
+            if message[3] == 3:
                 break
 
 
