@@ -21,7 +21,7 @@ struct rows_entry {
 struct rows_write {
 	struct rows_entry *entry;
 	struct rows_write *hidden;   /* the entry's write before this one */
-	struct rows_write *previous; /* the run's write before this one */
+	struct rows_write *previous; /* the batch's write before this one */
 	struct bytes value;
 	bool deleted;
 	bool made_entry; /* undoing it removes the entry */
@@ -66,15 +66,50 @@ void rows_make(struct rows *rows, void *memory, size_t size)
 	rows_reset(rows);
 }
 
+static size_t index_size(const struct rows *rows)
+{
+	return aligned(rows->count_max * sizeof(rows->entries[0]));
+}
+
 void rows_reset(struct rows *rows)
 {
-	rows->memory_used = aligned(rows->count_max * sizeof(rows->entries[0]));
+	rows->memory_used = index_size(rows);
 	rows->count = 0;
-	rows->run_writes = NULL;
+	rows->writes = NULL;
+	rows->writes_kept = NULL;
 	rows->run_mark = 0;
 	rows->run_open = false;
 	rows->run_error = ERROR_OK;
 	rows->full = false;
+	rows->wanted_count = 0;
+}
+
+/* What the store holds of an entry now that its last write is in it. */
+static void settle_entry(struct rows_entry *entry)
+{
+	const struct rows_write *write = entry->write;
+
+	entry->stored = write->deleted ? STORED_ABSENT : STORED_PRESENT;
+	entry->value = write->value;
+	entry->write = NULL;
+}
+
+void rows_settle(struct rows *rows)
+{
+	assert(!rows->run_open);
+	size_t kept_max = (rows->memory_size - index_size(rows)) / ROWS_KEPT_SHARE;
+	if (kept_max > ROWS_KEPT_SIZE_MAX)
+		kept_max = ROWS_KEPT_SIZE_MAX;
+	if (rows->full || rows->memory_used - index_size(rows) > kept_max) {
+		rows_reset(rows);
+		return;
+	}
+	/* The last first, so of an entry's writes the one that hides the others. */
+	for (const struct rows_write *write = rows->writes; write != NULL; write = write->previous)
+		if (write->entry->write == write)
+			settle_entry(write->entry);
+	rows->writes = NULL;
+	rows->writes_kept = NULL;
 	rows->wanted_count = 0;
 }
 
@@ -154,12 +189,12 @@ static void roll_back(struct rows *rows)
 {
 	if (!rows->run_open)
 		return;
-	for (struct rows_write *write = rows->run_writes; write != NULL; write = write->previous) {
+	for (struct rows_write *write = rows->writes; write != rows->writes_kept; write = write->previous) {
 		write->entry->write = write->hidden;
 		if (write->made_entry)
 			remove_entry(rows, write->entry);
 	}
-	rows->run_writes = NULL;
+	rows->writes = rows->writes_kept;
 	rows->memory_used = rows->run_mark;
 	rows->run_open = false;
 }
@@ -176,7 +211,7 @@ enum error rows_keep(struct rows *rows)
 	assert(rows->run_open);
 	if (rows->run_error != ERROR_OK)
 		return rows->run_error;
-	rows->run_writes = NULL;
+	rows->writes_kept = rows->writes;
 	rows->run_open = false;
 	return ERROR_OK;
 }
@@ -508,13 +543,13 @@ static void write_row(struct rows *rows, struct bytes key, struct bytes value, b
 	*write = (struct rows_write){
 		.entry = entry,
 		.hidden = entry->write,
-		.previous = rows->run_writes,
+		.previous = rows->writes,
 		.value = take_copy(rows, value),
 		.deleted = deleted,
 		.made_entry = made,
 	};
 	entry->write = write;
-	rows->run_writes = write;
+	rows->writes = write;
 }
 
 void rows_put(struct rows *rows, struct bytes key, struct bytes value)

@@ -22,7 +22,7 @@
  *		} while (error == ERROR_NEEDS_ROWS);
  *		if (error != ERROR_OK)
  *			rows_undo(rows);                        // the event wrote nothing
- *	write all of rows_next_write() to the store; commit; then perform the actions; rows_reset(rows)
+ *	write all of rows_next_write() to the store; commit; then perform the actions; rows_settle(rows)
  *
  * load_from_the_store, for the want (low, high, order, count_max), with one SQL statement for either order:
  *
@@ -30,17 +30,19 @@
  *	for each row found: if (!rows_load(rows, i, key, value)) stop here
  *	when there is no further row: rows_load_end(rows, i)
  *
- * The cache is of the store as it was when the batch began: the store must not change before rows_reset.
- * Reads see the batch's earlier writes, and those of the run itself. ERROR_FULL says that the memory given is
- * used up: the shell ends the batch (writes, commit, actions, rows_reset) and runs the event again; if the
- * event does not fit into an empty cache, its memory was given too small. rows_room tells beforehand.
+ * The cache is of the store as it was when the batch began: nobody else may change the store before
+ * rows_reset. rows_settle makes it the cache of the store as the batch left it: what was read or written a
+ * moment ago is mostly asked for again, by the next batch. Reads see the batch's earlier writes, and those of
+ * the run itself. ERROR_FULL says that the memory given is used up: the shell ends the batch (writes, commit,
+ * actions, rows_settle) and runs the event again; if the event does not fit into an empty cache, its memory
+ * was given too small. rows_room tells beforehand.
  *
  * A handler must do the same on every run with the same rows: no state of its own beside the rows. Put reads
  * before costly work (signatures), since an unfinished run is thrown away; ask for several rows before
  * looking at the errors where their keys are known, so that they come in one round.
  *
- * A key's first byte is its table; 0xff is never one. Views returned stay valid until rows_reset, whatever is
- * written later.
+ * A key's first byte is its table; 0xff is never one. Views returned stay valid until rows_settle or
+ * rows_reset, whatever is written later.
  */
 #ifndef BASE_ROWS_H
 #define BASE_ROWS_H
@@ -57,6 +59,8 @@
 #define ROWS_AHEAD           16           /* rows that one want may load: ranges are read on */
 #define ROWS_AHEAD_SIZE_MAX  65536        /* bytes after which a want loads no further row */
 #define ROWS_MEMORY_SIZE_MIN (256 * 1024) /* the least memory that rows_make takes */
+#define ROWS_KEPT_SIZE_MAX   (512 * 1024) /* what rows_settle keeps at most: a look-up in more is dear */
+#define ROWS_KEPT_SHARE      8            /* and of the memory at most one part in so many */
 
 struct row {
 	struct bytes key;
@@ -90,8 +94,9 @@ struct rows { /* fields are rows.c's own */
 	struct rows_entry **entries; /* ascending by key */
 	size_t count;
 	size_t count_max;
-	struct rows_write *run_writes; /* of the run, the last first */
-	size_t run_mark;               /* memory_used when the run began */
+	struct rows_write *writes;      /* of the batch and the run, the last first */
+	struct rows_write *writes_kept; /* the last of the batch */
+	size_t run_mark;                /* memory_used when the run began */
 	bool run_open;
 	enum error run_error;
 	bool full; /* until rows_reset */
@@ -106,6 +111,13 @@ void rows_make(struct rows *rows, void *memory, size_t size);
 
 /* Forgets all: rows, writes, wants. The views returned so far end here. */
 void rows_reset(struct rows *rows);
+
+/*
+ * Between batches, when all writes of one are in the store: they count as stored from here on, and what is
+ * known of the store stays known, unless that is more than a cache should hold or the memory was used up:
+ * then all is forgotten, as by rows_reset. The views returned so far end here in either case.
+ */
+void rows_settle(struct rows *rows);
 
 /* Bytes of memory that are left. A batch should end when less is left than its largest event takes. */
 size_t rows_room(const struct rows *rows);

@@ -166,7 +166,7 @@ struct queue_action {
 	enum queue_action_kind kind;
 	uint8_t id[LINK_ID_SIZE];
 	enum link_copy_state state;
-	struct bytes route; /* its name; for SWEPT a key. Valid until rows_reset */
+	struct bytes route; /* its name; for SWEPT a key. Valid until rows_settle */
 	enum error error;
 	const char *text; /* static */
 	uint8_t reason;
@@ -222,7 +222,7 @@ bool queue_in_transfer(const struct queue *queue, size_t route, uint64_t *number
 void queue_post_connected(struct queue *queue);
 
 /*
- * The next delivery. Views into rows: valid until rows_reset. ERROR_NOT_FOUND: none. ERROR_NOT_NOW: the post
+ * The next delivery. Views into rows: valid until rows_settle. ERROR_NOT_FOUND: none. ERROR_NOT_NOW: the post
  * has not answered enough of those before. Else as queue_next. After writing it call queue_delivery_given.
  */
 enum error queue_next_delivery(struct queue *queue, struct rows *rows, struct link_received *delivery);

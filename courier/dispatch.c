@@ -395,7 +395,7 @@ static bool run_batch(struct courier *courier)
 		perform(courier, &courier->outcomes[i]);
 	flush_answered(courier);
 	courier->outcome_count = 0;
-	rows_reset(&courier->rows);
+	rows_settle(&courier->rows);
 	return true;
 }
 

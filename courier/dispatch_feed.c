@@ -110,7 +110,7 @@ void dispatch_feed(struct courier *courier)
 	feed_post(courier);
 	for (unsigned i = 0; i < courier->config.neighbour_count; i++)
 		feed_route(courier, i);
-	rows_reset(&courier->rows);
+	rows_settle(&courier->rows);
 }
 
 void dispatch_tell_heads(struct courier *courier)

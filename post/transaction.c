@@ -213,7 +213,7 @@ enum error transaction_commit(struct transaction *transaction, const struct reco
 		error = fail(transaction, "the commit failed", store_commit(transaction->store));
 	if (error != ERROR_OK)
 		return error;
-	rows_reset(record_rows(transaction->record));
+	rows_settle(record_rows(transaction->record));
 	anchor = last_anchor(transaction);
 	if (anchor != NULL)
 		error = fail(transaction, "the anchor could not be written",
@@ -238,9 +238,10 @@ enum error transaction_perform(struct transaction *transaction,
 		}
 	}
 	transaction_free(transaction);
-	return wipe ? fail(transaction, "erased keys could not be overwritten",
-			   store_wipe(transaction->store))
-		    : ERROR_OK;
+	if (!wipe)
+		return ERROR_OK;
+	rows_reset(record_rows(transaction->record)); /* what was erased is not to stay in a cache either */
+	return fail(transaction, "erased keys could not be overwritten", store_wipe(transaction->store));
 }
 
 void transaction_free(struct transaction *transaction)

@@ -13,7 +13,7 @@
  * where the courier's stream has room: so receipts leave with the commit that made them, and not one commit
  * later. Then all that rows_next_write(record_rows(record)) names is written in one transaction and
  * committed, the anchor is synced if an action gave a new one, and only then are the other actions of the
- * batch performed, in order; then rows_reset(record_rows(record)). The store must not change in any other
+ * batch performed, in order; then rows_settle(record_rows(record)). The store must not change in any other
  * way. If the commit or a sync fails the process ends: no action of that batch has been performed. After a
  * start the first event is RECORD_START.
  *
@@ -141,7 +141,7 @@ struct record_action {
 
 /*
  * The workspace of one core: a fixed struct over memory that the shell gives once. Views inside
- * actions stay valid until the next record_begin, the writes until rows_reset. RECORD_MEMORY_SIZE bytes are
+ * actions stay valid until the next record_begin, the writes until rows_settle. RECORD_MEMORY_SIZE bytes are
  * enough for every event within limits.h.
  */
 struct record;

@@ -3,7 +3,7 @@
  * stand in the order of their parts. A value is a deterministic CBOR array of the fields of its struct, in
  * their order.
  *
- * Structs that are read hold views into the rows (valid until rows_reset). Numbers are uint64_t throughout;
+ * Structs that are read hold views into the rows (valid until rows_settle). Numbers are uint64_t throughout;
  * what a comment calls u8, u16, u32 or u64 is how a part stands in the key.
  *
  * Local numbers keep keys short: `party` counts the parties whose cards are held (0 is the own party),

@@ -175,7 +175,7 @@ static void give_deliveries(struct world *world, size_t node)
 		} else if (error != ERROR_NOT_FOUND && error != ERROR_NOT_NOW) {
 			world_violation(world, "the queue gives its deliveries", "%s", error_name(error));
 		}
-		rows_reset(&courier->rows);
+		rows_settle(&courier->rows);
 	}
 }
 
@@ -216,7 +216,7 @@ static void pump(struct world *world, size_t node)
 			} else if (error != ERROR_NOT_FOUND && error != ERROR_NOT_NOW) {
 				world_violation(world, "the queue gives what waits", "%s", error_name(error));
 			}
-			rows_reset(&courier->rows);
+			rows_settle(&courier->rows);
 			if (error != ERROR_OK)
 				break;
 		}
@@ -353,7 +353,7 @@ static void end_batch(struct world *world, size_t node, struct batch *batch)
 		world_digest(world, change.value);
 	}
 	disk_commit(&courier->disk, &courier->rows);
-	rows_reset(&courier->rows);
+	rows_settle(&courier->rows);
 	check_courier(world, node);
 	for (size_t i = 0; i < batch->count; i++) {
 		if (may_die(world, node, "among its actions"))

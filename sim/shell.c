@@ -279,7 +279,7 @@ static void end_batch(struct world *world, size_t node)
 	write_anchor(post);
 	if (may_die(world, node, "after its anchor"))
 		return;
-	rows_reset(record_rows(post->record));
+	rows_settle(record_rows(post->record));
 	perform_all(world, node);
 }
 

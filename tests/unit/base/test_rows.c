@@ -92,13 +92,12 @@ static void load_all(struct store *store, struct rows *rows)
 		load(store, rows, i);
 }
 
-static void write_all(struct store *store, struct rows *rows)
+static void write_changes(struct store *store, const struct rows *rows)
 {
 	struct rows_change change;
 	size_t at = 0;
 	while (rows_next_write(rows, &at, &change))
 		store_write(store, change.key, change.value, change.deleted);
-	rows_reset(rows);
 }
 
 static uint8_t memory[ROWS_MEMORY_SIZE_MIN];
@@ -363,6 +362,102 @@ static void a_load_that_does_not_fit_fails_the_next_run(void **state)
 	assert_int_equal(rows_get(&rows, bytes_of_text("b"), &value), ERROR_FULL);
 }
 
+/* ---- from batch to batch ---- */
+
+static void what_was_read_and_written_is_known_to_the_next_batch(void **state)
+{
+	struct bytes value;
+	store_put(&store, "a", "old");
+	store_put(&store, "b", "old");
+	rows_begin(&rows);
+	assert_int_equal(rows_get(&rows, bytes_of_text("a"), &value), ERROR_NEEDS_ROWS);
+	assert_int_equal(rows_get(&rows, bytes_of_text("b"), &value), ERROR_NEEDS_ROWS);
+	assert_int_equal(rows_get(&rows, bytes_of_text("c"), &value), ERROR_NEEDS_ROWS);
+	load_all(&store, &rows);
+	rows_begin(&rows);
+	rows_put(&rows, bytes_of_text("a"), bytes_of_text("older"));
+	rows_put(&rows, bytes_of_text("n"), bytes_of_text("first"));
+	assert_int_equal(rows_keep(&rows), ERROR_OK);
+	rows_begin(&rows);
+	rows_put(&rows, bytes_of_text("a"), bytes_of_text("new"));
+	rows_delete(&rows, bytes_of_text("b"));
+	rows_put(&rows, bytes_of_text("n"), bytes_of_text("last"));
+	assert_int_equal(rows_keep(&rows), ERROR_OK);
+	write_changes(&store, &rows);
+	rows_settle(&rows);
+	rows_begin(&rows);
+	assert_int_equal(rows_get(&rows, bytes_of_text("a"), &value), ERROR_OK);
+	assert_bytes(value, "new");
+	assert_int_equal(rows_get(&rows, bytes_of_text("b"), &value), ERROR_NOT_FOUND);
+	assert_int_equal(rows_get(&rows, bytes_of_text("c"), &value), ERROR_NOT_FOUND);
+	assert_int_equal(rows_get(&rows, bytes_of_text("n"), &value), ERROR_OK);
+	assert_bytes(value, "last");
+	assert_int_equal(rows_wanted_count(&rows), 0);
+}
+
+static void what_is_settled_is_not_written_again_and_not_undone(void **state)
+{
+	struct rows_change change;
+	struct bytes value;
+	size_t at = 0;
+	rows_begin(&rows);
+	rows_put(&rows, bytes_of_text("a"), bytes_of_text("one"));
+	assert_int_equal(rows_keep(&rows), ERROR_OK);
+	write_changes(&store, &rows);
+	rows_settle(&rows);
+	assert_false(rows_next_write(&rows, &at, &change));
+	rows_begin(&rows);
+	rows_put(&rows, bytes_of_text("a"), bytes_of_text("two"));
+	rows_delete(&rows, bytes_of_text("z"));
+	rows_undo(&rows);
+	at = 0;
+	assert_false(rows_next_write(&rows, &at, &change));
+	rows_begin(&rows);
+	assert_int_equal(rows_get(&rows, bytes_of_text("a"), &value), ERROR_OK);
+	assert_bytes(value, "one");
+	rows_delete(&rows, bytes_of_text("a"));
+	assert_int_equal(rows_keep(&rows), ERROR_OK);
+	at = 0;
+	assert_true(rows_next_write(&rows, &at, &change));
+	assert_bytes(change.key, "a");
+	assert_true(change.deleted);
+	assert_false(rows_next_write(&rows, &at, &change));
+}
+
+static void what_is_kept_from_batch_to_batch_is_bounded(void **state)
+{
+	static uint8_t value[4096];
+	size_t empty = rows_room(&rows);
+	size_t least = empty;
+	for (uint32_t i = 0; i < 200; i++) {
+		uint8_t key[5] = {'k', 0, 0, 0, (uint8_t)i};
+		rows_begin(&rows);
+		rows_put(&rows, bytes_make(key, sizeof key), bytes_make(value, sizeof value));
+		assert_int_equal(rows_keep(&rows), ERROR_OK);
+		rows_settle(&rows);
+		if (rows_room(&rows) < least)
+			least = rows_room(&rows);
+	}
+	assert_true(least < empty);
+	assert_true(empty - least <= sizeof memory / ROWS_KEPT_SHARE);
+}
+
+static void a_full_cache_is_empty_after_it_is_settled(void **state)
+{
+	static uint8_t big[ROW_VALUE_SIZE_MAX];
+	size_t empty = rows_room(&rows);
+	rows_begin(&rows);
+	for (uint8_t i = 0; i < 5; i++)
+		rows_put(&rows, bytes_make(&(uint8_t){i + 1}, 1), bytes_make(big, sizeof big));
+	assert_int_equal(rows_keep(&rows), ERROR_FULL);
+	rows_undo(&rows);
+	rows_settle(&rows);
+	assert_int_equal(rows_room(&rows), empty);
+	rows_begin(&rows);
+	rows_put(&rows, bytes_of_text("a"), bytes_make(big, sizeof big));
+	assert_int_equal(rows_keep(&rows), ERROR_OK);
+}
+
 /* ---- the cache against a plain table, at random ---- */
 
 static uint64_t random_state;
@@ -456,7 +551,7 @@ static bool operate(struct store *model)
 	}
 }
 
-static void random_events_agree_with_a_plain_table(void **state)
+static void agree_with_a_plain_table(bool settle)
 {
 	static struct store model; /* what the store must come to hold */
 	static struct store trial;
@@ -483,7 +578,11 @@ static void random_events_agree_with_a_plain_table(void **state)
 			model = trial;
 		}
 		if (random_below(8) == 0 || rows_room(&rows) < 65536) {
-			write_all(&store, &rows);
+			write_changes(&store, &rows);
+			if (settle)
+				rows_settle(&rows);
+			else
+				rows_reset(&rows);
 			assert_int_equal(store.count, model.count);
 			for (size_t i = 0; i < store.count; i++) {
 				assert_true(bytes_equal(key_of(&store.rows[i]), key_of(&model.rows[i])));
@@ -492,6 +591,17 @@ static void random_events_agree_with_a_plain_table(void **state)
 		}
 	}
 	assert_true(model.count > 20);
+}
+
+static void random_events_agree_with_a_plain_table(void **state)
+{
+	agree_with_a_plain_table(false);
+}
+
+static void random_events_agree_with_a_plain_table_from_batch_to_batch(void **state)
+{
+	agree_with_a_plain_table(true);
+	assert_true(store.loads < 10000); /* 20,000 without a cache that lasts */
 }
 
 int main(void)
@@ -509,7 +619,12 @@ int main(void)
 		cmocka_unit_test_setup(a_range_reads_ahead, set_up),
 		cmocka_unit_test_setup(a_full_cache_says_so_and_serves_again_after_a_reset, set_up),
 		cmocka_unit_test_setup(a_load_that_does_not_fit_fails_the_next_run, set_up),
+		cmocka_unit_test_setup(what_was_read_and_written_is_known_to_the_next_batch, set_up),
+		cmocka_unit_test_setup(what_is_settled_is_not_written_again_and_not_undone, set_up),
+		cmocka_unit_test_setup(what_is_kept_from_batch_to_batch_is_bounded, set_up),
+		cmocka_unit_test_setup(a_full_cache_is_empty_after_it_is_settled, set_up),
 		cmocka_unit_test_setup(random_events_agree_with_a_plain_table, set_up),
+		cmocka_unit_test_setup(random_events_agree_with_a_plain_table_from_batch_to_batch, set_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
