@@ -7,98 +7,7 @@
 #include <cmocka.h>
 
 #include "base/rows.h"
-
-/* The store below: a sorted table of short rows. */
-#define STORE_MAX 512
-
-struct stored_row {
-	uint8_t key[8];
-	size_t key_size;
-	uint8_t value[8];
-	size_t value_size;
-};
-
-struct store {
-	struct stored_row rows[STORE_MAX];
-	size_t count;
-	size_t loads;
-};
-
-static struct bytes key_of(const struct stored_row *row)
-{
-	return bytes_make(row->key, row->key_size);
-}
-
-static struct bytes value_of(const struct stored_row *row)
-{
-	return bytes_make(row->value, row->value_size);
-}
-
-static size_t store_place(const struct store *store, struct bytes key)
-{
-	size_t place = 0;
-	while (place < store->count && bytes_compare(key_of(&store->rows[place]), key) < 0)
-		place++;
-	return place;
-}
-
-static void store_write(struct store *store, struct bytes key, struct bytes value, bool deleted)
-{
-	size_t place = store_place(store, key);
-	bool there = place < store->count && bytes_equal(key_of(&store->rows[place]), key);
-	size_t after = store->count - place;
-	if (deleted) {
-		if (!there)
-			return;
-		memmove(store->rows + place, store->rows + place + 1, (after - 1) * sizeof store->rows[0]);
-		store->count--;
-		return;
-	}
-	if (!there) {
-		assert_true(store->count < STORE_MAX);
-		memmove(store->rows + place + 1, store->rows + place, after * sizeof store->rows[0]);
-		store->count++;
-	}
-	struct stored_row *row = &store->rows[place];
-	memcpy(row->key, key.data, key.size);
-	row->key_size = key.size;
-	row->value_size = value.size;
-	if (value.size > 0)
-		memcpy(row->value, value.data, value.size);
-}
-
-static void store_put(struct store *store, const char *key, const char *value)
-{
-	store_write(store, bytes_of_text(key), bytes_of_text(value), false);
-}
-
-static void load(struct store *store, struct rows *rows, size_t index)
-{
-	struct rows_wanted wanted = rows_wanted(rows, index);
-	size_t low = store_place(store, wanted.low);
-	size_t high = store_place(store, wanted.high);
-	for (size_t i = 0; i < high - low; i++) {
-		const struct stored_row *row = &store->rows[wanted.descending ? high - 1 - i : low + i];
-		store->loads++;
-		if (!rows_load(rows, index, key_of(row), value_of(row)))
-			return;
-	}
-	rows_load_end(rows, index);
-}
-
-static void load_all(struct store *store, struct rows *rows)
-{
-	for (size_t i = 0; i < rows_wanted_count(rows); i++)
-		load(store, rows, i);
-}
-
-static void write_changes(struct store *store, const struct rows *rows)
-{
-	struct rows_change change;
-	size_t at = 0;
-	while (rows_next_write(rows, &at, &change))
-		store_write(store, change.key, change.value, change.deleted);
-}
+#include "tests/unit/base/row_store.h"
 
 static uint8_t memory[ROWS_MEMORY_SIZE_MIN];
 static struct rows rows;
@@ -126,7 +35,7 @@ static void a_row_is_wanted_once_then_found(void **state)
 	assert_int_equal(rows_get(&rows, bytes_of_text("a1"), &value), ERROR_NEEDS_ROWS);
 	assert_int_equal(rows_wanted_count(&rows), 1);
 	assert_bytes(rows_wanted(&rows, 0).low, "a1");
-	load_all(&store, &rows);
+	store_load_all(&store, &rows);
 	rows_begin(&rows);
 	assert_int_equal(rows_get(&rows, bytes_of_text("a1"), &value), ERROR_OK);
 	assert_bytes(value, "one");
@@ -139,7 +48,7 @@ static void an_absent_row_is_known_to_be_absent(void **state)
 	struct bytes value;
 	rows_begin(&rows);
 	assert_int_equal(rows_get(&rows, bytes_of_text("a1"), &value), ERROR_NEEDS_ROWS);
-	load_all(&store, &rows);
+	store_load_all(&store, &rows);
 	rows_begin(&rows);
 	assert_int_equal(rows_get(&rows, bytes_of_text("a1"), &value), ERROR_NOT_FOUND);
 	assert_null(value.data);
@@ -155,7 +64,7 @@ static void several_rows_come_in_one_round(void **state)
 	assert_int_equal(rows_get(&rows, bytes_of_text("a1"), &value), ERROR_NEEDS_ROWS);
 	assert_int_equal(rows_get(&rows, bytes_of_text("a2"), &value), ERROR_NEEDS_ROWS);
 	assert_int_equal(rows_wanted_count(&rows), 2);
-	load_all(&store, &rows);
+	store_load_all(&store, &rows);
 	rows_begin(&rows);
 	assert_int_equal(rows_get(&rows, bytes_of_text("a1"), &value), ERROR_OK);
 	assert_int_equal(rows_get(&rows, bytes_of_text("a2"), &value), ERROR_OK);
@@ -168,10 +77,10 @@ static void more_wants_than_the_bound_come_in_later_rounds(void **state)
 	size_t rounds = 0;
 	enum error error;
 	do {
-		load_all(&store, &rows);
+		store_load_all(&store, &rows);
 		rows_begin(&rows);
 		error = ERROR_OK;
-		for (uint8_t i = 0; i < 100; i++) {
+		for (uint8_t i = 0; i < 3 * ROWS_WANTED_MAX + 4; i++) {
 			uint8_t key[2] = {'k', i};
 			if (rows_get(&rows, bytes_make(key, 2), &value) == ERROR_NEEDS_ROWS)
 				error = ERROR_NEEDS_ROWS;
@@ -191,7 +100,7 @@ static void a_handler_that_ignores_a_missing_row_is_not_kept(void **state)
 	(void)rows_get(&rows, bytes_of_text("a1"), &value);
 	rows_put(&rows, bytes_of_text("a2"), bytes_of_text("x"));
 	assert_int_equal(rows_keep(&rows), ERROR_NEEDS_ROWS);
-	load_all(&store, &rows);
+	store_load_all(&store, &rows);
 	rows_begin(&rows);
 	assert_int_equal(rows_get(&rows, bytes_of_text("a2"), &value), ERROR_NEEDS_ROWS);
 	rows_undo(&rows);
@@ -273,7 +182,7 @@ static void a_range_stays_within_its_prefix_both_ways(void **state)
 			assert_int_equal(before, ERROR_NOT_FOUND);
 			assert_null(row.key.data);
 		}
-		load_all(&store, &rows);
+		store_load_all(&store, &rows);
 	}
 }
 
@@ -288,7 +197,7 @@ static void a_prefix_of_ff_bytes_ends_where_the_byte_before_does(void **state)
 		rows_begin(&rows);
 		enum error error = rows_last(&rows, bytes_make(prefix, 2), &row);
 		assert_int_equal(error, round == 0 ? ERROR_NEEDS_ROWS : ERROR_OK);
-		load_all(&store, &rows);
+		store_load_all(&store, &rows);
 	}
 	assert_bytes(row.value, "in");
 }
@@ -301,7 +210,7 @@ static void a_range_reads_ahead(void **state)
 	for (uint8_t i = 0; i < 40; i++)
 		store_write(&store, bytes_make((uint8_t[]){'k', i}, 2), bytes_make(&i, 1), false);
 	do {
-		load_all(&store, &rows);
+		store_load_all(&store, &rows);
 		rows_begin(&rows);
 		rounds++;
 		size_t seen = 0;
@@ -373,7 +282,7 @@ static void what_was_read_and_written_is_known_to_the_next_batch(void **state)
 	assert_int_equal(rows_get(&rows, bytes_of_text("a"), &value), ERROR_NEEDS_ROWS);
 	assert_int_equal(rows_get(&rows, bytes_of_text("b"), &value), ERROR_NEEDS_ROWS);
 	assert_int_equal(rows_get(&rows, bytes_of_text("c"), &value), ERROR_NEEDS_ROWS);
-	load_all(&store, &rows);
+	store_load_all(&store, &rows);
 	rows_begin(&rows);
 	rows_put(&rows, bytes_of_text("a"), bytes_of_text("older"));
 	rows_put(&rows, bytes_of_text("n"), bytes_of_text("first"));
@@ -383,7 +292,7 @@ static void what_was_read_and_written_is_known_to_the_next_batch(void **state)
 	rows_delete(&rows, bytes_of_text("b"));
 	rows_put(&rows, bytes_of_text("n"), bytes_of_text("last"));
 	assert_int_equal(rows_keep(&rows), ERROR_OK);
-	write_changes(&store, &rows);
+	store_commit(&store, &rows);
 	rows_settle(&rows);
 	rows_begin(&rows);
 	assert_int_equal(rows_get(&rows, bytes_of_text("a"), &value), ERROR_OK);
@@ -403,7 +312,7 @@ static void what_is_settled_is_not_written_again_and_not_undone(void **state)
 	rows_begin(&rows);
 	rows_put(&rows, bytes_of_text("a"), bytes_of_text("one"));
 	assert_int_equal(rows_keep(&rows), ERROR_OK);
-	write_changes(&store, &rows);
+	store_commit(&store, &rows);
 	rows_settle(&rows);
 	assert_false(rows_next_write(&rows, &at, &change));
 	rows_begin(&rows);
@@ -458,152 +367,6 @@ static void a_full_cache_is_empty_after_it_is_settled(void **state)
 	assert_int_equal(rows_keep(&rows), ERROR_OK);
 }
 
-/* ---- the cache against a plain table, at random ---- */
-
-static uint64_t random_state;
-
-static uint32_t random_below(uint32_t bound)
-{
-	random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(random_state >> 33) % bound;
-}
-
-static struct bytes random_key(uint8_t key[4])
-{
-	size_t size = 1 + random_below(4);
-	key[0] = (uint8_t)(1 + random_below(3));
-	for (size_t i = 1; i < size; i++)
-		key[i] = (uint8_t)(random_below(3) == 0 ? 0xff : random_below(3));
-	return bytes_make(key, size);
-}
-
-static const struct stored_row *model_first(const struct store *model, struct bytes prefix, struct bytes low)
-{
-	size_t place = store_place(model, low);
-	if (place == model->count || model->rows[place].key_size < prefix.size ||
-	    memcmp(model->rows[place].key, prefix.data, prefix.size) != 0)
-		return NULL;
-	return &model->rows[place];
-}
-
-static const struct stored_row *model_last(const struct store *model, struct bytes prefix, struct bytes high)
-{
-	size_t place = high.size == 0 ? model->count : store_place(model, high);
-	while (place-- > 0) {
-		const struct stored_row *row = &model->rows[place];
-		if (row->key_size >= prefix.size && memcmp(row->key, prefix.data, prefix.size) == 0)
-			return row;
-	}
-	return NULL;
-}
-
-static bool check_row(const struct stored_row *expected, enum error error, const struct row *row)
-{
-	if (error == ERROR_NEEDS_ROWS)
-		return false;
-	assert_int_equal(error, expected == NULL ? ERROR_NOT_FOUND : ERROR_OK);
-	if (expected != NULL) {
-		assert_true(bytes_equal(key_of(expected), row->key));
-		assert_true(bytes_equal(value_of(expected), row->value));
-	}
-	return true;
-}
-
-/* One read or write, chosen by the random state; false if rows are needed. */
-static bool operate(struct store *model)
-{
-	uint8_t key_memory[4];
-	uint8_t after_memory[5];
-	struct bytes key = random_key(key_memory);
-	struct bytes prefix = bytes_make(key.data, 1 + random_below((uint32_t)key.size));
-	struct row row = {key, {NULL, 0}};
-	uint8_t value[2] = {(uint8_t)random_below(256), (uint8_t)random_below(256)};
-	memcpy(after_memory, key.data, key.size);
-	after_memory[key.size] = 0;
-	struct bytes after = bytes_make(after_memory, key.size + 1);
-	switch (random_below(8)) {
-	case 0:
-		rows_put(&rows, key, bytes_make(value, 2));
-		store_write(model, key, bytes_make(value, 2), false);
-		return true;
-	case 1:
-		rows_delete(&rows, key);
-		store_write(model, key, bytes_make(NULL, 0), true);
-		return true;
-	case 2:
-		return check_row(model_first(model, prefix, prefix), rows_first(&rows, prefix, &row), &row);
-	case 3:
-		return check_row(model_first(model, prefix, key), rows_from(&rows, prefix, key, &row), &row);
-	case 4:
-		return check_row(model_first(model, prefix, after), rows_after(&rows, prefix, key, &row),
-				 &row);
-	case 5:
-		return check_row(model_last(model, prefix, bytes_make(NULL, 0)),
-				 rows_last(&rows, prefix, &row), &row);
-	case 6:
-		return check_row(model_last(model, prefix, key), rows_before(&rows, prefix, key, &row), &row);
-	default: {
-		const struct stored_row *expected = model_first(model, key, key);
-		if (expected != NULL && expected->key_size != key.size)
-			expected = NULL;
-		return check_row(expected, rows_get(&rows, key, &row.value), &row);
-	}
-	}
-}
-
-static void agree_with_a_plain_table(bool settle)
-{
-	static struct store model; /* what the store must come to hold */
-	static struct store trial;
-	memset(&model, 0, sizeof model);
-	random_state = 1;
-	for (size_t event = 0; event < 20000; event++) {
-		uint64_t seed = random_state;
-		bool whole;
-		size_t rounds = 0;
-		do {
-			load_all(&store, &rows);
-			random_state = seed;
-			trial = model;
-			rows_begin(&rows);
-			whole = true;
-			for (uint32_t i = 1 + random_below(6); whole && i > 0; i--)
-				whole = operate(&trial);
-			assert_true(++rounds < 64);
-		} while (!whole);
-		if (random_below(4) == 0) {
-			rows_undo(&rows);
-		} else {
-			assert_int_equal(rows_keep(&rows), ERROR_OK);
-			model = trial;
-		}
-		if (random_below(8) == 0 || rows_room(&rows) < 65536) {
-			write_changes(&store, &rows);
-			if (settle)
-				rows_settle(&rows);
-			else
-				rows_reset(&rows);
-			assert_int_equal(store.count, model.count);
-			for (size_t i = 0; i < store.count; i++) {
-				assert_true(bytes_equal(key_of(&store.rows[i]), key_of(&model.rows[i])));
-				assert_true(bytes_equal(value_of(&store.rows[i]), value_of(&model.rows[i])));
-			}
-		}
-	}
-	assert_true(model.count > 20);
-}
-
-static void random_events_agree_with_a_plain_table(void **state)
-{
-	agree_with_a_plain_table(false);
-}
-
-static void random_events_agree_with_a_plain_table_from_batch_to_batch(void **state)
-{
-	agree_with_a_plain_table(true);
-	assert_true(store.loads < 10000); /* 20,000 without a cache that lasts */
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -623,8 +386,6 @@ int main(void)
 		cmocka_unit_test_setup(what_is_settled_is_not_written_again_and_not_undone, set_up),
 		cmocka_unit_test_setup(what_is_kept_from_batch_to_batch_is_bounded, set_up),
 		cmocka_unit_test_setup(a_full_cache_is_empty_after_it_is_settled, set_up),
-		cmocka_unit_test_setup(random_events_agree_with_a_plain_table, set_up),
-		cmocka_unit_test_setup(random_events_agree_with_a_plain_table_from_batch_to_batch, set_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
