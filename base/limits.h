@@ -82,6 +82,7 @@
 
 /* ---- TCPCL (RFC 9174) ---- */
 #define TRANSFER_SIZE_MAX BUNDLE_SIZE_MAX /* transfer MRU that we announce: finite, peers abort on 2^64-1 */
+#define TLS_RECORD_SIZE_MAX 8192          /* plaintext of one TLS record: peers read 10 KiB at a time */
 #define SEGMENT_SIZE_MAX 16384            /* segment MRU that we announce, and the largest we send */
 #define NODE_ID_SIZE_MAX EID_SIZE_MAX
 #define SESSION_EXTENSIONS_SIZE_MAX 4096  /* session or transfer extension items that we read past */

@@ -236,17 +236,48 @@ static enum error first_waiting(struct rows *rows, struct bytes route, const str
 }
 
 /* The size of one transfer. Segments of two do not mix: a FLASH waits for the end of what has begun. */
-static size_t piece_max(unsigned precedence, size_t size_max)
+static size_t piece_max(const struct queue_route *route, unsigned precedence, size_t size_max)
 {
-	return precedence < EID_SERVICE_FLASH && size_max > WINDOW_SIZE_MAX ? WINDOW_SIZE_MAX : size_max;
+	bool cut = precedence < EID_SERVICE_FLASH && !route->whole;
+	return cut && size_max > WINDOW_SIZE_MAX ? WINDOW_SIZE_MAX : size_max;
 }
 
 /* What the next transfer of a copy takes of the window, at most (but for one that must not be cut). */
-static size_t piece_estimate(const struct copy *copy, size_t size_max)
+static size_t piece_estimate(const struct queue_route *route, const struct copy *copy, size_t size_max)
 {
-	uint64_t left = copy->size - copy->offset + BUNDLE_GROWTH_SIZE_MAX;
-	size_t max = piece_max(copy->precedence, size_max);
+	uint64_t offset = route->whole ? 0 : copy->offset;
+	uint64_t left = copy->size - offset + BUNDLE_GROWTH_SIZE_MAX;
+	size_t max = piece_max(route, copy->precedence, size_max);
 	return left < max ? (size_t)left : max;
+}
+
+/* All of the bundle, also what another route carried in fragments; or nothing. */
+static enum error append_whole(struct buffer *buffer, const struct bundle *bundle,
+			       const struct bundle_forwarding *forwarding, size_t size_max, size_t *offset)
+{
+	struct buffer part = buffer_make(buffer->data + buffer->size, size_max);
+	struct bundle_forwarding all = *forwarding;
+	all.offset = 0;
+	all.size = bundle->payload.size;
+	enum error error = bundle_forward(&part, bundle, &all);
+	if (error != ERROR_OK)
+		return error;
+	buffer->size += part.size;
+	*offset = bundle->payload.size;
+	return ERROR_OK;
+}
+
+static enum error append_next(struct buffer *buffer, const struct queue_route *route,
+			      const struct bundle *bundle, const struct bundle_forwarding *forwarding,
+			      unsigned precedence, size_t size_max, size_t *offset)
+{
+	if (route->whole)
+		return append_whole(buffer, bundle, forwarding, size_max, offset);
+	enum error error =
+		fragment_next(buffer, bundle, forwarding, piece_max(route, precedence, size_max), offset);
+	/* It must not be cut: then it passes as it is, if the neighbour takes it. */
+	return error == ERROR_UNSUPPORTED ? fragment_next(buffer, bundle, forwarding, size_max, offset)
+					  : error;
 }
 
 static enum error write_next(struct queue *queue, struct rows *rows, struct bytes id, const struct copy *copy,
@@ -271,10 +302,8 @@ static enum error write_next(struct queue *queue, struct rows *rows, struct byte
 	size_t offset = (size_t)copy->offset;
 	transfer->number = copy->number;
 	transfer->precedence = copy->precedence;
-	error = fragment_next(buffer, &bundle, &forwarding, piece_max(copy->precedence, size_max), &offset);
-	if (error ==
-	    ERROR_UNSUPPORTED) /* it must not be cut: then it passes as it is, if the neighbour takes it */
-		error = fragment_next(buffer, &bundle, &forwarding, size_max, &offset);
+	error = append_next(buffer, &queue->settings.routes[transfer->route], &bundle, &forwarding,
+			    copy->precedence, size_max, &offset);
 	transfer->size = buffer->size - start;
 	transfer->next_offset = offset;
 	transfer->last = offset == bundle.payload.size;
@@ -304,7 +333,8 @@ enum error queue_next(struct queue *queue, struct rows *rows, size_t route, uint
 	error = first_waiting(rows, queue->settings.routes[route].name, &in_flight, now_ms, &id, &copy);
 	if (error != ERROR_OK)
 		return error;
-	if (!may_begin(queue, &in_flight, copy.precedence, piece_estimate(&copy, size_max)))
+	if (!may_begin(queue, &in_flight, copy.precedence,
+		       piece_estimate(&queue->settings.routes[route], &copy, size_max)))
 		return ERROR_NOT_NOW;
 	return write_next(queue, rows, id, &copy, now_ms, size_max, transfer, bundle);
 }

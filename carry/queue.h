@@ -59,6 +59,7 @@
 struct queue_route {
 	struct bytes name;    /* 1 to ROUTE_NAME_SIZE_MAX bytes; unique */
 	struct eid neighbour; /* node id */
+	bool whole;           /* the neighbour does not take fragments: what is too large is given up */
 };
 
 /* Which route leads to a node. A node without a path is reached by the first route whose neighbour it is. */
@@ -200,7 +201,8 @@ void queue_kept(struct queue *queue, const struct queue_actions *actions);
  * What to send next by `route`, as bytes appended to `bundle`, which has room for size_max of them: what the
  * neighbour takes in one transfer. A larger bundle is sent in fragments, one after the other, each taken up
  * again where the last acknowledged one ended; below FLASH so is one larger than WINDOW_SIZE_MAX, if it may
- * be cut, since a FLASH has to wait for the end of the transfer that has begun. Reads rows; writes none.
+ * be cut, since a FLASH has to wait for the end of the transfer that has begun. On a route that is `whole`
+ * each bundle goes in one piece. Reads rows; writes none.
  *
  * ERROR_NOT_FOUND: nothing waits. ERROR_NOT_NOW: the first that waits does not fit into the window; ask again
  * after an acknowledgment. ERROR_TOO_LARGE, ERROR_UNSUPPORTED: *transfer cannot be cut down to size_max; call

@@ -220,14 +220,18 @@ static enum error neighbour_word(
 		if (!word_is(next_word(words), "none"))
 			return wrong(message, ERROR_MALFORMED, "expected `client-certificate none`");
 		neighbour->client_certificate_none = true;
+	} else if (word_is(word, "fragments")) {
+		if (!word_is(next_word(words), "none"))
+			return wrong(message, ERROR_MALFORMED, "expected `fragments none`");
+		neighbour->fragments_none = true;
 	} else if (word_is(word, "dial")) {
 		neighbour->dial = true;
 	} else if (word_is(word, "closed")) {
 		neighbour->closed = true;
 	} else {
 		return wrong(message, ERROR_MALFORMED,
-			"expected node, pin, address, dial, closed or "
-			"client-certificate, and their values, after `neighbour NAME`");
+			"expected node, pin, address, dial, closed, client-certificate or "
+			"fragments, and their values, after `neighbour NAME`");
 	}
 	return ERROR_OK;
 }

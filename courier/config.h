@@ -9,12 +9,13 @@
  *   neighbour federation node ipn:2002.0 pin 64-HEX-DIGITS address 192.0.2.7:4556 dial
  *   neighbour vessel node ipn:3.0 pin 64-HEX-DIGITS client-certificate none
  *   neighbour bench node ipn:4.0 address 127.0.0.1:4557 dial closed
+ *   neighbour relay node ipn:6.0 pin 64-HEX-DIGITS fragments none
  *   path ipn:5.0 via vessel               a node that is reached through a neighbour; up to PATHS_MAX
  *   keylog FILE                            only in builds with test hooks
  *
  * A neighbour is pinned (SHA-256 of its key's SubjectPublicKeyInfo) unless its link is `closed` (plain TCPCL,
  * no TLS), or it presents no certificate and dials us (`client-certificate none`). Addresses are numeric: the
- * courier resolves no names.
+ * courier resolves no names. To one with `fragments none` every bundle goes in one piece.
  *
  * The parser is pure and fed line by line; it keeps nothing of the text. What it makes is used only when
  * every line was right.
@@ -48,6 +49,7 @@ struct config_neighbour {
 	bool dial;
 	bool closed;
 	bool client_certificate_none;
+	bool fragments_none; /* it does not take fragments of bundles */
 	struct config_address address;
 };
 

@@ -452,6 +452,7 @@ static enum error make_queue(struct courier *courier)
 	for (unsigned i = 0; i < config->neighbour_count; i++) {
 		courier->queue_routes[i].name = bytes_of_text(config->neighbours[i].name);
 		courier->queue_routes[i].neighbour = node_of(config->neighbours[i].node);
+		courier->queue_routes[i].whole = config->neighbours[i].fragments_none;
 	}
 	for (unsigned i = 0; i < config->path_count; i++) {
 		courier->queue_paths[i].destination = node_of(config->paths[i].node);

@@ -83,6 +83,8 @@ static bool set_up(SSL_CTX *ssl, const struct certificate *certificate)
 	SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+	/* A peer that reads less than a record and then waits for the socket never sees the rest of it. */
+	SSL_CTX_set_max_send_fragment(ssl, TLS_RECORD_SIZE_MAX);
 	SSL_CTX_set_cert_verify_callback(ssl, verify, NULL);
 	return SSL_CTX_set1_groups(ssl, groups, sizeof groups / sizeof groups[0]) == 1 &&
 		SSL_CTX_set_min_proto_version(ssl, TLS1_3_VERSION) == 1 &&

@@ -133,8 +133,8 @@ void world_make(struct world *world, uint64_t seed)
 	world->wall_ms = BUNDLE_EPOCH_UNIX_MS + 849153600000;
 	world->steady_ms = 1000;
 	world->disk_room = UINT64_MAX;
-	world->routes[WORLD_ROUTE_B] = (struct queue_route){bytes_of_text("direct b"), ipn(2)};
-	world->routes[WORLD_ROUTE_C] = (struct queue_route){bytes_of_text("direct c"), ipn(3)};
+	world->routes[WORLD_ROUTE_B] = (struct queue_route){bytes_of_text("direct b"), ipn(2), false};
+	world->routes[WORLD_ROUTE_C] = (struct queue_route){bytes_of_text("direct c"), ipn(3), false};
 	world->paths[0] = (struct queue_path){ipn(9), WORLD_ROUTE_C};
 	world->settings = (struct queue_settings){
 		.node = ipn(1),

@@ -450,6 +450,34 @@ static void a_copy_larger_than_the_neighbour_takes_goes_in_fragments(void **stat
 	progress(LINK_CARRIED);
 }
 
+static void where_no_fragments_are_taken_each_goes_whole_or_not_at_all(void **state)
+{
+	struct bundle bundle;
+	send(1, 1, 40000);
+	assert_int_equal(next_id(), 1);
+	assert_false(world.transfer.last);
+	world_settle(&world, QUEUE_ACKNOWLEDGED, world.transfer.number, 0);
+	/* What went in fragments before the link was said to be so goes again, from its beginning. */
+	world.routes[WORLD_ROUTE_B].whole = true;
+	world_crash(&world, 1);
+	assert_int_equal(next_id(), 1);
+	assert_true(world.transfer.last);
+	assert_int_equal(bundle_read(world.bundle, &bundle), ERROR_OK);
+	assert_int_equal(bundle.flags & BUNDLE_IS_FRAGMENT, 0);
+	assert_int_equal(bundle.payload.size, 40000);
+	send(2, 1, 100);
+	assert_int_equal(world_next(&world, WORLD_ROUTE_B, ANY_SIZE), ERROR_NOT_NOW);
+	world_settle(&world, QUEUE_ACKNOWLEDGED, world.transfer.number, 0);
+	progress(LINK_CARRIED);
+	assert_int_equal(next_id(), 2);
+	world_settle(&world, QUEUE_ACKNOWLEDGED, world.transfer.number, 0);
+	send(3, 1, 40000);
+	assert_int_equal(world_next(&world, WORLD_ROUTE_B, 30000), ERROR_TOO_LARGE);
+	assert_int_equal(world.bundle.size, 0);
+	world_settle(&world, QUEUE_REFUSED, world.transfer.number, TCPCL_REFUSE_NOT_ACCEPTABLE);
+	progress(LINK_FAILED);
+}
+
 static void an_acknowledged_fragment_begins_the_waiting_times_anew(void **state)
 {
 	send(9, 4, 3000);
@@ -559,6 +587,7 @@ int main(void)
 		test(downtime_counts_at_most_a_day),
 		test(many_lifetimes_end_in_bounded_steps),
 		test(a_copy_larger_than_the_neighbour_takes_goes_in_fragments),
+		test(where_no_fragments_are_taken_each_goes_whole_or_not_at_all),
 		test(an_acknowledged_fragment_begins_the_waiting_times_anew),
 		test(what_cannot_be_cut_down_is_named_and_given_up),
 		test(the_lowest_precedence_is_refused_first),

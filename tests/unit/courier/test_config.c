@@ -32,10 +32,11 @@ static void a_whole_file_is_understood(void **state)
 			       "listen [2001:db8::1]:65535\n"
 			       "post /srv/post/courier.sock\n"
 			       "neighbour zulu node dtn://zulu/ closed address 192.0.2.1:1 dial\n"
-			       "neighbour alpha node ipn:2002.0 pin " PIN_A " address [::1]:4556\n"
+			       "neighbour alpha node ipn:2002.0 fragments none pin " PIN_A
+			       " address [::1]:4556\n"
 			       "path ipn:5.0 via zulu\n"
 			       "neighbour mike node ipn:3003.0 client-certificate none"),
-		ERROR_OK);
+			 ERROR_OK);
 	assert_string_equal(config.node, "ipn:1001.0");
 	assert_string_equal(config.post, "/srv/post/courier.sock");
 	assert_int_equal(config.listen_count, 2);
@@ -54,6 +55,7 @@ static void a_whole_file_is_understood(void **state)
 	assert_memory_equal(config.neighbours[0].pin, "\x00\x11\x22\x33", 4);
 	assert_int_equal(config.neighbours[0].pin[31], 0xff);
 	assert_true(config.neighbours[1].client_certificate_none && !config.neighbours[1].has_pin);
+	assert_true(config.neighbours[0].fragments_none && !config.neighbours[1].fragments_none);
 	assert_true(config.neighbours[2].closed && config.neighbours[2].dial);
 	assert_int_equal(config.paths[0].neighbour, 2);
 }
@@ -110,6 +112,7 @@ static void neighbours_that_cannot_be_met_are_refused(void **state)
 	refuses("neighbour a node ipn:2.0 closed address x:1\n", 1, "expected `address ADDRESS:PORT`");
 	refuses("neighbour a node ipn:2.0 closed client-certificate some\n", 1,
 		"expected `client-certificate none`");
+	refuses("neighbour a node ipn:2.0 closed fragments\n", 1, "expected `fragments none`");
 	refuses("neighbour a node ipn:2.0 open\n", 1, "expected node, pin, address");
 	refuses("neighbour a node ipn:2.0 closed\nneighbour a node ipn:3.0 closed\n", 2, "two neighbours a");
 	refuses("neighbour a node ipn:2.0 closed\nneighbour b node ipn:0.2.0 closed\n", 2,
