@@ -1,14 +1,15 @@
 """Checks what envelope/ makes, with code of its own on python3-cryptography and python3-cbor2.
 
-usage: envelope_differential.py EXAMPLE    where EXAMPLE is built from tests/unit/envelope/example.c
+usage: envelope_differential.py EXAMPLE PROTOCOL.md    where EXAMPLE is built from tests/unit/envelope/example.c
 
 HPKE (RFC 9180, modes base and psk), COSE, the keying tree, padding, derived seeds and fingerprints are
-written again here from doc/PROTOCOL.md. Prints TAP.
+written again here from doc/PROTOCOL.md, whose section 11 must hold the values of example 0. Prints TAP.
 """
 
 import base64
 import hashlib
 import hmac
+import re
 import subprocess
 import sys
 
@@ -109,6 +110,8 @@ def check_signed_by_one(of):
     assert (protected, unprotected, payload) == (bytes.fromhex("a10127"), {}, of["payload_of_one"])
     structure = encode(["Signature1", protected, of["aad"], payload])
     assert structure == of["to_be_signed_by_one"]
+    content = cbor2.loads(payload)
+    assert content[:3] == [1, 1, 1] and len(content) == 6 and content[4] == bytes(range(1, 17))
     key = Ed25519PublicKey.from_public_bytes(of["officer_1_key"])
     key.verify(signature, structure)
     assert refused(key.verify, InvalidSignature, signature, structure + b"\0")
@@ -122,7 +125,7 @@ def check_signed_by_two(of):
     assert (protected, unprotected, payload) == (b"", {}, of["payload_of_two"])
     structure = encode(["Signature", b"", bytes.fromhex("a10127"), of["aad"], payload])
     assert structure == of["to_be_signed_by_two"]
-    assert cbor2.loads(payload)[3] == [1, 2]
+    assert cbor2.loads(payload)[:3] == [1, 1, [1, 2]]
     assert [signer[:2] for signer in signers] == 2 * [[bytes.fromhex("a10127"), {}]]
     for signer, key in zip(signers, (of["officer_1_key"], of["officer_2_key"])):
         Ed25519PublicKey.from_public_bytes(key).verify(signer[2], structure)
@@ -152,6 +155,7 @@ def check_packet(of):
         [leaf_of(of, a, b, 2, slot, True) for slot in range(64)],
         [leaf_of(of, b, a, slot, 2, False) for slot in range(64)],
         [leaf_of(of, b, a, slot, 2, True) for slot in range(64)])]
+    assert sha256(of["packet"]) == of["packet_hash"]
     assert packet[10] == sha256(of["packet"][:-9])[:8] and len(packet) == 11
 
 
@@ -223,8 +227,35 @@ def check_fingerprint(of):
     assert "\n".join(lines).encode() == of["fingerprint"]
 
 
+# What the page does not give whole: it names the parts, or gives the seed.
+NOT_ON_THE_PAGE = {
+    "to_be_signed_by_one", "to_be_signed_by_two", "payload_of_two", "packet", "plaintext", "keying_root", "officer_1_seed",
+    "officer_2_seed", "receiver_seed", "ephemeral_seed", "root_seed", "entropy_seed", "entropy_first_16", "entropy_next_100"}
+
+
+def check_page(of):
+    if of["number"] != 0:
+        return
+    page = open(sys.argv[2], encoding="utf-8").read()
+    digits = re.sub(r"\s", "", page)
+    for name in of.keys() - NOT_ON_THE_PAGE - {"number"}:
+        if name == "fingerprint":
+            assert re.sub(r"\s", "", of[name].decode()) in digits, name
+        else:
+            assert of[name].hex() in digits, name
+    for name, head in (("one", "846a5369676e61747572653143a10127"), ("two", "85695369676e61747572654043a10127")):
+        size = len(of[f"payload_of_{name}"])
+        assert of[f"to_be_signed_by_{name}"].hex().startswith(head)
+        assert f"to be signed by {name}: {head}, 5876 aad, 58{size:02x} payload" in page, name
+        assert f"signed by {name} ({len(of[f'signed_by_{name}'])} bytes)" in page, name
+    assert f"sealed, psk_3 ({len(of['sealed'])} bytes)" in page
+    assert f"sealed, base mode ({len(of['sealed_base'])} bytes)" in page
+    assert f"slot 2    {len(of['packet'])} bytes" in page
+
+
 CHECKS = [check_signed_by_one, check_signed_by_two, check_keying, check_packet, check_psk, check_padding,
-          check_sealed, check_sealed_base, check_derived, check_entropy, check_fingerprint]
+          check_sealed, check_sealed_base, check_derived, check_entropy, check_fingerprint,
+          check_page]
 
 
 def example(program, number):

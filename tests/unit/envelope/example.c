@@ -11,6 +11,7 @@
 #include <sodium.h>
 
 #include "base/cbor.h"
+#include "envelope/content.h"
 #include "envelope/cose.h"
 #include "envelope/derive.h"
 #include "envelope/fingerprint.h"
@@ -75,23 +76,22 @@ static void aad_encode(const uint8_t party_a[32], const uint8_t party_b[32], str
 /* A message (doc/PROTOCOL.md, section 2) of officer 1, or of 1 and 2, whose text grows with the number. */
 static void payload_encode(unsigned number, unsigned signer_count, struct buffer *out)
 {
-	static char text[TEXT_SIZE / 2] = "The line is open.";
-	static const uint8_t zeros[8], id[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+	static char text[TEXT_SIZE / 2] = "The line is open. All is quiet.";
+	static struct content content;
 
 	if (number != 0)
 		memset(text, 'a', number * number * 11);
-	cbor_write_array(out, 7);
-	cbor_write_uint(out, 1); /* message */
-	cbor_write_uint(out, 1); /* ROUTINE */
-	cbor_write_uint(out, 0);
-	cbor_write_array(out, signer_count);
-	for (unsigned officer = 1; officer <= signer_count; officer++)
-		cbor_write_uint(out, officer);
-	cbor_write_bytes(out, bytes_make(zeros, sizeof zeros));
-	cbor_write_bytes(out, bytes_make(id, sizeof id));
-	cbor_write_array(out, 2);
-	cbor_write_uint(out, 1795320300);
-	cbor_write_text(out, bytes_of_text(text));
+	content.kind = CONTENT_MESSAGE;
+	content.precedence = PRECEDENCE_ROUTINE;
+	content.signers_count = signer_count;
+	for (unsigned i = 0; i < signer_count; i++)
+		content.signers[i] = i + 1;
+	for (unsigned i = 0; i < sizeof content.id; i++)
+		content.id[i] = (uint8_t)(i + 1);
+	content.of.message.time = 1795320300;
+	content.of.message.text = bytes_of_text(text);
+	content_encode(&content, out);
+	must(buffer_error(out) == ERROR_OK, "encoding a message");
 }
 
 static void print_signed(unsigned number, unsigned signer_count, struct bytes aad, struct buffer *out)
@@ -142,7 +142,7 @@ static void print_keying(unsigned number, const uint8_t party_a[32], const uint8
 	static struct keying_packet packet;
 	struct buffer file = buffer_make(memory, sizeof memory), encoded = buffer_make(memory, sizeof memory);
 	struct keying keying;
-	uint8_t root[SEED_SIZE], leaf[SEED_SIZE];
+	uint8_t root[SEED_SIZE], leaf[SEED_SIZE], hash[32];
 	struct keying_psk last_resort;
 
 	fill_seed(root, 5, number);
@@ -153,6 +153,8 @@ static void print_keying(unsigned number, const uint8_t party_a[32], const uint8
 	must(keying_packet_make(&keying, party_a, 2, &packet) == ERROR_OK, "a packet");
 	must(keying_packet_encode(&packet, &encoded) == ERROR_OK, "encoding a packet");
 	print("packet", buffer_bytes(&encoded));
+	crypto_hash_sha256(hash, encoded.data, encoded.size);
+	print_seed("packet_hash", hash);
 	memcpy(leaf, packet.leaves[KEYING_SENDING][0][5], sizeof leaf);
 	print_seed("leaf", leaf);
 	must(keying_step(leaf, 3) == ERROR_OK, "stepping");
