@@ -71,7 +71,7 @@ class Daemon:
         self.process = None
 
     def start(self, *options, prefix=()):
-        """`prefix`: a program that starts the daemon, such as strace."""
+        """`prefix`: a program that starts the daemon, with its own arguments."""
         assert self.process is None, f"{self.command} was started and not ended"
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
@@ -141,11 +141,12 @@ class Side:
 
     # ---- the command line ----
 
-    def run(self, *words, stdin=None, timeout=60, **environment):
-        """The finished process of one command, whatever its end. It has no terminal."""
+    def run(self, *words, stdin=None, timeout=60, prefix=(), **environment):
+        """The finished process of one command, whatever its end. It has no terminal. `prefix`: as of Daemon.start."""
         return subprocess.run(
-            [str(self.line.programs["liaison"]), *map(str, words)], capture_output=True, encoding="utf-8", timeout=timeout,
-            start_new_session=True, input=stdin or "", env={**os.environ, **SANITIZER, **self.environment, **environment})
+            [*map(str, prefix), str(self.line.programs["liaison"]), *map(str, words)], capture_output=True,
+            encoding="utf-8", timeout=timeout, start_new_session=True, input=stdin or "",
+            env={**os.environ, **SANITIZER, **self.environment, **environment})
 
     def text(self, *words, **options):
         """What a command prints that succeeds."""

@@ -22,26 +22,51 @@ def encode(item):
     return cbor2.dumps(item, canonical=True)
 
 
-def open_secret_file(data, passphrase):
-    """Purpose, public part and secret of a file that cli/secret_file.h describes."""
-    sodium = ctypes.CDLL("libsodium.so.23")
-    assert sodium.sodium_init() >= 0
-    mark, version, purpose, public, operations, memory_kib, salt, nonce, sealed = cbor2.loads(data)
-    assert mark == "liaison secret file" and version == 1
+def secret_file_key(sodium, passphrase, salt, operations, memory_kib):
     key = ctypes.create_string_buffer(32)
     size = ctypes.c_ulonglong
     if sodium.crypto_pwhash(key, size(32), passphrase, size(len(passphrase)), salt, size(operations),
                             ctypes.c_size_t(memory_kib * 1024), ARGON2ID13) != 0:
         raise MemoryError
+    return key
+
+
+def load_sodium():
+    sodium = ctypes.CDLL("libsodium.so.23")
+    assert sodium.sodium_init() >= 0
+    return sodium
+
+
+def open_secret_file(data, passphrase):
+    """Purpose, public part and secret of a file that cli/secret_file.h describes."""
+    sodium = load_sodium()
+    *header, sealed = cbor2.loads(data)
+    mark, version, purpose, public, operations, memory_kib, salt, nonce = header
+    assert mark == "liaison secret file" and version == 1
+    key = secret_file_key(sodium, passphrase, salt, operations, memory_kib)
     # The additional data: the first eight elements as they stand, without the array's head.
-    additional = b"".join(encode(item) for item in (mark, version, purpose, public, operations, memory_kib, salt, nonce))
+    additional = b"".join(map(encode, header))
     secret = ctypes.create_string_buffer(len(sealed))
-    secret_size = size()
+    secret_size = ctypes.c_ulonglong()
     if sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(
-            secret, ctypes.byref(secret_size), None, sealed, size(len(sealed)), additional, size(len(additional)), nonce,
-            key) != 0:
+            secret, ctypes.byref(secret_size), None, sealed, ctypes.c_ulonglong(len(sealed)), additional,
+            ctypes.c_ulonglong(len(additional)), nonce, key) != 0:
         raise ValueError("the passphrase is another, or the file is damaged")
     return purpose, public, secret.raw[:secret_size.value]
+
+
+def make_quick_secret_file(data, passphrase):
+    """The same file with the same passphrase, which is as cheap to guess as to use: for tests that use it often."""
+    sodium = load_sodium()
+    purpose, public, secret = open_secret_file(data, passphrase)
+    header = ["liaison secret file", 1, purpose, public, 1, 64, os.urandom(16), os.urandom(24)]
+    key = secret_file_key(sodium, passphrase, header[6], *header[4:6])
+    additional = b"".join(map(encode, header))
+    sealed = ctypes.create_string_buffer(len(secret) + 16)
+    assert sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
+        sealed, None, secret, ctypes.c_ulonglong(len(secret)), additional, ctypes.c_ulonglong(len(additional)), None,
+        header[7], key) == 0
+    return encode([*header, sealed.raw])
 
 
 def signing_aad(context, channel, sender, roster):
@@ -54,13 +79,16 @@ def sign1(key, aad, payload):
     return encode([PROTECTED, {}, payload, key.sign(to_be_signed)])
 
 
+def passphrase_of(side):
+    return (side.folder / "passphrase").read_bytes().split(b"\n")[0]
+
+
 class Officer:
     """The officer of a side, with a connection to its post."""
 
     def __init__(self, side):
         key_file = (side.folder / "officer.key").read_bytes()
-        passphrase = (side.folder / "passphrase").read_bytes().split(b"\n")[0]
-        purpose, public, seed = open_secret_file(key_file, passphrase)
+        purpose, public, seed = open_secret_file(key_file, passphrase_of(side))
         assert purpose == "officer key"
         self.side = side
         self.party, self.number, self.name = cbor2.loads(public)[:3]
