@@ -27,6 +27,7 @@ struct opening {
 	unsigned long long heads_interval_s; /* of those terms; 0: the default */
 	size_t own_index;
 	size_t letters_signed;
+	char signed_last[REFERENCE_SIZE_MAX + 1];
 };
 
 /* A channel with that party alone, if the post knows one: its id. */
@@ -121,7 +122,10 @@ static bool send_letter(struct opening *opening, struct content *content)
 	if (channel != NULL && named)
 		known_names_free(&names);
 	free(memory);
-	opening->letters_signed += done ? 1 : 0;
+	if (done) {
+		opening->letters_signed++;
+		memcpy(opening->signed_last, submitted.reference, sizeof opening->signed_last);
+	}
 	return done;
 }
 
@@ -279,6 +283,18 @@ static void say_where_it_stands(const struct opening *opening)
 		printf("%zu of our officers wait for the agrément of %s\n", waiting, opening->other->name);
 }
 
+/* What is in the record stays there, whatever stopped us after it. */
+static void say_what_was_signed(const struct opening *opening)
+{
+	if (opening->letters_signed == 1)
+		fprintf(stderr, "%s was signed and entered before that;", opening->signed_last);
+	else if (opening->letters_signed > 1)
+		fprintf(stderr, "%zu letters up to %s were signed and entered before that;",
+			opening->letters_signed, opening->signed_last);
+	if (opening->letters_signed > 0)
+		fprintf(stderr, " channel open goes on with what is still due.\n");
+}
+
 static int run_open(struct call *call)
 {
 	struct opening opening = {.call = call, .client = {.fd = -1}};
@@ -301,6 +317,8 @@ static int run_open(struct call *call)
 	}
 	if (done)
 		say_where_it_stands(&opening);
+	else
+		say_what_was_signed(&opening);
 	known_channel_free(opening.channel);
 	known_parties_free(&opening.parties);
 	client_close(&opening.client);

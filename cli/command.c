@@ -142,7 +142,7 @@ bool call_confirm(const struct call *call, const char *question)
 		    (strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0);
 	fclose(terminal);
 	if (!said)
-		call_fail(call, "nothing was signed");
+		call_fail(call, "you did not say yes: this was not signed or accepted");
 	return said;
 }
 

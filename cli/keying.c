@@ -11,10 +11,7 @@
 #include "cli/output.h"
 #include "cli/party_directory.h"
 #include "cli/registry.h"
-#include "cli/secret_file.h"
-
-#define RESERVE_PURPOSE  "reserved keying"
-#define RESERVE_SIZE_MAX (POST_SLOTS * (KEYING_PACKET_SIZE_MAX + 4) + 16)
+#include "cli/reserve.h"
 
 /* The slot of the post that answers at the socket. */
 static bool ask_own_slot(struct client *client, const struct call *call, uint64_t *slot)
@@ -32,91 +29,120 @@ static bool ask_own_slot(struct client *client, const struct call *call, uint64_
 	return reply.error == ERROR_OK;
 }
 
-/* Hands one slot's packet to the post. */
-static bool give_packet(struct client *client, const struct call *call, const struct keying_packet *packet)
+/*
+ * Hands one slot's packet to the post. `again`: it may have taken this very keying before, and was cut off.
+ */
+static bool give_packet(struct client *client, const struct call *call, const struct keying_packet *packet,
+			bool again)
 {
 	struct cbor_reader reply;
 	size_t results;
+	char detail[256] = "";
 	uint8_t memory[KEYING_PACKET_SIZE_MAX];
 	struct buffer bytes = buffer_make(memory, sizeof memory);
-	bool done = keying_packet_encode(packet, &bytes) == ERROR_OK;
-	if (done) {
+	enum error error = keying_packet_encode(packet, &bytes);
+	if (error == ERROR_OK) {
 		struct buffer *request = client_begin(client, LOCAL_KEYING_ACCEPT, 1);
 		cbor_write_bytes(request, buffer_bytes(&bytes));
-		done = client_ask(client, call, "accepting the keying", &reply, &results);
+		error = client_request(client, &reply, &results, detail, sizeof detail);
 		sodium_memzero(request->data, request->size);
 	}
 	sodium_memzero(memory, sizeof memory);
-	return done;
+	if (error == ERROR_OK || (error == ERROR_EXISTS && again))
+		return true;
+	if (error == ERROR_EXISTS)
+		call_fail(call,
+			  "the post has keying %u with that party or a later one: the next one is made with "
+			  "keying make --number",
+			  (unsigned)packet->number);
+	else
+		call_fail(call, "accepting the keying: %s", detail[0] != '\0' ? detail : error_text(error));
+	return false;
 }
 
-static bool reserve_path(const struct call *call, const struct party_directory *party, uint32_t number,
-			 const uint8_t other[PARTY_ID_SIZE], char path[PATH_MAX])
+/* The post holds a card of the other party, so it can take a keying with it. */
+static bool is_known(struct client *client, const struct call *call, const uint8_t other[PARTY_ID_SIZE])
 {
-	char name[64], hex[2 * 8 + 1];
-	output_hex(bytes_make(other, 8), hex);
-	snprintf(name, sizeof name, "keying-%u-%s", (unsigned)number, hex);
-	return path_join(call, party->path, name, path, PATH_MAX);
+	struct known_parties parties;
+	bool found = false;
+	if (!known_parties_get(client, call, &parties))
+		return false;
+	for (size_t i = 0; i < parties.count; i++)
+		found |= memcmp(parties.party[i].id, other, PARTY_ID_SIZE) == 0;
+	known_parties_free(&parties);
+	if (!found)
+		call_fail(call, "accept the other party's card first: liaison card accept CARD");
+	return found;
 }
 
-/* Packets of all slots but `given` into a secret file of the authority: the root is not kept anywhere. */
-static bool write_reserve(const struct call *call, const struct party_directory *party,
-			  const struct keying *keying, const uint8_t other[PARTY_ID_SIZE], uint64_t given,
-			  const struct passphrase *passphrase)
+/* Puts the packets of other slots aside, unless that was done before something cut us off. */
+static bool keep_reserve(const struct call *call, const struct party_directory *party,
+			 const struct keying *keying, const uint8_t other[PARTY_ID_SIZE], uint64_t slot,
+			 enum reserve_state state)
 {
-	char path[PATH_MAX];
-	uint8_t packet_memory[KEYING_PACKET_SIZE_MAX];
-	struct keying_packet *packet = malloc(sizeof *packet);
-	uint8_t *memory = malloc(RESERVE_SIZE_MAX);
-	bool done =
-		packet != NULL && memory != NULL && reserve_path(call, party, keying->number, other, path);
-	struct buffer reserve = buffer_make(memory, memory != NULL ? RESERVE_SIZE_MAX : 0);
-	cbor_write_array(&reserve, POST_SLOTS - 1);
-	for (unsigned slot = 0; done && slot < POST_SLOTS; slot++) {
-		struct buffer bytes = buffer_make(packet_memory, sizeof packet_memory);
-		if (slot == given)
-			continue;
-		done = keying_packet_make(keying, party->id, slot, packet) == ERROR_OK &&
-		       keying_packet_encode(packet, &bytes) == ERROR_OK;
-		cbor_write_bytes(&reserve, buffer_bytes(&bytes));
+	struct passphrase passphrase;
+	if (state == RESERVE_SAME)
+		return true;
+	if (state == RESERVE_OTHER) {
+		call_fail(call,
+			  "keying %u between these two parties was made or accepted already: the next one is "
+			  "made with keying make --number %llu",
+			  (unsigned)keying->number, (unsigned long long)keying->number + 1);
+		return false;
 	}
-	done = done && buffer_error(&reserve) == ERROR_OK &&
-	       secret_file_write(call, path, RESERVE_PURPOSE, bytes_make(other, PARTY_ID_SIZE),
-				 buffer_bytes(&reserve), passphrase);
-	sodium_memzero(packet_memory, sizeof packet_memory);
-	if (packet != NULL)
-		sodium_memzero(packet, sizeof *packet);
-	if (memory != NULL)
-		sodium_memzero(memory, RESERVE_SIZE_MAX);
-	free(packet);
-	free(memory);
+	if (!passphrase_get(call, "the authority's reserved keyings", true, &passphrase))
+		return false;
+	bool done = reserve_write(call, party, keying, other, slot, &passphrase);
+	passphrase_wipe(&passphrase);
 	return done;
 }
 
-/* Gives the own post its packet and puts the others aside. */
+/*
+ * Gives the own post its packet and puts the others aside. They are on disk first, since the root is about to
+ * be erased; where the post then refuses, they are removed again, and nothing has happened.
+ */
 static bool distribute(const struct call *call, struct client *client, const struct party_directory *party,
 		       const struct keying *keying, const uint8_t other[PARTY_ID_SIZE])
 {
 	uint64_t slot = 0;
-	struct passphrase passphrase;
+	enum reserve_state state;
 	struct keying_packet *packet = malloc(sizeof *packet);
-	if (packet == NULL || !ask_own_slot(client, call, &slot) ||
-	    !passphrase_get(call, "the authority's reserved keyings", true, &passphrase)) {
-		free(packet);
+	bool done = packet != NULL && is_known(client, call, other) && ask_own_slot(client, call, &slot) &&
+		    reserve_find(call, party, keying, other, &state) &&
+		    keep_reserve(call, party, keying, other, slot, state);
+	if (done) {
+		enum error error = keying_packet_make(keying, party->id, (unsigned)slot, packet);
+		if (error != ERROR_OK)
+			call_fail_error(call, "the post's keys", error);
+		done = error == ERROR_OK && give_packet(client, call, packet, state == RESERVE_SAME);
+		if (!done && state == RESERVE_NONE)
+			reserve_erase(call, party, keying, other);
+		keying_packet_erase(packet);
+	}
+	free(packet);
+	return done;
+}
+
+/* The keying into FILE and to the post, or neither. */
+static bool write_and_distribute(const struct call *call, struct client *client,
+				 const struct party_directory *party, const struct keying *keying,
+				 const uint8_t other[PARTY_ID_SIZE])
+{
+	uint8_t memory[KEYING_SIZE_MAX];
+	struct buffer file = buffer_make(memory, sizeof memory);
+	bool done = keying_encode(keying, &file) == ERROR_OK &&
+		    file_create(call, call->operand[0], buffer_bytes(&file), 0600);
+	sodium_memzero(memory, sizeof memory);
+	if (done && !distribute(call, client, party, keying, other)) {
+		file_erase(call, call->operand[0]);
 		return false;
 	}
-	bool done = write_reserve(call, party, keying, other, slot, &passphrase);
-	passphrase_wipe(&passphrase);
-	done = done && keying_packet_make(keying, party->id, (unsigned)slot, packet) == ERROR_OK &&
-	       give_packet(client, call, packet);
-	sodium_memzero(packet, sizeof *packet);
-	free(packet);
 	return done;
 }
 
 static bool make(struct call *call, struct client *client, const struct party_directory *party)
 {
-	uint8_t root[KEYING_KEY_SIZE], memory[KEYING_SIZE_MAX];
+	uint8_t root[KEYING_KEY_SIZE];
 	unsigned long long number = 1;
 	struct known_parties parties;
 	struct keying keying;
@@ -132,11 +158,7 @@ static bool make(struct call *call, struct client *client, const struct party_di
 		randombytes_buf(root, sizeof root);
 		keying_make((uint32_t)number, party->id, other->id, root, &keying);
 		sodium_memzero(root, sizeof root);
-		struct buffer file = buffer_make(memory, sizeof memory);
-		done = keying_encode(&keying, &file) == ERROR_OK &&
-		       file_create(call, call->operand[0], buffer_bytes(&file), 0600) &&
-		       distribute(call, client, party, &keying, other->id);
-		sodium_memzero(memory, sizeof memory);
+		done = write_and_distribute(call, client, party, &keying, other->id);
 		keying_erase(&keying);
 	}
 	known_parties_free(&parties);

@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -41,8 +42,12 @@ static int run_create(struct call *call)
 	struct party_directory *party = party_directory_open(call);
 	if (party == NULL)
 		return 1;
-	bool done = fill_in(call, party, &key) && officer_key_create(call, call->operand[0], &key) &&
-		    party_directory_add_officer(call, party, &key.officer);
+	bool done = fill_in(call, party, &key) && party_directory_check_officer(call, party, &key.officer) &&
+		    officer_key_create(call, call->operand[0], &key);
+	if (done && !party_directory_add_officer(call, party, &key.officer)) {
+		done = false;
+		unlink(call->operand[0]); /* a key that no list names is of no use, and in the way */
+	}
 	party_directory_close(party);
 	if (!done)
 		return 1;

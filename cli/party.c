@@ -41,7 +41,8 @@ static int run_create(struct call *call)
 		return output_json(call, json_pack("{s:s, s:o}", "party", name, "directory",
 						   output_json_text(bytes_of_text(call->operand[0]))));
 	fprintf(stderr,
-		"Move %s/successor.key to another safe now: it takes over if the authority's key is lost.\n",
+		"Move %s/successor.key to another safe now. The founding letter commits the party to it as "
+		"its next\nauthority key; no command of this version uses it yet.\n",
 		call->operand[0]);
 	return 0;
 }
@@ -63,7 +64,9 @@ const struct command command_party_create = {
 	.help = "Makes the directory DIR with the authority's key, the key of its successor and the founding "
 		"letter.\n"
 		"Keep DIR on a machine without a network. Both keys are protected by one passphrase; move\n"
-		"successor.key to another safe.\n\n"
+		"successor.key to another safe: the founding letter commits the party to it as its next\n"
+		"authority key, so that it can be taken into use by letter once a version knows how.\n"
+		"No command of this version uses it.\n\n"
 		"Example: liaison party create /safe/alliance --name Alliance",
 	.options = create_options,
 	.operands_min = 1,

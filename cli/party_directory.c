@@ -1,9 +1,11 @@
 #include "cli/party_directory.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
@@ -33,7 +35,7 @@ static bool write_key(const struct call *call, const char *directory, const char
 				 passphrase);
 }
 
-static bool write_letters(const struct call *call, const struct party_directory *party)
+bool party_directory_save_letters(const struct call *call, const struct party_directory *party)
 {
 	char path[PATH_MAX];
 	uint8_t *memory = malloc(CARD_SIZE_MAX);
@@ -102,7 +104,7 @@ bool party_directory_sign_letter(const struct call *call, struct party_directory
 	content_begin(content, CONTENT_LETTER, PRECEDENCE_ROUTINE, NULL);
 	content->signers_count = 1;
 	content->of.letter = *letter;
-	bool done = sign_next(call, party, authority, content) && write_letters(call, party);
+	bool done = sign_next(call, party, authority, content);
 	free(content);
 	return done;
 }
@@ -116,34 +118,71 @@ static bool name_is_fit(const struct call *call, const char *what, const char *n
 	return false;
 }
 
-bool party_directory_create(const struct call *call, const char *path, const char *name)
+/* Signs the founding letter, in memory. */
+static bool found(const struct call *call, struct party_directory *party, const char *name,
+		  const struct ed25519_pair *authority, const struct ed25519_pair *successor)
+{
+	struct letter founding = {.kind = LETTER_FOUNDING};
+	memcpy(party->name, name, strlen(name) + 1);
+	party_id_from_key(authority->key, party->id);
+	founding.of.founding.name = bytes_of_text(name);
+	memcpy(founding.of.founding.authority_key, authority->key, PUBLIC_KEY_SIZE);
+	crypto_hash_sha256(founding.of.founding.successor, successor->key, PUBLIC_KEY_SIZE);
+	return party_directory_sign_letter(call, party, authority, &founding);
+}
+
+static void remove_file(const char *directory, const char *name)
+{
+	char path[PATH_MAX];
+	int size = snprintf(path, sizeof path, "%s/%s", directory, name);
+	if (size > 0 && (size_t)size < sizeof path)
+		unlink(path);
+}
+
+/* Both keys, then the letter, which makes it a party; or nothing. */
+static bool write_party(const struct call *call, const struct party_directory *party, uint8_t seeds[2][32],
+			const struct passphrase *passphrase)
+{
+	const char *path = party->path;
+	if (write_key(call, path, "authority.key", AUTHORITY_PURPOSE, party->name, seeds[0], passphrase) &&
+	    write_key(call, path, "successor.key", SUCCESSOR_PURPOSE, party->name, seeds[1], passphrase) &&
+	    party_directory_save_letters(call, party))
+		return true;
+	remove_file(path, "authority.key");
+	remove_file(path, "successor.key");
+	return false;
+}
+
+/* Everything that may be declined comes before anything is written. */
+static bool make_party(const struct call *call, struct party_directory *party, const char *name)
 {
 	struct passphrase passphrase;
 	uint8_t seeds[2][32];
 	struct ed25519_pair authority, successor;
-	struct party_directory *party = make_empty(call, path);
-	if (party == NULL || !name_is_fit(call, "name", name, false) || !directory_create(call, path) ||
-	    !passphrase_get(call, "the authority's keys", true, &passphrase)) {
-		party_directory_close(party);
+	if (!passphrase_get(call, "the authority's keys", true, &passphrase))
 		return false;
-	}
 	randombytes_buf(seeds, sizeof seeds);
 	ed25519_pair_from_seed(seeds[0], &authority);
 	ed25519_pair_from_seed(seeds[1], &successor);
-	bool done = write_key(call, path, "authority.key", AUTHORITY_PURPOSE, name, seeds[0], &passphrase) &&
-		    write_key(call, path, "successor.key", SUCCESSOR_PURPOSE, name, seeds[1], &passphrase);
+	bool done = found(call, party, name, &authority, &successor) &&
+		    write_party(call, party, seeds, &passphrase);
 	passphrase_wipe(&passphrase);
 	sodium_memzero(seeds, sizeof seeds);
-
-	struct letter founding = {.kind = LETTER_FOUNDING};
-	memcpy(party->name, name, strlen(name) + 1);
-	party_id_from_key(authority.key, party->id);
-	founding.of.founding.name = bytes_of_text(name);
-	memcpy(founding.of.founding.authority_key, authority.key, PUBLIC_KEY_SIZE);
-	crypto_hash_sha256(founding.of.founding.successor, successor.key, PUBLIC_KEY_SIZE);
-	done = done && party_directory_sign_letter(call, party, &authority, &founding);
 	ed25519_pair_erase(&authority);
 	ed25519_pair_erase(&successor);
+	return done;
+}
+
+bool party_directory_create(const struct call *call, const char *path, const char *name)
+{
+	bool was_there = access(path, F_OK) == 0;
+	struct party_directory *party = make_empty(call, path);
+	bool done = party != NULL && name_is_fit(call, "name", name, false) && directory_create(call, path);
+	if (done && !make_party(call, party, name)) {
+		done = false;
+		if (!was_there)
+			rmdir(path);
+	}
 	party_directory_close(party);
 	return done;
 }
@@ -237,7 +276,13 @@ struct party_directory *party_directory_open(const struct call *call)
 	struct party_directory *party = path != NULL ? make_empty(call, path) : NULL;
 	if (party == NULL)
 		return NULL;
-	if (read_letters(call, party) && read_officers(call, party))
+	char letters[PATH_MAX];
+	bool there = path_join(call, path, "letters", letters, sizeof letters);
+	if (there && access(letters, F_OK) != 0 && errno == ENOENT) {
+		call_fail(call, "there is no party in %s: liaison party create makes one", path);
+		there = false;
+	}
+	if (there && read_letters(call, party) && read_officers(call, party))
 		return party;
 	party_directory_close(party);
 	return NULL;
@@ -270,18 +315,25 @@ bool party_directory_unlock(const struct call *call, const struct party_director
 	return done;
 }
 
+bool party_directory_check_officer(const struct call *call, const struct party_directory *party,
+				   const struct party_officer *officer)
+{
+	if (!name_is_fit(call, "name", officer->name, false) ||
+	    !name_is_fit(call, "title", officer->title, true))
+		return false;
+	if (party->officers_count < OFFICERS_MAX)
+		return true;
+	call_fail(call, "the party has as many officers as it can have: %d", OFFICERS_MAX);
+	return false;
+}
+
 bool party_directory_add_officer(const struct call *call, struct party_directory *party,
 				 const struct party_officer *officer)
 {
 	char path[PATH_MAX];
-	if (!name_is_fit(call, "name", officer->name, false) ||
-	    !name_is_fit(call, "title", officer->title, true) ||
+	if (!party_directory_check_officer(call, party, officer) ||
 	    !path_join(call, party->path, "officers", path, sizeof path))
 		return false;
-	if (party->officers_count == OFFICERS_MAX) {
-		call_fail(call, "the party has as many officers as it can have: %d", OFFICERS_MAX);
-		return false;
-	}
 	party->officers[party->officers_count++] = *officer;
 	uint8_t *memory = malloc(OFFICERS_SIZE_MAX);
 	struct buffer buffer = buffer_make(memory, memory != NULL ? OFFICERS_SIZE_MAX : 0);

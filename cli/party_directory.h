@@ -41,7 +41,8 @@ struct party_directory {
 	struct party_officer officers[OFFICERS_MAX];
 };
 
-/* Makes the directory, both keys (one passphrase) and the founding letter. False after an error message. */
+/* Makes the directory, both keys (one passphrase) and the founding letter. False after an error message, and
+ * nothing is left, also where signing was declined. */
 bool party_directory_create(const struct call *call, const char *path, const char *name);
 
 /*
@@ -60,13 +61,22 @@ bool party_directory_unlock(const struct call *call, const struct party_director
 
 /*
  * Signs the next letter of the card chain (kind and parameters are given; number, previous, signer, id and
- * time are filled in here), shows it, asks, and appends it to the chain. False after an error message.
+ * time are filled in here), shows it, asks, and appends it to the chain, in memory. False after an error
+ * message.
  */
 bool party_directory_sign_letter(const struct call *call, struct party_directory *party,
 				 const struct ed25519_pair *authority, struct letter *letter);
 
+/* Writes the chain to the directory: last, once everything that the new letter speaks of is made. False after
+ * an error message. */
+bool party_directory_save_letters(const struct call *call, const struct party_directory *party);
+
 /* Verifies a chain of card letters (card_chain_verify), with room of its own. */
 enum error party_chain_verify(const struct bytes *letters, size_t count, struct card_party *party);
+
+/* True if the officer can be appended: names are fit, and there is room. False after an error message. */
+bool party_directory_check_officer(const struct call *call, const struct party_directory *party,
+				   const struct party_officer *officer);
 
 /* Appends an officer. False after an error message. */
 bool party_directory_add_officer(const struct call *call, struct party_directory *party,

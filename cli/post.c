@@ -2,14 +2,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/output.h"
 #include "cli/party_directory.h"
+#include "cli/place.h"
 #include "envelope/post_file.h"
+#include "envelope/reference.h"
 
 static const struct option create_options[] = {
 	{"name", 'n', "NAME", "the post's name, as message references will show it"},
@@ -18,7 +22,7 @@ static const struct option create_options[] = {
 	{"slot", 0, "NUMBER", "its slot in the keyings, 0 to 63 (the lowest free one if not given)"},
 	{"node", 0, "NODE", "its courier's node id, such as ipn:1001.0"},
 	{"pin", 0, "HEX", "its courier's pin: liaison-courierd --dir DIR --show-pin prints it"},
-	{"address", 0, "HOST:PORT", "where its courier can be reached, for cards (a hint)"},
+	{"address", 0, "ADDRESS:PORT", "where its courier can be reached, numeric, for cards (a hint)"},
 	{NULL, 0, NULL, NULL},
 };
 
@@ -63,6 +67,60 @@ static bool free_slot(const struct call *call, const struct party_directory *par
 	return false;
 }
 
+/* Whoever reads `NAME 0001/26` must find the name and the number again; `NAME` alone must be no reference. */
+static bool name_is_fit(const struct call *call, struct bytes name)
+{
+	uint8_t memory[REFERENCE_SIZE_MAX + NAME_SIZE_MAX];
+	struct buffer text = buffer_make(memory, sizeof memory);
+	struct reference reference;
+	if (name.size <= NAME_SIZE_MAX && text_is_plain_line(name) &&
+	    strchr(call_value(call, "name", ""), '/') == NULL &&
+	    reference_parse(name, &reference) != ERROR_OK) {
+		reference_append(&text, name, 1, 0, 0);
+		if (reference_parse(buffer_bytes(&text), &reference) == ERROR_OK &&
+		    reference.incarnation == 1 && reference.position == 0 &&
+		    reference_name_matches(reference.post_name, name))
+			return true;
+	}
+	call_usage(call,
+		   "that name would make references that cannot be read: use 1 to %d bytes of words, without "
+		   "'/' "
+		   "and without a number or a space at the end",
+		   NAME_SIZE_MAX);
+	return false;
+}
+
+static bool places_are_fit(const struct call *call, const char *node)
+{
+	const char *address = call_value(call, "address", NULL);
+	if (!place_is_node(bytes_of_text(node))) {
+		call_usage(call, "'%s' is no node id: write it as ipn:1001.0 or dtn://name/", node);
+		return false;
+	}
+	if (address == NULL || place_is_address(bytes_of_text(address)))
+		return true;
+	call_usage(call, "'%s' is no address: write it as 192.0.2.1:4556 or [2001:db8::1]:4556", address);
+	return false;
+}
+
+/* No other post of the party has that name or that node: references and bundles would not tell them apart. */
+static bool is_alone(const struct call *call, const struct party_directory *party,
+		     const struct post_letter *letter)
+{
+	for (uint64_t slot = 0; slot < POST_SLOTS; slot++) {
+		const struct card_post *other = &party->chain.posts[slot];
+		if (!other->known || slot == letter->slot)
+			continue;
+		bool same_name = reference_name_matches(letter->name, other->letter.name);
+		if (!same_name && !bytes_equal(letter->node, other->letter.node))
+			continue;
+		call_fail(call, "post %u of the party has that %s already: give this one another",
+			  (unsigned)slot, same_name ? "name" : "node id");
+		return false;
+	}
+	return true;
+}
+
 /* The letter that names the post, with its statement key of the root seed. */
 static bool fill_in(const struct call *call, const struct party_directory *party, const uint8_t root_seed[32],
 		    struct post_letter *letter)
@@ -80,17 +138,17 @@ static bool fill_in(const struct call *call, const struct party_directory *party
 	letter->name = bytes_of_text(name);
 	letter->node = bytes_of_text(node);
 	return parse_kind(call, &letter->kind) && parse_pin(call, letter->courier_pin) &&
-	       free_slot(call, party, &letter->slot);
+	       free_slot(call, party, &letter->slot) && name_is_fit(call, letter->name) &&
+	       places_are_fit(call, node) && is_alone(call, party, letter);
 }
 
+/* Writes post.init to `path`. */
 static bool write_post_file(const struct call *call, const struct party_directory *party,
-			    const uint8_t root_seed[32], uint64_t slot)
+			    const uint8_t root_seed[32], uint64_t slot, const char *path)
 {
-	char path[PATH_MAX];
 	struct post_file *file = calloc(1, sizeof *file);
 	uint8_t *memory = malloc(POST_FILE_SIZE_MAX);
-	bool done = file != NULL && memory != NULL &&
-		    path_join(call, call->operand[0], "post.init", path, sizeof path);
+	bool done = file != NULL && memory != NULL;
 	if (done) {
 		struct buffer buffer = buffer_make(memory, POST_FILE_SIZE_MAX);
 		memcpy(file->root_seed, root_seed, sizeof file->root_seed);
@@ -102,9 +160,32 @@ static bool write_post_file(const struct call *call, const struct party_director
 		done = file_create(call, path, buffer_bytes(&buffer), 0600);
 		sodium_memzero(file, sizeof *file);
 		sodium_memzero(memory, POST_FILE_SIZE_MAX);
+	} else {
+		call_fail_error(call, path, ERROR_NO_MEMORY);
 	}
 	free(memory);
 	free(file);
+	return done;
+}
+
+/* The letter is signed first, and joins the party's chain last: until then nothing has happened. */
+static bool make_post(const struct call *call, struct party_directory *party,
+		      const struct ed25519_pair *authority, const uint8_t root_seed[32],
+		      struct letter *letter)
+{
+	char path[PATH_MAX];
+	const char *directory = call->operand[0];
+	bool was_there = access(directory, F_OK) == 0;
+	if (!path_join(call, directory, "post.init", path, sizeof path) || !directory_create(call, directory))
+		return false;
+	bool done = party_directory_sign_letter(call, party, authority, letter) &&
+		    write_post_file(call, party, root_seed, letter->of.post.slot, path);
+	if (done && !party_directory_save_letters(call, party)) {
+		done = false;
+		file_erase(call, path);
+	}
+	if (!done && !was_there)
+		rmdir(directory);
 	return done;
 }
 
@@ -120,9 +201,7 @@ static int run_create(struct call *call)
 	bool done = fill_in(call, party, root_seed, &letter.of.post) &&
 		    party_directory_unlock(call, party, &authority);
 	if (done) {
-		done = directory_create(call, call->operand[0]) &&
-		       party_directory_sign_letter(call, party, &authority, &letter) &&
-		       write_post_file(call, party, root_seed, letter.of.post.slot);
+		done = make_post(call, party, &authority, root_seed, &letter);
 		ed25519_pair_erase(&authority);
 	}
 	sodium_memzero(root_seed, sizeof root_seed);

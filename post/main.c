@@ -18,6 +18,7 @@
 
 #define STORE_NAME  "store.db"
 #define ANCHOR_NAME "anchor"
+#define POST_FILE_NAME "post.init"
 
 struct arguments {
 	const char *directory;
@@ -138,6 +139,25 @@ static bool prepare_process(struct logger *logger, int *signals)
 	return *signals >= 0;
 }
 
+/*
+ * A directory that exists and holds neither a store nor a post file is a mistake of typing: nothing is made
+ * in it. What else is wrong with the path, directory_open says.
+ */
+static bool may_hold_post(struct logger *logger, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool absent = fd >= 0 && faccessat(fd, STORE_NAME, F_OK, 0) != 0 && errno == ENOENT &&
+		      faccessat(fd, POST_FILE_NAME, F_OK, 0) != 0 && errno == ENOENT;
+
+	if (fd >= 0)
+		close(fd);
+	if (absent)
+		logger_line(logger,
+			    "cannot start: there is no post in %s. Make one with `liaison post create`",
+			    path);
+	return !absent;
+}
+
 static bool open_anchor(struct logger *logger, const struct arguments *arguments, struct anchor_file *anchor)
 {
 	const char *path = arguments->anchor != NULL ? arguments->anchor : ANCHOR_NAME;
@@ -246,7 +266,7 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	logger_make(&logger, STDERR_FILENO);
-	if (!prepare_process(&logger, &resources.signals))
+	if (!prepare_process(&logger, &resources.signals) || !may_hold_post(&logger, arguments.directory))
 		return 1;
 	/* A path on the command line is meant from where we were started; the directory is entered after
 	 * it. */

@@ -96,8 +96,10 @@ def help_and_version_are_told():
 def an_empty_directory_holds_no_post():
     with Daemon() as daemon:
         os.unlink(daemon.path("post.init"))
-        status, _, said = daemon.run()
-        assert status == 1 and "liaison post create" in said, said
+        for options in ([], ["--anchor", daemon.path("elsewhere")]):
+            status, _, said = daemon.run(*options)
+            assert status == 1 and "liaison post create" in said, said
+            assert os.listdir(daemon.folder) == []  # nothing was made in it
 
 
 def the_post_file_is_taken_in_and_erased():

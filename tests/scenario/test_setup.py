@@ -1,0 +1,211 @@
+"""Setting up: what is declined, mistaken or refused leaves nothing half-made behind: usage: test_setup.py BUILD"""
+
+import contextlib
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+
+from line import SANITIZER, Line
+from post_shell import run_tests
+
+SAID = re.compile(r"^liaison: [^\n]{8,400}$", re.MULTILINE)
+
+line = None
+
+
+class SettingUp(Line):
+    """Two parties, each with a post that runs; nothing has been exchanged yet."""
+
+    def set_up(self):
+        for side in self.sides:
+            side.make()
+
+    def configure(self):
+        pass
+
+    def start(self):
+        pass
+
+
+def at_terminal(side, words, answers):
+    """Runs a command at a terminal of its own, and answers its questions in turn: exit status and all that was shown."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.environ.update({**SANITIZER, **side.environment})
+        program = str(side.line.programs["liaison"])
+        os.execv(program, [program, *map(str, words)])
+    shown, left = b"", list(answers)
+    end = time.monotonic() + 60
+    with contextlib.suppress(OSError):  # the terminal is closed at its end
+        while time.monotonic() < end:
+            if select.select([terminal], [], [], 0.2)[0]:
+                data = os.read(terminal, 65536)
+                if not data:
+                    break
+                shown += data
+            if left and shown.count(b"[y/N] ") > len(answers) - len(left):
+                os.write(terminal, left.pop(0).encode() + b"\n")
+    os.close(terminal)
+    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    return status, shown.decode().replace("\r\n", "\n")
+
+
+def refused(side, *words, status=1, **environment):
+    """The one sentence with which a command is refused."""
+    result = side.run(*words, **environment)
+    sentences = SAID.findall(result.stderr)
+    assert result.returncode == status and len(sentences) == 1, (words, result)
+    return sentences[0]
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+# ---- what is declined ----
+
+
+def a_party_that_is_declined_is_not_made():
+    side, folder = line.alliance, line.folder / "third"
+    words = ["party", "create", folder, "--name", "Third"]
+    status, shown = at_terminal(side, words, ["n"])
+    assert not folder.exists()
+    assert status == 1 and "Sign this?" in shown and "you did not say yes" in shown, shown
+    folder.mkdir(mode=0o700)
+    assert at_terminal(side, words, ["no"])[0] == 1
+    assert not list(folder.iterdir())
+    assert "there is no party" in refused(side, "officer", "create", line.folder / "x.key", "--name", "X", "--party", folder)
+    assert at_terminal(side, words, ["y"])[0] == 0
+    assert side.json("party", "show", "--party", folder)["name"] == "Third"
+
+
+def a_post_that_is_declined_is_not_named():
+    side, folder = line.alliance, line.folder / "annex"
+    words = ["post", "create", folder, "--name", "Annex", "--node", "ipn:1002.0", "--pin", "00" * 32]
+    before = contents(side.folder / "party")
+    status, shown = at_terminal(side, words, ["n"])
+    assert not folder.exists() and contents(side.folder / "party") == before
+    assert status == 1 and "you did not say yes" in shown, shown
+    full = line.folder / "full"
+    full.mkdir()
+    (full / "file").touch()
+    words[2] = full
+    assert "not empty" in refused(side, *words, "--yes")
+    assert contents(side.folder / "party") == before
+
+
+def an_officer_whose_name_is_not_fit_leaves_no_key():
+    side, key = line.alliance, line.folder / "second.key"
+    for name, title in (("two\nlines", "watch officer"), ("B. Two", "red \x1b[31m"), ("", "")):
+        refused(side, "officer", "create", key, "--name", name, "--title", title)
+        assert not key.exists()
+    assert side.json("party", "show")["officers"] == 1
+
+
+def a_directory_without_a_post_is_left_as_it_is():
+    folder = line.folder / "empty"
+    folder.mkdir(mode=0o700)
+    result = subprocess.run(
+        [str(line.programs["liaisond"]), "--dir", str(folder)], capture_output=True, encoding="utf-8", timeout=20,
+        env={**os.environ, **SANITIZER})
+    assert result.returncode == 1 and "there is no post" in result.stderr, result
+    assert not list(folder.iterdir())
+
+
+# ---- what the authority would sign ----
+
+
+def a_post_is_named_only_as_others_can_use_it():
+    side, new = line.alliance, line.folder / "new"
+    before = contents(side.folder / "party")
+    good = {"--name": "Annex", "--node": "ipn:1002.0", "--pin": "00" * 32}
+
+    def create(**changes):
+        options = {**good, **{f"--{name}": value for name, value in changes.items()}}
+        return ["post", "create", new, *(word for option in options.items() for word in option), "--yes"]
+
+    for node in ("zzz", "ipn:0.0", "ipn:1002", "ipn:1002.1", "ipn:01002.0", "ipn:4294967295.0", "ipn:1.2.0.0", "dtn:none",
+                 "dtn://annex", "dtn://annex/x", "dtn:///", "dtn://an nex/", "dtn://" + "n" * 121 + "/", ""):
+        assert "no node id" in refused(side, *create(node=node)), node
+    for address in ("not an address!", "192.0.2.1", "192.0.2.1:0", "192.0.2.1:65536", "192.0.2.300:1", "::1:4556",
+                    "[::1]", "host.example:4556", ":4556", ""):
+        assert "no address" in refused(side, *create(address=address)), address
+    for name in ("A/B 1", "A/B", "Annex 1", "Annex/26", "Annex.2", " Annex", "Annex ", "two\nlines", "x" * 65, ""):
+        assert "references that cannot be read" in refused(side, *create(name=name)), name
+    assert "name already" in refused(side, *create(name="HEADquarters"))
+    assert "node id already" in refused(side, *create(node="ipn:1001.0"))
+    assert not new.exists() and contents(side.folder / "party") == before
+
+
+# ---- keys that are carried ----
+
+
+def a_keying_with_one_whose_card_is_not_held_can_be_accepted_later():
+    alliance, federation = line.sides
+    carried = line.folder / "keying"
+    party = federation.folder / "party"
+    before = contents(party)
+    alliance.json("card", "accept", federation.folder / "card", "--yes")
+    alliance.json("keying", "make", carried, "--with", "Federation")
+    root = carried.read_bytes()
+    assert "card first" in refused(federation, "keying", "accept", carried)
+    assert contents(party) == before and carried.read_bytes() == root
+    federation.post.end()
+    refused(federation, "keying", "accept", carried)
+    assert contents(party) == before and carried.read_bytes() == root
+    federation.start_post()
+    federation.json("card", "accept", alliance.folder / "card", "--yes")
+    federation.json("keying", "accept", carried, "--keep")
+    assert len(contents(party)) == len(before) + 1
+    # As if the first time had been cut off before the end:
+    federation.json("keying", "accept", carried)
+    assert len(contents(party)) == len(before) + 1 and not carried.exists()
+
+
+def a_second_keying_has_the_next_number():
+    alliance, federation = line.sides
+    carried, party = line.folder / "second", alliance.folder / "party"
+    before = contents(party)
+    assert "--number 2" in refused(alliance, "keying", "make", carried, "--with", "Federation")
+    assert not carried.exists() and contents(party) == before
+    alliance.json("keying", "make", carried, "--with", "Federation", "--number", "2")
+    federation.json("keying", "accept", carried)
+    reserve = next(path for path in party.iterdir() if path.name.startswith("keying-2-"))
+    reserve.unlink()
+    before = contents(party)
+    sentence = refused(alliance, "keying", "make", carried, "--with", "Federation", "--number", "2")
+    assert "or a later one" in sentence  # the post has it: nothing of this one is kept
+    assert not carried.exists() and contents(party) == before
+
+
+# ---- the channel ----
+
+
+def what_was_signed_before_one_declines_is_said():
+    alliance = line.alliance
+    status, shown = at_terminal(alliance, ["channel", "open", "--with", "Federation"], ["y", "n"])
+    entries = alliance.json("log")["entries"]
+    assert status == 1 and len(entries) == 1, (status, shown)
+    assert f"{entries[0]['reference']} was signed and entered before that" in shown, shown
+    assert "nothing was signed" not in shown
+    status, shown = at_terminal(alliance, ["channel", "open", "--with", "Federation"], ["n"])
+    assert status == 1 and "before that" not in shown, shown
+    assert alliance.json("channel", "open", "--with", "Federation", "--yes")["letters_signed"] == 1
+
+
+if __name__ == "__main__":
+    with SettingUp(sys.argv[1], fresh=True) as line:
+        run_tests(
+            a_party_that_is_declined_is_not_made,
+            a_post_that_is_declined_is_not_named,
+            an_officer_whose_name_is_not_fit_leaves_no_key,
+            a_directory_without_a_post_is_left_as_it_is,
+            a_post_is_named_only_as_others_can_use_it,
+            a_keying_with_one_whose_card_is_not_held_can_be_accepted_later,
+            a_second_keying_has_the_next_number,
+            what_was_signed_before_one_declines_is_said,
+        )
