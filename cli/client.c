@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -61,6 +62,13 @@ struct buffer *client_begin(struct client *client, enum local_verb verb, size_t 
 	return &client->request;
 }
 
+void client_set_patience(struct client *client, unsigned seconds)
+{
+	struct timeval time = {.tv_sec = (time_t)seconds};
+	setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+	setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
+}
+
 static enum error send_all(int fd, const uint8_t *data, size_t size)
 {
 	while (size > 0) {
@@ -73,6 +81,15 @@ static enum error send_all(int fd, const uint8_t *data, size_t size)
 		size -= (size_t)sent;
 	}
 	return ERROR_OK;
+}
+
+bool client_is_ready(const struct client *client)
+{
+	struct bytes stream = bytes_make(client->stream.data + client->frame_size,
+					 client->stream.size - client->frame_size);
+	struct bytes frame;
+	size_t size;
+	return local_frame_next(stream, &frame, &size) != ERROR_TRUNCATED;
 }
 
 enum error client_next(struct client *client, struct bytes *frame)
@@ -117,8 +134,11 @@ enum error client_request(struct client *client, struct cbor_reader *reply, size
 		uint64_t code = cbor_read_uint_max(reply, UINT16_MAX);
 		if (reply->error != ERROR_OK || count < 2)
 			return ERROR_MALFORMED;
-		if (number == 0)
-			continue; /* a notice: not what was asked for */
+		if (number == 0) { /* a notice: not what was asked for */
+			if (client->on_notice != NULL)
+				client->on_notice(client->notice_context, frame);
+			continue;
+		}
 		if (number != client->number)
 			return ERROR_MALFORMED;
 		*result_count = count - 2;

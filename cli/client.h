@@ -16,11 +16,17 @@ struct client {
 	struct buffer stream; /* bytes received and not yet consumed */
 	size_t frame_size;    /* of the frame last returned: consumed at the next read */
 	uint8_t *memory;
+	/* Called for notices that come while a reply is awaited; NULL: they are dropped. It asks nothing. */
+	void (*on_notice)(void *context, struct bytes frame);
+	void *notice_context;
 };
 
 /* Connects to DIR/post.sock of call_post(). False after an error message that says what to do. */
 bool client_open(struct client *client, const struct call *call);
 void client_close(struct client *client);
+
+/* From now on no answer is waited for longer than this: ERROR_CLOSED then. */
+void client_set_patience(struct client *client, unsigned seconds);
 
 /* Begins a request: write the arguments to the buffer returned, `argument_count` CBOR items. */
 struct buffer *client_begin(struct client *client, enum local_verb verb, size_t argument_count);
@@ -37,6 +43,9 @@ enum error client_request(struct client *client, struct cbor_reader *reply, size
 /* Waits for the next frame (a notice after LOCAL_SUBSCRIBE, a chunk of a backup). As client_request without
  * sending. */
 enum error client_next(struct client *client, struct bytes *frame);
+
+/* True if client_next has its frame without reading from the socket. */
+bool client_is_ready(const struct client *client);
 
 /* client_request, and on failure a message that says `what` could not be done. */
 bool client_ask(struct client *client, const struct call *call, const char *what, struct cbor_reader *reply,

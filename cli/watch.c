@@ -1,90 +1,62 @@
-#include <ctype.h>
-#include <errno.h>
+#include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "cli/bell.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/entries.h"
+#include "cli/hooks.h"
 #include "cli/output.h"
 #include "envelope/content.h"
 
 #define RECONNECT_S_MAX 16
-
-extern char **environ;
+#define PATIENCE_S      5 /* for an answer of the post: beyond it the bell would hang with it */
 
 struct watching {
 	const struct call *call;
 	struct client client;
-	bool bell;
-	const char *hook;
-	unsigned long long bell_from; /* the lowest precedence that rings */
+	struct bell bell;
+	struct hooks *hooks;
+	int signals;      /* a child's end, and what ends the watch */
+	int ended_by;     /* the signal that ended it; 0: none yet */
+	enum error error; /* of the form of a notice */
 };
 
-/*
- * What a hook is told: words of our own, and references. The name in a reference is the other side's choice,
- * so what a shell could take for more than a word is not in it.
- */
-struct event {
-	const char *event; /* "arrived", "state", "channel", "alert" */
-	const char *reference;
-	const char *precedence;
-	const char *kind;
-	const char *state;
-};
-
-/* Runs the hook and waits for it, so that hooks never pile up. It gets its facts in the environment. */
-static void run_hook(const struct watching *watching, const struct event *event)
+static int64_t steady_ms(void)
 {
-	pid_t child;
-	int status;
-	char *const arguments[] = {(char[]){"sh"}, (char[]){"-c"}, strdup(watching->hook), NULL};
-	setenv("LIAISON_EVENT", event->event, 1);
-	setenv("LIAISON_REFERENCE", event->reference, 1);
-	setenv("LIAISON_PRECEDENCE", event->precedence, 1);
-	setenv("LIAISON_KIND", event->kind, 1);
-	setenv("LIAISON_STATE", event->state, 1);
-	int error = arguments[2] == NULL ? ENOMEM
-					 : posix_spawn(&child, "/bin/sh", NULL, NULL, arguments, environ);
-	if (error == 0)
-		while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-			;
-	if (error != 0)
-		fprintf(stderr, "liaison: the hook cannot be started: %s\n", strerror(error));
-	else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		fprintf(stderr, "liaison: the hook failed\n");
-	free(arguments[2]);
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void ring(const struct watching *watching, uint64_t precedence)
+/* ---- what is told ---- */
+
+static void begin_hook(const struct watching *watching, const char *event, const struct entry_row *row,
+		       const char *state, uint64_t urgency)
 {
-	if (watching->bell && precedence >= watching->bell_from) {
-		for (uint64_t i = 0; i < precedence; i++) {
-			fputs("\a", stderr);
-			fflush(stderr);
-			usleep(200000);
-		}
+	struct hook_facts facts = {.event = event, .precedence = "", .kind = "", .urgency = urgency};
+	if (row != NULL) {
+		facts.precedence = precedence_name(row->precedence);
+		facts.kind = content_kind_name(row->kind);
+		snprintf(facts.reference, sizeof facts.reference, "%s", row->reference);
 	}
+	snprintf(facts.state, sizeof facts.state, "%s", state);
+	hooks_add(watching->hooks, &facts, steady_ms());
 }
 
-/* Letters, digits, other scripts and what references are made of; all else as '_'. */
-static void make_harmless(char *reference)
+/* The bell, one line, the hook: in this order, and none waits for the next. */
+static void announce(struct watching *watching, const char *what, const struct entry_row *row)
 {
-	for (; *reference != '\0'; reference++) {
-		unsigned char byte = (unsigned char)*reference;
-		if (byte < 0x80 && !isalnum(byte) && strchr(" ./-", byte) == NULL)
-			*reference = '_';
-	}
-}
-
-/* One line, the bell, the hook. */
-static void announce(const struct watching *watching, const char *what, const struct entry_row *row)
-{
+	bool is_change = strcmp(what, "state") == 0;
+	bell_note(&watching->bell, row, steady_ms());
+	if (!is_change)
+		bell_ring(&watching->bell, row->precedence, steady_ms());
 	if (watching->call->json) {
 		json_t *object = entry_row_json(row);
 		json_object_set_new(object, "event", json_string(what));
@@ -96,20 +68,15 @@ static void announce(const struct watching *watching, const char *what, const st
 		entry_row_print(row);
 	}
 	fflush(stdout);
-	if (strcmp(what, "state") != 0)
-		ring(watching, row->precedence);
-	if (watching->hook != NULL) {
-		char reference[sizeof row->reference];
-		memcpy(reference, row->reference, sizeof reference);
-		make_harmless(reference);
-		struct event event = {what, reference, precedence_name(row->precedence),
-				      content_kind_name(row->kind), state_name(row->state)};
-		run_hook(watching, &event);
-	}
+	begin_hook(watching, what, row, state_name(row->state), is_change ? 0 : row->precedence);
+	bell_tend(&watching->bell, steady_ms());
 }
 
-static void announce_plain(const struct watching *watching, const char *what, const char *text)
+static void announce_plain(struct watching *watching, const char *what, const char *text)
 {
+	bool is_alert = strcmp(what, "alert") == 0;
+	if (is_alert)
+		bell_ring(&watching->bell, PRECEDENCE_FLASH, steady_ms());
 	if (watching->call->json) {
 		json_t *object = json_pack("{s:s, s:s}", "event", what, "detail", text);
 		json_dumpf(object, stdout, JSON_COMPACT);
@@ -119,33 +86,31 @@ static void announce_plain(const struct watching *watching, const char *what, co
 		printf("%-8s%s\n", what, text);
 	}
 	fflush(stdout);
-	if (strcmp(what, "alert") == 0)
-		ring(watching, PRECEDENCE_FLASH);
-	if (watching->hook != NULL) {
-		struct event event = {what, "", "", "", text};
-		run_hook(watching, &event);
-	}
+	begin_hook(watching, what, NULL, text, is_alert ? PRECEDENCE_FLASH : 0);
 }
 
-static void take_alert(const struct watching *watching, struct cbor_reader *reader)
+static void take_alert(struct watching *watching, struct cbor_reader *reader)
 {
-	char text[512];
+	char text[HOOK_STATE_SIZE];
 	uint64_t reason = cbor_read_uint_max(reader, UINT16_MAX);
 	struct bytes detail = cbor_read_text(reader, 256);
 	snprintf(text, sizeof text, "%s: %.*s", error_text((enum error)reason), (int)detail.size,
 		 (const char *)detail.data);
-	announce_plain(watching, "alert", text);
+	if (reader->error == ERROR_OK)
+		announce_plain(watching, "alert", text);
 }
 
-static enum error take_notice(const struct watching *watching, struct bytes frame)
+/* A notice, also one that comes before the reply to a question. */
+static void take_notice(void *context, struct bytes frame)
 {
+	struct watching *watching = context;
 	struct cbor_reader reader = cbor_reader_make(frame);
 	cbor_read_array(&reader, 8);
 	uint64_t number = cbor_read_uint(&reader), notice = cbor_read_uint(&reader);
 	struct entry_row row;
-	if (reader.error != ERROR_OK || number != 0)
-		return ERROR_MALFORMED;
-	switch (notice) {
+	if (number != 0)
+		cbor_reader_fail(&reader, ERROR_MALFORMED);
+	switch (reader.error == ERROR_OK ? notice : 0) {
 	case LOCAL_ARRIVED:
 	case LOCAL_STATE:
 		entry_row_read(&reader, &row);
@@ -161,7 +126,8 @@ static enum error take_notice(const struct watching *watching, struct bytes fram
 	default:
 		break; /* of a newer daemon */
 	}
-	return reader.error;
+	if (reader.error != ERROR_OK)
+		watching->error = reader.error;
 }
 
 /* A message that arrived while nobody watched is not silent either. */
@@ -172,54 +138,173 @@ static bool announce_unread(const struct entry_row *row, void *context)
 	return true;
 }
 
+/* ---- the loop ---- */
+
+/*
+ * The post is asked first, since an acknowledgment may have come unsaid; where it cannot be asked the bell
+ * rings.
+ */
+static void ring_again(struct watching *watching)
+{
+	struct bell *bell = &watching->bell;
+	size_t before = bell->flashes_count + 1;
+	while (bell->flashes_count > 0 && bell->flashes_count < before) {
+		const struct flash_key *flash = &bell->flash[0];
+		struct entry_row key = {
+			.log = flash->log, .incarnation = flash->incarnation, .position = flash->position};
+		struct whole_entry entry;
+		memcpy(key.channel, flash->channel, CHANNEL_ID_SIZE);
+		before = bell->flashes_count;
+		if (watching->client.fd < 0 || !entry_get(&watching->client, watching->call, &key, &entry))
+			break;
+		bell_note(bell, &entry.row, steady_ms());
+	}
+	bell->again_ms = steady_ms() + BELL_AGAIN_MS;
+	if (bell->flashes_count > 0)
+		bell_ring(bell, PRECEDENCE_FLASH, steady_ms());
+}
+
+static void take_signals(struct watching *watching)
+{
+	struct signalfd_siginfo signal;
+	while (read(watching->signals, &signal, sizeof signal) == (ssize_t)sizeof signal)
+		if (signal.ssi_signo != SIGCHLD)
+			watching->ended_by = (int)signal.ssi_signo;
+}
+
+/*
+ * Rings and tends hooks until something can be read from `fd` (-1: nothing), `until_ms` has come, or a signal
+ * ends the watch.
+ */
+static void tend(struct watching *watching, int fd, int64_t until_ms)
+{
+	for (;;) {
+		int64_t now_ms = steady_ms(), next_ms = until_ms;
+		if (bell_is_due_again(&watching->bell, now_ms))
+			ring_again(watching);
+		bell_tend(&watching->bell, now_ms);
+		hooks_tend(watching->hooks, now_ms);
+		if (watching->ended_by != 0 || now_ms >= until_ms ||
+		    (fd >= 0 && client_is_ready(&watching->client)))
+			return;
+		if (bell_next_ms(&watching->bell) < next_ms)
+			next_ms = bell_next_ms(&watching->bell);
+		if (hooks_next_ms(watching->hooks) < next_ms)
+			next_ms = hooks_next_ms(watching->hooks);
+		int64_t wait_ms = next_ms > now_ms ? next_ms - now_ms : 0;
+		struct pollfd polled[] = {{.fd = watching->signals, .events = POLLIN},
+					  {.fd = fd, .events = POLLIN}};
+		(void)poll(polled, 2, wait_ms > 60000 ? 60000 : (int)wait_ms);
+		take_signals(watching);
+		if (polled[1].revents != 0)
+			return;
+	}
+}
+
 /*
  * Watches until the daemon goes away. False if it could not even be asked. Subscribed first: what comes while
- * the list is read stands in the list's later pages, so nothing falls between the two.
+ * the list is read is told as it comes, so nothing falls between the two.
  */
 static bool watch_once(struct watching *watching)
 {
+	struct client *client = &watching->client;
 	struct cbor_reader reply;
 	size_t results;
-	struct bytes frame;
-	client_begin(&watching->client, LOCAL_SUBSCRIBE, 0);
-	if (!client_ask(&watching->client, watching->call, "watching", &reply, &results) ||
-	    !entries_each(&watching->client, watching->call, NULL, SELECT_RECEIVED, announce_unread,
-			  watching))
+	client_set_patience(client, PATIENCE_S);
+	client->on_notice = take_notice;
+	client->notice_context = watching;
+	watching->error = ERROR_OK;
+	client_begin(client, LOCAL_SUBSCRIBE, 0);
+	if (!client_ask(client, watching->call, "watching", &reply, &results) ||
+	    !entries_each(client, watching->call, NULL, SELECT_RECEIVED, announce_unread, watching))
 		return false;
-	while (client_next(&watching->client, &frame) == ERROR_OK)
-		if (take_notice(watching, frame) != ERROR_OK)
-			return false;
-	return true;
+	while (watching->error == ERROR_OK) {
+		struct bytes frame;
+		tend(watching, client->fd, INT64_MAX);
+		if (watching->ended_by != 0 || client_next(client, &frame) != ERROR_OK)
+			return true;
+		take_notice(watching, frame);
+	}
+	return false;
+}
+
+/* Signals are read, not handled, so that none comes between two looks. Those that are ignored stay so. */
+static bool open_signals(struct watching *watching)
+{
+	static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+	sigset_t wanted;
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGCHLD);
+	for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++) {
+		struct sigaction action;
+		if (sigaction(ending[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			sigaddset(&wanted, ending[i]);
+	}
+	if (sigprocmask(SIG_BLOCK, &wanted, NULL) != 0)
+		return false;
+	watching->signals = signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
+	return watching->signals >= 0;
+}
+
+static void watch_always(struct watching *watching)
+{
+	for (int64_t wait_s = 1;;) {
+		bool heard = watching->client.fd >= 0 && watch_once(watching);
+		client_close(&watching->client);
+		if (watching->ended_by != 0)
+			return;
+		fprintf(stderr, "liaison: the post's daemon is gone; trying again in %lld s\n",
+			(long long)wait_s);
+		tend(watching, -1, steady_ms() + 1000 * wait_s);
+		if (watching->ended_by != 0)
+			return;
+		wait_s = heard ? 1 : (wait_s < RECONNECT_S_MAX ? 2 * wait_s : RECONNECT_S_MAX);
+		client_open(&watching->client, watching->call);
+	}
+}
+
+/* As if it had not been caught: who started this sees what ended it. */
+static int die_of(int signal)
+{
+	sigset_t one;
+	sigemptyset(&one);
+	sigaddset(&one, signal);
+	raise(signal);
+	sigprocmask(SIG_UNBLOCK, &one, NULL);
+	return 1;
 }
 
 static int run_watch(struct call *call)
 {
 	struct watching watching = {
 		.call = call,
-		.bell = call_has(call, "bell"),
-		.hook = call_value(call, "hook", NULL),
-		.bell_from = PRECEDENCE_IMMEDIATE,
+		.client = {.fd = -1},
+		.signals = -1,
+		.bell = {.wanted = call_has(call, "bell"), .from = PRECEDENCE_IMMEDIATE},
 	};
-	uint64_t from = PRECEDENCE_IMMEDIATE;
-	if (!output_precedence_parse(call, call_value(call, "bell-from", "immediate"), &from))
+	if (!output_precedence_parse(call, call_value(call, "bell-from", "immediate"), &watching.bell.from))
 		return 2;
-	watching.bell_from = from;
 	if (!client_open(&watching.client, call))
 		return 1;
-	for (unsigned wait_s = 1;;) {
-		bool heard = watching.client.fd >= 0 && watch_once(&watching);
+	watching.hooks = calloc(1, sizeof *watching.hooks);
+	if (watching.hooks == NULL || !open_signals(&watching)) {
 		client_close(&watching.client);
-		fprintf(stderr, "liaison: the post's daemon is gone; trying again in %u s\n", wait_s);
-		sleep(wait_s);
-		wait_s = heard ? 1 : (wait_s < RECONNECT_S_MAX ? 2 * wait_s : RECONNECT_S_MAX);
-		client_open(&watching.client, call);
+		free(watching.hooks);
+		return call_fail_error(call, "watching", ERROR_NO_MEMORY);
 	}
+	watching.hooks->command = call_value(call, "hook", NULL);
+	watch_always(&watching);
+	hooks_end(watching.hooks);
+	free(watching.hooks);
+	bell_free(&watching.bell);
+	close(watching.signals);
+	return die_of(watching.ended_by);
 }
 
 static const struct option watch_options[] = {
 	{"bell", 'b', NULL, "ring the terminal's bell: once more for each step of precedence"},
 	{"bell-from", 0, "PRECEDENCE", "the lowest precedence that rings (immediate if not given)"},
-	{"hook", 0, "CMD", "run CMD with sh at each event, its facts in LIAISON_EVENT and other variables"},
+	{"hook", 0, "CMD", "run CMD with sh at each event, its facts in the environment"},
 	{NULL, 0, NULL, NULL},
 };
 
@@ -227,14 +312,17 @@ const struct command command_watch = {
 	.name = "watch",
 	.operands = "",
 	.summary = "tell what arrives, live, with bell and hook, so that a FLASH is never silent",
-	.help = "Names the messages that nobody has acknowledged yet, then waits for what comes: messages,\n"
-		"acknowledgments, changes of state of own messages, alerts. It goes on when the daemon "
-		"restarts, until\n"
-		"Ctrl-C. A hook is told LIAISON_EVENT (unread, arrived, state, channel, alert), "
-		"LIAISON_REFERENCE,\n"
-		"LIAISON_PRECEDENCE, LIAISON_KIND and LIAISON_STATE, and no content.\n\n"
-		"Example: liaison watch --bell --hook 'test $LIAISON_PRECEDENCE != FLASH || "
-		"page-the-duty-officer'",
+	.help = "Names the messages that nobody has acknowledged yet, then waits for what comes:\n"
+		"messages, acknowledgments, changes of state, alerts. It goes on when the daemon\n"
+		"restarts, until Ctrl-C. A FLASH received rings again every 10 seconds until an\n"
+		"officer acknowledges it: ack.\n\n"
+		"A hook is told LIAISON_EVENT (unread, arrived, state, channel, alert),\n"
+		"LIAISON_REFERENCE, LIAISON_PRECEDENCE, LIAISON_KIND and LIAISON_STATE, and no\n"
+		"content. Nothing waits for a hook: 16 run at a time, the last 8 of them for FLASH and\n"
+		"alerts alone, others wait, the urgent first. A hook is ended after 60 seconds, and\n"
+		"with the watch.\n\n"
+		"Example: liaison watch --bell --hook 'test \"$LIAISON_EVENT $LIAISON_PRECEDENCE\" \\\n"
+		"  != \"arrived FLASH\" || page-the-duty-officer'",
 	.options = watch_options,
 	.run = run_watch,
 };
