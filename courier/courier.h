@@ -43,6 +43,7 @@ struct route {
 	struct session *session; /* established */
 	struct session *dialing; /* being made by us */
 	uint64_t established_ms;
+	uint64_t alone_ms;    /* since when there is no session */
 	uint64_t dial_ms;     /* when to dial next */
 	uint64_t pause_ms;    /* what to wait after the next failure */
 	uint64_t progress_ms; /* when something was last settled, or first sent */

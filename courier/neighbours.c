@@ -176,6 +176,7 @@ static void on_session_closed(void *context, struct session *session, enum error
 		route->dialing = NULL;
 	if (route->session == session) {
 		route->session = NULL;
+		route->alone_ms = now_ms(courier);
 		route_lost(courier, route);
 	}
 	courier_set_timer(courier);

@@ -43,9 +43,9 @@ void route_judge(struct courier *courier, struct route *route)
 		set_state(courier, route, LINK_ROUTE_DEGRADED);
 	else if (route->session != NULL)
 		set_state(courier, route, LINK_ROUTE_UP);
-	else if (route->held || courier_wall_ms() - route->changed_ms >= SILENT_MS)
+	else if (route->held || now_ms(courier) - route->alone_ms >= SILENT_MS)
 		set_state(courier, route, LINK_ROUTE_DOWN);
-	else if (route->state != LINK_ROUTE_DOWN)
+	else
 		set_state(courier, route, LINK_ROUTE_SILENT);
 }
 
@@ -180,6 +180,7 @@ void routes_make(struct courier *courier)
 		courier->routes[i].pause_ms = DIAL_PAUSE_FIRST_MS;
 		courier->routes[i].state = LINK_ROUTE_SILENT;
 		courier->routes[i].changed_ms = wall;
+		courier->routes[i].alone_ms = now_ms(courier);
 	}
 	courier->routes_changed = true;
 }
