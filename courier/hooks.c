@@ -31,16 +31,30 @@ static long open_file(const char *post)
 	return open("/etc/passwd", O_RDONLY | O_CLOEXEC);
 }
 
+/* What lies beside the socket at which the post listens: its own directory. */
+static long open_beside(const char *post, const char *name, int flags)
+{
+	char path[512];
+	const char *slash = strrchr(post, '/');
+
+	snprintf(path, sizeof path, "%.*s/%s", slash == NULL ? 0 : (int)(slash - post), post, name);
+	return open(path, O_RDONLY | O_CLOEXEC | flags);
+}
+
 static long open_post(const char *post)
 {
-	char path[256];
-	char *slash;
+	return open_beside(post, ".", O_DIRECTORY);
+}
 
-	snprintf(path, sizeof path, "%s", post);
-	slash = strrchr(path, '/');
-	if (slash != NULL)
-		*slash = '\0';
-	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+/* The record, and with it every key that opens content. */
+static long open_record(const char *post)
+{
+	return open_beside(post, "store.db", 0);
+}
+
+static long open_anchor(const char *post)
+{
+	return open_beside(post, "anchor", 0);
 }
 
 static long execute(const char *post)
@@ -129,6 +143,8 @@ int hooks_try_forbidden(const char *act, const char *post)
 	} acts[] = {
 		{"open-file", open_file},
 		{"open-post", open_post},
+		{"open-record", open_record},
+		{"open-anchor", open_anchor},
 		{"exec", execute},
 		{"fork", make_process},
 		{"thread", make_thread},

@@ -10,7 +10,7 @@ import sys
 
 from line import SANITIZER, Line, wait_for
 from post_sandbox import without_landlock, without_seccomp
-from post_shell import run_tests
+from post_shell import Skip, run_tests
 
 line = None
 
@@ -76,6 +76,17 @@ def without_landlock_or_seccomp_no_daemon_starts():
             assert missing.lower() in result.stderr.lower() and "--unsafe-no-sandbox" in result.stderr, result.stderr
 
 
+def no_courier_can_open_the_record_of_its_post():
+    """The real one, whose directory holds the record, its keys and the anchor; and without a sandbox it could."""
+    for side in line.sides:
+        for act in ("open-post", "open-record", "open-anchor"):
+            for options, expected in (((), {"EPERM", "EACCES"}), (("--unsafe-no-sandbox",), {"done"})):
+                result = starts_without(side.courier, None, *options, "--test-forbidden", act)
+                if result.returncode == 2:
+                    raise Skip("this build has no test hooks")
+                assert result.stdout.split()[0] == act and result.stdout.split()[1] in expected, (act, options, result)
+
+
 def told_so_they_run_unconfined_and_say_it():
     side = line.alliance
     side.start_post("--unsafe-no-sandbox")
@@ -95,5 +106,6 @@ if __name__ == "__main__":
             every_process_of_a_running_line_is_confined,
             no_courier_holds_a_file_of_the_post_nor_a_post_one_of_the_courier,
             without_landlock_or_seccomp_no_daemon_starts,
+            no_courier_can_open_the_record_of_its_post,
             told_so_they_run_unconfined_and_say_it,
         )
