@@ -55,7 +55,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 
-#define ROWS_WANTED_MAX      32           /* reads of one run that can be answered in one round */
+#define ROWS_WANTED_MAX      64           /* reads of one run that can be answered in one round */
 #define ROWS_AHEAD           16           /* rows that one want may load: ranges are read on */
 #define ROWS_AHEAD_SIZE_MAX  65536        /* bytes after which a want loads no further row */
 #define ROWS_MEMORY_SIZE_MIN (256 * 1024) /* the least memory that rows_make takes */

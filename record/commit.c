@@ -11,6 +11,22 @@
 #include "record/registry.h"
 #include "record/workspace.h"
 
+/* The head's signature, made once an event. */
+static void sign_once(struct run *run, const uint8_t channel[CHANNEL_ID_SIZE],
+		      const struct checkpoint *checkpoint, uint8_t signature[64])
+{
+	struct ed25519_pair pair;
+	void *room;
+
+	if (!run_kept(run, 64, &room)) {
+		registry_own_log(run_post(run), channel, &pair);
+		enum error error = checkpoint_sign(checkpoint, &pair, room);
+		ed25519_pair_erase(&pair);
+		assert(error == ERROR_OK);
+	}
+	memcpy(signature, room, 64);
+}
+
 /* Signs the head of one own log, and gives it to the courier to carry. */
 static enum error sign_head(struct run *run, uint64_t number)
 {
@@ -19,8 +35,6 @@ static enum error sign_head(struct run *run, uint64_t number)
 	struct log row;
 	struct merkle_frontier frontier;
 	struct checkpoint checkpoint;
-	struct ed25519_pair log_pair;
-	struct ed25519_pair cosigner_pair;
 	char *origin = run_take(run, CHECKPOINT_ORIGIN_SIZE + 1);
 
 	enum error error = registry_channel(run, number, &channel);
@@ -42,11 +56,7 @@ static enum error sign_head(struct run *run, uint64_t number)
 	checkpoint.origin = bytes_of_text(origin);
 	checkpoint.size = frontier.size;
 	merkle_frontier_root(&frontier, &checkpoint.root);
-	registry_own_keys(run_post(run), channel.id, &log_pair, &cosigner_pair);
-	error = checkpoint_sign(&checkpoint, &log_pair, line.head_signature);
-	ed25519_pair_erase(&log_pair);
-	ed25519_pair_erase(&cosigner_pair);
-	assert(error == ERROR_OK);
+	sign_once(run, channel.id, &checkpoint, line.head_signature);
 	line.head_incarnation = line.incarnation;
 	line.head_size = checkpoint.size;
 	memcpy(line.head_root, checkpoint.root.bytes, sizeof(line.head_root));

@@ -202,19 +202,16 @@ static void cosign(struct run *run, struct told *told)
 		.size = head->size,
 		.root = head->root,
 	};
-	struct ed25519_pair log_pair;
-	struct ed25519_pair cosigner_pair;
+	struct ed25519_pair pair;
 
 	line->head_incarnation = head->incarnation;
 	line->head_size = head->size;
 	memcpy(line->head_root, head->root.bytes, sizeof(line->head_root));
 	memcpy(line->head_signature, head->signature, sizeof(line->head_signature));
 	line->cosigned_at = run_time_s(run) == 0 ? 1 : run_time_s(run);
-	registry_own_keys(run_post(run), told->channel->id, &log_pair, &cosigner_pair);
-	enum error error =
-		cosignature_sign(&checkpoint, line->cosigned_at, &cosigner_pair, line->cosignature);
-	ed25519_pair_erase(&log_pair);
-	ed25519_pair_erase(&cosigner_pair);
+	registry_own_cosigner(run_post(run), told->channel->id, &pair);
+	enum error error = cosignature_sign(&checkpoint, line->cosigned_at, &pair, line->cosignature);
+	ed25519_pair_erase(&pair);
 	assert(error == ERROR_OK);
 }
 

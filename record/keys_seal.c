@@ -47,14 +47,16 @@ static enum error other_end(struct run *run, uint64_t party_number, uint64_t slo
 
 /* ---- sealing ---- */
 
+/* What to seal with. The PSK is that of the leaf, `steps` further: derived where the seal is made. */
 struct seal_key {
 	bool has_epoch;
 	uint64_t epoch;
 	uint8_t receiver_key[PUBLIC_KEY_SIZE];
-	struct keying_psk psk;
+	uint8_t leaf[KEYING_KEY_SIZE];
+	uint64_t steps;
 };
 
-/* The PSK of the epoch to use, or false: then it is to be the last resort. */
+/* The leaf of the epoch to use, or false: then it is to be the last resort. */
 static enum error epoch_key(struct run *run, const struct keys_target *target, const struct prekeys *prekeys,
 			    struct seal_key *key, bool *found)
 {
@@ -71,9 +73,10 @@ static enum error epoch_key(struct run *run, const struct keys_target *target, c
 		if (key->epoch < leaf.epoch)
 			key->epoch = leaf.epoch; /* the clock was set back: what is erased stays so */
 		const uint8_t *public_key = prekeys_key(prekeys, key->epoch);
-		if (public_key != NULL && keying_step(leaf.leaf, key->epoch - leaf.epoch) == ERROR_OK) {
+		if (public_key != NULL && key->epoch - leaf.epoch <= KEYING_STEPS_MAX) {
 			memcpy(key->receiver_key, public_key, sizeof(key->receiver_key));
-			keying_psk_of_leaf(leaf.leaf, &key->psk);
+			memcpy(key->leaf, leaf.leaf, sizeof(key->leaf));
+			key->steps = key->epoch - leaf.epoch;
 			key->has_epoch = true;
 			*found = true;
 		}
@@ -82,7 +85,7 @@ static enum error epoch_key(struct run *run, const struct keys_target *target, c
 	return ERROR_OK;
 }
 
-/* The PSK of the next keying, by last resort; false where there is none. */
+/* The leaf of the next keying, by last resort; false where there is none. */
 static enum error next_key(struct run *run, const struct keys_target *target, const struct prekeys *prekeys,
 			   struct seal_key *key, bool *found)
 {
@@ -94,7 +97,8 @@ static enum error next_key(struct run *run, const struct keys_target *target, co
 	if (error != ERROR_OK)
 		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 	memcpy(key->receiver_key, prekeys->last_resort, sizeof(key->receiver_key));
-	keying_psk_of_leaf(next.last_leaf, &key->psk);
+	memcpy(key->leaf, next.last_leaf, sizeof(key->leaf));
+	key->steps = 0;
 	key->has_epoch = false;
 	sodium_memzero(&next, sizeof(next));
 	return ERROR_OK;
@@ -127,7 +131,8 @@ static enum error choose_key(struct run *run, const struct keys_target *target, 
 		error = epoch_key(run, target, prekeys, key, &found);
 	if (error == ERROR_OK && !found) {
 		memcpy(key->receiver_key, prekeys->last_resort, sizeof(key->receiver_key));
-		keying_psk_of_leaf(last.leaf, &key->psk);
+		memcpy(key->leaf, last.leaf, sizeof(key->leaf));
+		key->steps = 0;
 		key->has_epoch = false;
 	}
 	sodium_memzero(&last, sizeof(last));
@@ -135,15 +140,32 @@ static enum error choose_key(struct run *run, const struct keys_target *target, 
 	return error;
 }
 
+static enum error seal_with(struct run *run, struct seal_key *key, const struct seal_end *receiver,
+			    const uint8_t seed[HPKE_SEED_SIZE], struct bytes plaintext, struct buffer *out)
+{
+	struct seal_end sender;
+	struct keying_psk psk;
+	uint8_t info_bytes[SEAL_INFO_SIZE_MAX];
+	struct buffer info = buffer_make(info_bytes, sizeof(info_bytes));
+
+	enum error error = keying_step(key->leaf, key->steps);
+	assert(error == ERROR_OK);
+	keying_psk_of_leaf(key->leaf, &psk);
+	own_end_make(run_post(run), &sender);
+	seal_info_encode(&sender, receiver, key->has_epoch, key->epoch, &info);
+	struct hpke_psk view = keying_psk_view(&psk);
+	struct cose_seal_context context = {.info = buffer_bytes(&info)};
+	error = cose_seal(key->receiver_key, &view, &context, seed, plaintext, out);
+	sodium_memzero(&psk, sizeof(psk));
+	return error;
+}
+
 enum error keys_seal(struct run *run, const struct keys_target *target, struct bytes plaintext,
 		     struct bytes *sealed, bool *used_last_resort, enum error *reason)
 {
 	struct seal_key key = {0};
-	struct seal_end sender;
 	struct seal_end receiver;
 	struct party_post post;
-	uint8_t info_bytes[SEAL_INFO_SIZE_MAX];
-	struct buffer info = buffer_make(info_bytes, sizeof(info_bytes));
 	uint8_t seed[HPKE_SEED_SIZE];
 	void *room;
 
@@ -160,12 +182,8 @@ enum error keys_seal(struct run *run, const struct keys_target *target, struct b
 	run_random(run, seed, sizeof(seed));
 	size_t size = cose_sealed_size(plaintext.size, COSE_PSK_ID_SIZE);
 	if (!run_kept(run, size, &room)) {
-		own_end_make(run_post(run), &sender);
-		seal_info_encode(&sender, &receiver, key.has_epoch, key.epoch, &info);
 		struct buffer out = buffer_make(room, size);
-		struct hpke_psk psk = keying_psk_view(&key.psk);
-		struct cose_seal_context context = {.info = buffer_bytes(&info)};
-		*reason = cose_seal(key.receiver_key, &psk, &context, seed, plaintext, &out);
+		*reason = seal_with(run, &key, &receiver, seed, plaintext, &out);
 		assert(*reason == ERROR_OK || *reason == ERROR_BAD_KEY);
 	} else if (*(uint8_t *)room == 0) { /* zeros: it failed the first time, too */
 		*reason = ERROR_BAD_KEY;

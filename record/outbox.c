@@ -441,7 +441,7 @@ static enum error hold(struct run *run, struct outgoing *outgoing, enum error re
 }
 
 #define COPIES_MAX     48 /* of one event */
-#define COPIES_AT_ONCE 8  /* whose rows are asked for together: a window may pass no more */
+#define COPIES_AT_ONCE 16 /* whose rows are asked for together: a window may pass no more */
 
 /* The copies that wait, the most urgent first; their rows are asked for together. */
 static enum error list_waiting(struct run *run, struct copy_key *keys, size_t count_max, size_t *count)

@@ -313,7 +313,8 @@ static enum error answer_channel_keys(struct run *run, struct cbor_reader *argum
 	cbor_read_bytes_exact(arguments, id, sizeof(id));
 	if (cbor_read_end(arguments) != ERROR_OK)
 		return query_refuse(run, ERROR_BAD_ARGUMENT);
-	registry_own_keys(run_post(run), id, &log, &cosigner);
+	registry_own_log(run_post(run), id, &log);
+	registry_own_cosigner(run_post(run), id, &cosigner);
 	struct buffer *reply = run_reply_begin(run, 2);
 	query_write_fixed(reply, log.key, sizeof(log.key));
 	query_write_fixed(reply, cosigner.key, sizeof(cosigner.key));

@@ -266,7 +266,6 @@ enum error query_heads_answer(struct run *run, uint64_t number)
 {
 	const struct own_post *post = run_post(run);
 	struct heads_view *view = run_take(run, sizeof(*view));
-	struct ed25519_pair log;
 	struct ed25519_pair cosigner;
 	bool missing = false;
 
@@ -278,9 +277,8 @@ enum error query_heads_answer(struct run *run, uint64_t number)
 	if (error != ERROR_OK)
 		return run_must(error);
 	view->own_log = log_number(view->channel.own_index, post->slot);
-	registry_own_keys(post, view->channel.id, &log, &cosigner);
+	registry_own_cosigner(post, view->channel.id, &cosigner);
 	memcpy(view->cosigner_key, cosigner.key, sizeof(view->cosigner_key));
-	ed25519_pair_erase(&log);
 	ed25519_pair_erase(&cosigner);
 	for (uint64_t i = 0; i < view->channel.parties.size; i++) {
 		error = write_heads_of(run, view, i);

@@ -86,15 +86,24 @@ enum error registry_terms(const struct channel *channel, struct terms *terms)
 	return terms_decode(channel->terms, terms) == ERROR_OK ? ERROR_OK : ERROR_MALFORMED;
 }
 
-void registry_own_keys(const struct own_post *post, const uint8_t channel[CHANNEL_ID_SIZE],
-		       struct ed25519_pair *log, struct ed25519_pair *cosigner)
+static void own_pair(const struct own_post *post, const char *label, const uint8_t channel[CHANNEL_ID_SIZE],
+		     struct ed25519_pair *pair)
 {
-	struct bytes context = bytes_make(channel, CHANNEL_ID_SIZE);
 	uint8_t seed[DERIVE_SEED_SIZE];
 
-	derive_seed(post->root_seed, "liaison log", context, seed);
-	ed25519_pair_from_seed(seed, log);
-	derive_seed(post->root_seed, "liaison cosigner", context, seed);
-	ed25519_pair_from_seed(seed, cosigner);
+	derive_seed(post->root_seed, label, bytes_make(channel, CHANNEL_ID_SIZE), seed);
+	ed25519_pair_from_seed(seed, pair);
 	sodium_memzero(seed, sizeof(seed));
+}
+
+void registry_own_log(const struct own_post *post, const uint8_t channel[CHANNEL_ID_SIZE],
+		      struct ed25519_pair *log)
+{
+	own_pair(post, "liaison log", channel, log);
+}
+
+void registry_own_cosigner(const struct own_post *post, const uint8_t channel[CHANNEL_ID_SIZE],
+			   struct ed25519_pair *cosigner)
+{
+	own_pair(post, "liaison cosigner", channel, cosigner);
 }

@@ -33,10 +33,13 @@ enum error registry_terms(const struct channel *channel, struct terms *terms);
 
 /*
  * This post's log and cosigner key pairs on a channel: derive_seed of the root seed with the labels
- * "liaison log" and "liaison cosigner" and the channel id as context. Pure.
+ * "liaison log" and "liaison cosigner" and the channel id as context. Pure, and dear: a pair takes a
+ * multiplication, so each is made only where it is used.
  */
-void registry_own_keys(const struct own_post *post, const uint8_t channel[CHANNEL_ID_SIZE],
-		       struct ed25519_pair *log, struct ed25519_pair *cosigner);
+void registry_own_log(const struct own_post *post, const uint8_t channel[CHANNEL_ID_SIZE],
+		      struct ed25519_pair *log);
+void registry_own_cosigner(const struct own_post *post, const uint8_t channel[CHANNEL_ID_SIZE],
+			   struct ed25519_pair *cosigner);
 
 /* ---- cards ---- */
 

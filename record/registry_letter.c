@@ -78,7 +78,8 @@ static bool names_own_keys(struct run *run, const uint8_t channel[CHANNEL_ID_SIZ
 	struct ed25519_pair cosigner;
 	bool named = false;
 
-	registry_own_keys(own, channel, &log, &cosigner);
+	registry_own_log(own, channel, &log);
+	registry_own_cosigner(own, channel, &cosigner);
 	for (size_t i = 0; i < opening->posts_count; i++) {
 		const struct opening_post *post = &opening->posts[i];
 		named = named || (post->slot == own->slot &&

@@ -9,7 +9,9 @@
 
 struct row_key key_make(enum table table)
 {
-	struct row_key key = {.size = 1};
+	struct row_key key;
+
+	key.size = 1; /* what follows is not cleared: keys are made by the thousand */
 	key.data[0] = (uint8_t)table;
 	return key;
 }

@@ -440,7 +440,7 @@ struct pending {
 
 struct row_key {
 	uint8_t data[ROW_KEY_SIZE_MAX];
-	size_t size;
+	size_t size; /* of data is set so much */
 };
 
 struct row_key key_make(enum table table);

@@ -272,7 +272,8 @@ static enum error own_keys_handler(struct run *run, void *context)
 	uint8_t id[CHANNEL_ID_SIZE];
 
 	memcpy(id, post->log_key, sizeof(id)); /* where the caller has put it */
-	registry_own_keys(run_post(run), id, &log, &cosigner);
+	registry_own_log(run_post(run), id, &log);
+	registry_own_cosigner(run_post(run), id, &cosigner);
 	memcpy(post->log_key, log.key, sizeof(post->log_key));
 	memcpy(post->cosigner_key, cosigner.key, sizeof(post->cosigner_key));
 	return ERROR_OK;
