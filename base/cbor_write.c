@@ -16,12 +16,14 @@ size_t cbor_head_size(uint64_t argument)
 /* The head of an item, RFC 8949, section 3: three bits of type, then the argument in its shortest form. */
 static void write_head(struct buffer *buffer, enum cbor_type type, uint64_t argument)
 {
-	uint8_t *to = buffer_reserve(buffer, cbor_head_size(argument));
 	uint8_t major = (uint8_t)(type << 5);
+
+	size_t size = cbor_head_size(argument);
+	uint8_t *to = buffer_reserve(buffer, size);
 
 	if (to == NULL)
 		return;
-	switch (cbor_head_size(argument)) {
+	switch (size) {
 	case 1:
 		to[0] = (uint8_t)(major | argument);
 		return;
