@@ -53,6 +53,18 @@ static void the_checksums_have_their_published_check_values(void **state)
 	assert_int_equal(crc32c_finish(crc32c_update(crc, bytes_of_text("56789"))), 0xe3069283);
 }
 
+static void crc32c_of_four_bytes_is_that_of_each_after_the_other(void **state)
+{
+	for (unsigned i = 0; i < 4 * 256; i++) {
+		uint8_t word[4] = {0};
+		uint32_t each = CRC_START;
+		word[i / 256] = (uint8_t)i;
+		for (unsigned j = 0; j < 4; j++)
+			each = crc32c_update(each, bytes_make(word + j, 1));
+		assert_int_equal(crc32c_update(CRC_START, bytes_make(word, 4)), each);
+	}
+}
+
 static void an_own_bundle_reads_back(void **state)
 {
 	struct bundle bundle;
@@ -218,6 +230,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_checksums_have_their_published_check_values),
+		cmocka_unit_test(crc32c_of_four_bytes_is_that_of_each_after_the_other),
 		cmocka_unit_test(an_own_bundle_reads_back),
 		cmocka_unit_test(an_own_bundle_adds_at_most_100_bytes),
 		cmocka_unit_test(the_bounds_of_bundle_h_hold_for_the_longest_endpoint_ids),
