@@ -13,18 +13,24 @@ struct stream stream_make(size_t size_max)
 	return (struct stream){.size_max = size_max};
 }
 
+static void note_used(struct stream *stream)
+{
+	if (stream->size > stream->used)
+		stream->used = stream->size;
+}
+
 /* What passes here may be a keying packet: none of it stays in freed memory. */
-static void give_back(uint8_t *data, size_t capacity)
+static void give_back(uint8_t *data, size_t used)
 {
 	if (data == NULL)
 		return;
-	explicit_bzero(data, capacity);
+	explicit_bzero(data, used);
 	free(data);
 }
 
 void stream_free(struct stream *stream)
 {
-	give_back(stream->data, stream->capacity);
+	give_back(stream->data, stream->used);
 	*stream = stream_make(stream->size_max);
 }
 
@@ -52,6 +58,7 @@ static enum error reserve(struct stream *stream, size_t size)
 {
 	struct bytes queued = stream_bytes(stream);
 	size_t capacity = stream->capacity < CAPACITY_MIN ? CAPACITY_MIN : stream->capacity;
+	size_t used = stream->used;
 	uint8_t *data = stream->data;
 
 	while (capacity < queued.size + size)
@@ -63,10 +70,15 @@ static enum error reserve(struct stream *stream, size_t size)
 	}
 	if (queued.size != 0)
 		memmove(data, queued.data, queued.size);
-	if (data != stream->data)
-		give_back(stream->data, stream->capacity);
-	*stream = (struct stream){
-		.data = data, .size = queued.size, .capacity = capacity, .size_max = stream->size_max};
+	if (data != stream->data) {
+		give_back(stream->data, used);
+		used = queued.size;
+	}
+	*stream = (struct stream){.data = data,
+				  .size = queued.size,
+				  .used = used,
+				  .capacity = capacity,
+				  .size_max = stream->size_max};
 	return ERROR_OK;
 }
 
@@ -86,6 +98,7 @@ enum error stream_append(struct stream *stream, struct bytes bytes)
 	}
 	memcpy(stream->data + stream->size, bytes.data, bytes.size);
 	stream->size += bytes.size;
+	note_used(stream);
 	return ERROR_OK;
 }
 
@@ -105,6 +118,7 @@ enum error stream_read(struct stream *stream, int fd, size_t size_max_now)
 	while (got < 0 && errno == EINTR);
 	if (got > 0)
 		stream->size += (size_t)got;
+	note_used(stream);
 	if (stream->size == stream->at)
 		stream_free(stream);
 	return got > 0 || (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) ? ERROR_OK : ERROR_CLOSED;

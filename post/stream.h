@@ -12,6 +12,7 @@ struct stream {
 	uint8_t *data;
 	size_t at;   /* consumed */
 	size_t size; /* written; the queue is [at, size) */
+	size_t used; /* beyond it nothing was written ever */
 	size_t capacity;
 	size_t size_max; /* of what is queued */
 };
