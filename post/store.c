@@ -48,7 +48,8 @@ enum error store_prepare_process(void)
 {
 	uint8_t byte;
 
-	if (sqlite3_config(SQLITE_CONFIG_SINGLETHREAD) != SQLITE_OK || sqlite3_initialize() != SQLITE_OK)
+	if (sqlite3_config(SQLITE_CONFIG_SINGLETHREAD) != SQLITE_OK ||
+	    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) != SQLITE_OK || sqlite3_initialize() != SQLITE_OK)
 		return ERROR_IO;
 	sqlite3_randomness(sizeof byte, &byte);
 	return ERROR_OK;

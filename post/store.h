@@ -20,10 +20,8 @@
 #include "base/error.h"
 #include "base/rows.h"
 
-#define STORE_CACHE_KIB                                                                                      \
-	1024 /* pages held in memory: the daemon must stay small; the kernel caches the rest */
-#define STORE_CHECKPOINT_PAGES                                                                               \
-	1000 /* write-ahead log pages (4 KiB) before they are moved into the database */
+#define STORE_CACHE_KIB        2048 /* pages held while it works, given back when it rests */
+#define STORE_CHECKPOINT_PAGES 1000 /* of the write-ahead log (4 KiB) before they go into the database */
 #define STORE_FORMAT         1
 #define STORE_APPLICATION_ID 0x6c696e65 /* "line": file(1) and we tell our database from others by it */
 
