@@ -285,8 +285,10 @@ static void start_handles(struct courier *courier)
 	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
 
 	uv_timer_init(&courier->loop, &courier->timer);
+	uv_timer_init(&courier->loop, &courier->company);
 	uv_prepare_init(&courier->loop, &courier->prepare);
 	courier->timer.data = courier;
+	courier->company.data = courier;
 	courier->prepare.data = courier;
 	uv_prepare_start(&courier->prepare, on_prepare);
 	for (unsigned i = 0; i < 3; i++) {

@@ -105,8 +105,13 @@ struct courier {
 	struct pending *pending_first;
 	struct pending *pending_last;
 	size_t pending_size;
+	size_t pending_count;
+	size_t pressing_count; /* of them, those that wait for nothing */
+	uv_timer_t company;
+	bool company_over; /* the others have waited long enough */
 	bool running;
 	bool feeding; /* routes and post are worth asking */
+	bool blocked; /* something could go on but for a window: what opens it does not wait */
 	struct outcome outcomes[BATCH_ACTIONS_MAX];
 	unsigned outcome_count;
 	uint8_t bundle[BUNDLE_SIZE_MAX];

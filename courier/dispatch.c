@@ -11,6 +11,8 @@
 #define ROWS_MEMORY_SIZE (4 * QUEUE_ROOM_MIN)
 #define PENDING_SIZE_MAX                                                                                     \
 	(1024 * 1024) /* bytes of events that wait; then the post waits, and batches run early */
+#define COMPANY_MS 2 /* for so long events that can wait do so for others, to share their commit */
+#define COMPANY_MAX 32 /* unless they are so many */
 
 struct pending {
 	struct pending *next;
@@ -35,6 +37,23 @@ static struct pending *make_pending(enum queue_event_kind kind, size_t memory_si
 	return pending;
 }
 
+/*
+ * Nobody waits for what becomes of these, unless for the room they make in a window: they are the end of
+ * something. Alone in a batch they would cost a sync of their own, and the next message would wait for that.
+ */
+static bool can_wait(const struct pending *pending)
+{
+	switch (pending->event.kind) {
+	case QUEUE_ACKNOWLEDGED:
+	case QUEUE_CANCEL:
+	case QUEUE_TAKEN:
+	case QUEUE_HEAD:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void append(struct courier *courier, struct pending *pending)
 {
 	if (courier->pending_last == NULL)
@@ -43,6 +62,8 @@ static void append(struct courier *courier, struct pending *pending)
 		courier->pending_last->next = pending;
 	courier->pending_last = pending;
 	courier->pending_size += pending->size;
+	courier->pending_count++;
+	courier->pressing_count += !can_wait(pending);
 }
 
 static void free_pending(struct pending *pending)
@@ -59,6 +80,8 @@ static struct pending *take_first(struct courier *courier)
 	if (first->next == NULL)
 		courier->pending_last = NULL;
 	courier->pending_size -= first->size;
+	courier->pending_count--;
+	courier->pressing_count -= !can_wait(first);
 	return first;
 }
 
@@ -290,10 +313,30 @@ static bool batch_has_room(const struct courier *courier)
 		BATCH_ACTIONS_MAX - courier->outcome_count >= QUEUE_ACTIONS_MAX;
 }
 
+/* Random numbers, asked of the system for some events at a time. */
+struct entropy {
+	uint64_t numbers[16];
+	size_t left;
+};
+
+static bool draw(struct courier *courier, struct entropy *entropy, uint64_t *number)
+{
+	if (entropy->left == 0) {
+		if (getrandom(entropy->numbers, sizeof entropy->numbers, 0) != sizeof entropy->numbers) {
+			courier_fail(courier, "the system gives no random numbers");
+			return false;
+		}
+		entropy->left = sizeof entropy->numbers / sizeof entropy->numbers[0];
+	}
+	*number = entropy->numbers[--entropy->left];
+	return true;
+}
+
 /* Takes events through the queue until none is left or the batch is full. False: the daemon has failed. */
 static bool step_batch(struct courier *courier)
 {
 	struct queue_actions actions;
+	struct entropy entropy = {.left = 0};
 	uint64_t room = disk_room(courier);
 	unsigned count = 0;
 
@@ -304,11 +347,8 @@ static bool step_batch(struct courier *courier)
 		pending->event.wall_ms = courier_wall_ms();
 		pending->event.steady_ms = courier_steady_ms();
 		pending->event.disk_room = room;
-		if (getrandom(&pending->event.entropy, sizeof pending->event.entropy, 0) !=
-			sizeof pending->event.entropy) {
-			courier_fail(courier, "the system gives no random numbers");
+		if (!draw(courier, &entropy, &pending->event.entropy))
 			return false;
-		}
 		error = step(courier, pending, &actions);
 		if (error == ERROR_FULL && count > 0)
 			return true; /* it begins the next batch */
@@ -380,6 +420,8 @@ static bool run_batch(struct courier *courier)
 
 	courier->outcome_count = 0;
 	courier->rows_used = true;
+	courier->company_over = false;
+	uv_timer_stop(&courier->company);
 	if (!step_batch(courier))
 		return false;
 	error = store_commit(courier->store, &courier->rows);
@@ -399,14 +441,34 @@ static bool run_batch(struct courier *courier)
 	return true;
 }
 
+static void on_company_over(uv_timer_t *timer)
+{
+	struct courier *courier = timer->data;
+
+	courier->company_over = true;
+}
+
+/* True if there are events, and some of them wait no longer for others to share a commit with. */
+static bool batch_is_due(struct courier *courier)
+{
+	if (courier->pending_count == 0)
+		return false;
+	if (courier->pressing_count > 0 || courier->blocked || courier->pending_count >= COMPANY_MAX ||
+		courier->company_over || courier->stopping || courier->reloading)
+		return true;
+	if (!uv_is_active((uv_handle_t *)&courier->company))
+		uv_timer_start(&courier->company, on_company_over, COMPANY_MS, 0);
+	return false;
+}
+
 void dispatch_run(struct courier *courier)
 {
 	if (courier->running)
 		return;
 	courier->running = true;
 	while (courier->exit_code == 0 && !courier->starting_over &&
-		(courier->pending_first != NULL || courier->feeding)) {
-		if (courier->pending_first != NULL) {
+		(courier->feeding || batch_is_due(courier))) {
+		if (batch_is_due(courier)) {
 			if (!run_batch(courier))
 				break;
 			courier->feeding = true;

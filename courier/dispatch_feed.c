@@ -33,6 +33,9 @@ static bool feed_one(struct courier *courier, unsigned index)
 	switch (next_bundle(courier, index, &transfer, &bundle)) {
 	case ERROR_OK:
 		break;
+	case ERROR_NOT_NOW:
+		courier->blocked = true;
+		return false;
 	case ERROR_TOO_LARGE:
 	case ERROR_UNSUPPORTED:
 		queue_begun(&courier->queue, &transfer);
@@ -97,6 +100,7 @@ static void feed_post(struct courier *courier)
 			rows_reset(&courier->rows);
 			continue;
 		}
+		courier->blocked = courier->blocked || error == ERROR_NOT_NOW;
 		if (error != ERROR_OK || post_link_send(courier->post, &message) != ERROR_OK)
 			break;
 		queue_delivery_given(&courier->queue, &message.received);
@@ -106,6 +110,7 @@ static void feed_post(struct courier *courier)
 void dispatch_feed(struct courier *courier)
 {
 	courier->feeding = false;
+	courier->blocked = false;
 	courier->rows_used = true;
 	feed_post(courier);
 	for (unsigned i = 0; i < courier->config.neighbour_count; i++)
