@@ -224,13 +224,15 @@ def noted(check):
 class Round:
     """Up to a hundred kills on one line, and what both sides show afterwards."""
 
-    def __init__(self, build, seed, number, kills):
-        self.build, self.number, self.kills = pathlib.Path(build).resolve(), number, kills
-        self.seed = f"{seed}/{number}"
-        self.part = max(1, kills // 40)  # of the kills, and of the texts that are taken: each has at least so many
+    def __init__(self, options, number):
+        self.build = pathlib.Path(options.build).resolve()
+        self.kills = min(ROUND_KILLS, options.kills - number * ROUND_KILLS)
+        self.seed = f"{options.seed}/{number}"
+        self.again = f"test_kills.py BUILD --kills {options.kills} --seed {options.seed} --round {number}"
+        self.part = max(1, self.kills // 40)  # of the kills, and of the texts that are taken: each has at least so many
         self.line = None
         self.failed = False
-        self.figures = {"seed": seed, "round": number}
+        self.figures = {"seed": options.seed, "round": number}
 
     def checks(self, tally):
         self.tally = tally
@@ -253,7 +255,7 @@ class Round:
         self.line.close()
 
     def begin(self):
-        print(f"# round {self.number}, seed {self.seed}, {self.kills} kills", flush=True)
+        print(f"# {self.kills} kills; again: {self.again}", flush=True)
         self.line = Line(self.build)
         for side in self.line.sides:
             key = side.folder / "officer.key"
@@ -430,12 +432,10 @@ def parse_arguments():
 
 def main():
     options = parse_arguments()
-    print(f"# again: test_kills.py BUILD --kills {options.kills} --seed {options.seed}", flush=True)
     tally = Tally(options.tally, options.seed)
-    rounds = []
-    for number, before in enumerate(range(0, options.kills, ROUND_KILLS)):
-        if options.round in (None, number) and not tally.holds(number):
-            rounds.append(Round(options.build, options.seed, number, min(ROUND_KILLS, options.kills - before)))
+    rounds = [
+        Round(options, number) for number in range(-(-options.kills // ROUND_KILLS))
+        if options.round in (None, number) and not tally.holds(number)]
     with contextlib.ExitStack() as stack:
         for round_ in rounds:
             stack.callback(round_.close)
