@@ -320,8 +320,11 @@ class Line:
             side.write_courier_configuration(**self.configuration)
 
     def start(self):
+        """Starts what does not run; then every courier listens, is confined, and has its post."""
         for side in self.sides:
             side.start()
+        for side in self.sides:
+            wait_for(lambda side=side: side.status()["courier_connected"], f"the courier of the {side.name} is there", 60)
 
     def end(self):
         """Ends all four daemons, which must end well."""
