@@ -332,18 +332,31 @@ bool loop_finish_batch(struct loop *loop)
 	return error == ERROR_OK || loop_stop(loop, error);
 }
 
+/* Requests and messages take turns at going first: neither may fill batch after batch before the other's turn. */
+static void gather(struct loop *loop)
+{
+	loop->messages_first = !loop->messages_first;
+	if (loop->messages_first)
+		gather_messages(loop);
+	gather_requests(loop);
+	if (!loop->messages_first)
+		gather_messages(loop);
+}
+
 static bool run_batch(struct loop *loop)
 {
 	bool was_up = courier_link_is_up(&loop->courier);
 
 	loop->more = false;
-	gather_requests(loop);
-	gather_messages(loop);
-	/* A courier that has just come is handed what waits for it. */
-	if (!was_up && courier_link_is_up(&loop->courier))
-		loop->tick_ms = loop->steady_ms;
 	if (!loop->failed && loop->steady_ms >= loop->tick_ms)
-		tick(loop);
+		tick(loop); /* before anything can fill the batch */
+	gather(loop);
+	/* A courier that has just come is handed what waits for it. */
+	if (!was_up && courier_link_is_up(&loop->courier)) {
+		loop->tick_ms = loop->steady_ms;
+		if (!loop->failed)
+			tick(loop);
+	}
 	return loop_finish_batch(loop);
 }
 

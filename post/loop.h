@@ -47,6 +47,7 @@ struct loop {
 	uint64_t tick_ms;   /* when the next RECORD_TICK is due */
 	uint64_t event_ms; /* when the last event but a tick was given; 0: memory has been given back since */
 	bool more;         /* events were left for the next batch */
+	bool messages_first; /* in this batch the courier's messages came before the requests */
 	bool failed;       /* the daemon must stop: it has been logged why */
 	uint64_t backup_client;  /* whose backup is under way */
 	uint64_t backup_request; /* the number of that request */

@@ -2,9 +2,11 @@
 
 import random
 import struct
+import threading
+import time
 
 from post_shell import (
-    CARRIED, Client, Courier, Daemon, EXPIRED, FAILED, FLASH, HELLO, LINK_CANCEL, LINK_HELLO,
+    CARRIED, Client, Courier, Daemon, EXPIRED, FAILED, FAKE_LARGE, FLASH, HELLO, LINK_CANCEL, LINK_HELLO,
     LINK_PROGRESS, LINK_RECEIVED, LINK_ROUTES, LINK_SEND, LINK_TAKEN, PRIORITY, QUEUED, ROUTINE,
     STATUS, SUBSCRIBE, WINDOW, fake_only, frame, run_tests, wait_until)
 
@@ -250,6 +252,37 @@ def a_courier_that_does_not_read_holds_up_nobody():
             assert courier.next() == [LINK_TAKEN, 1]
 
 
+def ask_without_end(daemon, stop):
+    """Has two requests waiting at any time, each of which fills a batch by its reply."""
+    with Client(daemon) as client:
+        request = frame([1, FAKE_LARGE])
+        client.send_raw(2 * request)
+        left = 1024 * 1024
+        while not stop.is_set():
+            left -= len(client.socket.recv(min(left, 1 << 20)))
+            if left == 0:
+                client.send_raw(request)
+                left = 1024 * 1024
+
+
+@fake_only
+def officers_who_ask_without_end_do_not_keep_the_courier_waiting():
+    stop = threading.Event()
+    with Daemon().start() as daemon, Courier(daemon) as courier:
+        askers = [threading.Thread(target=ask_without_end, args=(daemon, stop)) for _ in range(4)]
+        for asker in askers:
+            asker.start()
+        try:
+            time.sleep(0.5)
+            for delivery in range(1, 6):
+                courier.deliver(delivery, b"sealed", FLASH)
+                assert courier.next_within(3) == [LINK_TAKEN, delivery]
+        finally:
+            stop.set()
+            for asker in askers:
+                asker.join()
+
+
 if __name__ == "__main__":
     run_tests(
         a_copy_is_handed_over_once_its_entry_is_committed,
@@ -267,4 +300,5 @@ if __name__ == "__main__":
         a_thousand_couriers_leave_no_descriptor,
         routes_are_kept_and_replaced,
         a_courier_that_does_not_read_holds_up_nobody,
+        officers_who_ask_without_end_do_not_keep_the_courier_waiting,
     )
