@@ -27,6 +27,12 @@ static enum error refuse_full(struct step *step)
 	return refuse(step, TCPCL_REFUSE_NO_RESOURCES, ERROR_FULL, "a bundle is refused: no room");
 }
 
+/* What pool_check says, if it is not ERROR_OK. */
+static enum error no_room(struct step *step, enum error error)
+{
+	return error == ERROR_FULL ? refuse_full(step) : error;
+}
+
 /* ---- what was seen ---- */
 
 void seen_remove(struct step *step, struct bytes timer)
@@ -72,27 +78,51 @@ static enum error seen_get(struct step *step, struct bytes identity)
 struct arrival {
 	struct bundle bundle;
 	struct bundle_identity identity;
-	struct bytes seen; /* the identity to remember it by */
+	struct bytes seen; /* what to remember it by: the neighbour's mark and the identity */
+	uint8_t seen_memory[SEEN_SIZE_MAX];
 	unsigned precedence;
 	uint64_t remaining_ms;
 };
 
+static void remember_as(struct step *step, struct arrival *arrival)
+{
+	struct bytes route = step->queue->settings.routes[step->event->received.route].name;
+	arrival->seen = seen_make(arrival->seen_memory, mark_of(route), &arrival->identity);
+}
+
+static struct place place_of(const struct arrival *arrival)
+{
+	return (struct place){
+		.pool = QUEUE_POOL_OTHERS,
+		.mark = mark_of_seen(arrival->seen),
+		.precedence = arrival->precedence,
+	};
+}
+
 static enum error deliver(struct step *step, const struct arrival *arrival, struct bytes payload)
 {
+	struct place place = place_of(arrival);
 	struct key key;
 	uint8_t memory[EID_SIZE_MAX];
 	struct buffer source = buffer_make(memory, sizeof(memory));
 	struct eid node = eid_node(&arrival->bundle.source);
-	if (pool_check(step, QUEUE_POOL_OTHERS, arrival->precedence, payload.size) != ERROR_OK)
-		return refuse_full(step);
-	enum error error = seen_add(step, arrival->seen, arrival->remaining_ms);
+	enum error error = pool_check(step, &place, payload.size);
+	if (error != ERROR_OK)
+		return no_room(step, error);
+	error = pool_add(step, &place, payload.size);
+	if (error == ERROR_OK)
+		error = seen_add(step, arrival->seen, arrival->remaining_ms);
 	if (error != ERROR_OK)
 		return error;
 	eid_append_text(&source, &node);
 	uint64_t number = ++step->totals.number;
-	delivery_put(step->rows, arrival->precedence, number, buffer_bytes(&source), payload.size);
+	struct delivery delivery = {
+		.source = buffer_bytes(&source),
+		.size = payload.size,
+		.mark = place.mark,
+	};
+	delivery_put(step->rows, arrival->precedence, number, &delivery);
 	rows_put(step->rows, key_payload(&key, number), payload);
-	pool_add(step, QUEUE_POOL_OTHERS, arrival->precedence, payload.size);
 	return stored(step);
 }
 
@@ -104,12 +134,14 @@ enum error unit_remove(struct step *step, struct bytes identity, const struct un
 	struct key fragments;
 	struct row row;
 	struct bytes prefix = key_fragments(&fragments, identity);
+	struct place place = {QUEUE_POOL_OTHERS, mark_of_seen(identity), unit->precedence};
 	uint64_t left = unit->count;
 	for (; left > 0; left--) {
 		enum error error = rows_first(step->rows, prefix, &row);
+		if (error == ERROR_OK)
+			error = pool_take(step, &place, row.value.size);
 		if (error != ERROR_OK)
 			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-		pool_take(step, QUEUE_POOL_OTHERS, unit->precedence, row.value.size);
 		rows_delete(step->rows, row.key);
 	}
 	rows_delete(step->rows, key_unit(&key, identity));
@@ -159,8 +191,10 @@ static enum error put_together(struct step *step, const struct arrival *arrival,
 static enum error unit_complete(struct step *step, const struct arrival *arrival, const struct unit *unit)
 {
 	/* What this fragment brings must fit; the others' room is what the delivery takes over. */
-	if (pool_check(step, QUEUE_POOL_OTHERS, unit->precedence, arrival->bundle.payload.size) != ERROR_OK)
-		return refuse_full(step);
+	struct place place = place_of(arrival);
+	enum error room = pool_check(step, &place, arrival->bundle.payload.size);
+	if (room != ERROR_OK)
+		return no_room(step, room);
 	enum error together = put_together(step, arrival, unit);
 	if (together != ERROR_OK && together != ERROR_BAD_CHECKSUM)
 		return together;
@@ -178,12 +212,17 @@ static enum error fragment_keep(struct step *step, const struct arrival *arrival
 	struct key key;
 	const struct bundle *bundle = &arrival->bundle;
 	uint64_t size = bundle->payload.size;
-	if (unit->count >= FRAGMENTS_MAX || unit->size + size > 2 * SEALED_SIZE_MAX ||
-	    pool_check(step, QUEUE_POOL_OTHERS, unit->precedence, size) != ERROR_OK)
+	struct place place = place_of(arrival);
+	if (unit->count >= FRAGMENTS_MAX || unit->size + size > 2 * SEALED_SIZE_MAX)
 		return refuse_full(step);
+	enum error error = pool_check(step, &place, size);
+	if (error != ERROR_OK)
+		return no_room(step, error);
+	error = pool_add(step, &place, size);
+	if (error != ERROR_OK)
+		return error;
 	unit->count++;
 	unit->size += size;
-	pool_add(step, QUEUE_POOL_OTHERS, unit->precedence, size);
 	unit_put(step->rows, arrival->seen, unit);
 	rows_put(step->rows, key_fragment(&key, arrival->seen, bundle->fragment_offset, size),
 		 bundle->payload);
@@ -233,7 +272,7 @@ static enum error receive_here(struct step *step, struct arrival *arrival)
 		return refuse(step, TCPCL_REFUSE_NOT_ACCEPTABLE, ERROR_TOO_LARGE,
 			      "a bundle is refused: empty, or too large for a sealed entry");
 	bundle_identify_whole(bundle, &arrival->identity);
-	arrival->seen = bytes_make(arrival->identity.bytes, arrival->identity.size);
+	remember_as(step, arrival);
 	enum error error = seen_get(step, arrival->seen);
 	if (error == ERROR_OK)
 		return stored(step);
@@ -255,8 +294,8 @@ static enum error forward(struct step *step, struct arrival *arrival, struct byt
 	struct buffer destination = buffer_make(memory, sizeof(memory));
 	struct copy waiting;
 	bundle_identify(&arrival->bundle, &arrival->identity);
-	arrival->seen = bytes_make(arrival->identity.bytes, arrival->identity.size);
-	struct bytes id = copy_id_forwarded(id_memory, &arrival->identity);
+	remember_as(step, arrival);
+	struct bytes id = copy_id_forwarded(id_memory, arrival->seen);
 	enum error error = seen_get(step, arrival->seen);
 	if (error == ERROR_NOT_FOUND)
 		error = copy_get(step->rows, id, &waiting); /* it may wait here and be forgotten as seen */
@@ -357,16 +396,17 @@ static enum error delivery_load(struct queue *queue, struct rows *rows, unsigned
 				const struct row *row, struct link_received *delivery)
 {
 	struct key key;
-	uint64_t size;
+	struct delivery held;
 	uint64_t number = last_number(row->key);
-	if (delivery_read(row->value, &delivery->source, &size) != ERROR_OK)
+	if (delivery_read(row->value, &held) != ERROR_OK)
 		return ERROR_MALFORMED;
-	if (!link_window_open(&queue->post_window, precedence, (size_t)size))
+	delivery->source = held.source;
+	if (!link_window_open(&queue->post_window, precedence, (size_t)held.size))
 		return ERROR_NOT_NOW;
 	delivery->delivery = delivery_of(precedence, number);
 	delivery->precedence = precedence;
 	enum error error = rows_get(rows, key_payload(&key, number), &delivery->sealed);
-	if (error == ERROR_NOT_FOUND || (error == ERROR_OK && delivery->sealed.size != size))
+	if (error == ERROR_NOT_FOUND || (error == ERROR_OK && delivery->sealed.size != held.size))
 		return ERROR_MALFORMED;
 	return error;
 }
@@ -399,23 +439,24 @@ enum error step_taken(struct step *step)
 {
 	struct key key;
 	struct bytes value;
-	struct bytes source;
-	uint64_t size;
+	struct delivery delivery = {0};
 	unsigned precedence = (unsigned)(step->event->taken % QUEUE_CLASSES) + 1;
 	uint64_t number = step->event->taken / QUEUE_CLASSES;
 	enum error error = rows_get(step->rows, key_delivery(&key, precedence, number), &value);
 	if (error == ERROR_NOT_FOUND)
 		return ERROR_OK; /* it was taken before */
 	if (error == ERROR_OK)
-		error = delivery_read(value, &source, &size);
+		error = delivery_read(value, &delivery);
+	struct place place = {QUEUE_POOL_OTHERS, delivery.mark, precedence};
+	if (error == ERROR_OK)
+		error = pool_take(step, &place, delivery.size);
 	if (error != ERROR_OK)
 		return error;
 	rows_delete(step->rows, key_delivery(&key, precedence, number));
 	rows_delete(step->rows, key_payload(&key, number));
-	pool_take(step, QUEUE_POOL_OTHERS, precedence, size);
 	struct queue_action *action = step_act(step, QUEUE_ACTION_DELIVERY_TAKEN);
 	action->number = number;
 	action->precedence = precedence;
-	action->size = (size_t)size;
+	action->size = (size_t)delivery.size;
 	return ERROR_OK;
 }

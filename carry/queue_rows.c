@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "carry/crc.h"
+
 #define TABLE_TOTALS   'T'
 #define TABLE_COPY     'C'
 #define TABLE_WAITING  'Q'
@@ -15,6 +17,7 @@
 #define TABLE_DELIVERY 'D'
 #define TABLE_PAYLOAD  'P'
 #define TABLE_HEAD     'H'
+#define TABLE_SHARE    'I'
 
 #define OWN       1
 #define FORWARDED 2
@@ -171,6 +174,14 @@ struct bytes key_head(struct key *key, struct bytes origin)
 	return key_of_bytes(key, TABLE_HEAD, origin);
 }
 
+struct bytes key_share(struct key *key, enum queue_pool pool, uint32_t mark)
+{
+	struct buffer buffer = key_begin(key, TABLE_SHARE);
+	buffer_append_byte(&buffer, (uint8_t)pool);
+	buffer_append_u32(&buffer, mark);
+	return key_end(key, &buffer);
+}
+
 #define TIMER_HEAD_SIZE 10 /* table, kind, time */
 
 uint64_t timer_time(struct bytes key)
@@ -191,6 +202,24 @@ uint64_t last_number(struct bytes key)
 	return load_u64(key.data + key.size - 8);
 }
 
+uint32_t mark_of(struct bytes route)
+{
+	return crc32c_finish(crc32c_update(CRC_START, route));
+}
+
+uint32_t mark_of_seen(struct bytes seen)
+{
+	assert(seen.size > MARK_SIZE);
+	return load_u32(seen.data);
+}
+
+struct bytes seen_make(uint8_t memory[SEEN_SIZE_MAX], uint32_t mark, const struct bundle_identity *identity)
+{
+	store_u32(memory, mark);
+	memcpy(memory + MARK_SIZE, identity->bytes, identity->size);
+	return bytes_make(memory, MARK_SIZE + identity->size);
+}
+
 struct bytes copy_id_own(uint8_t memory[COPY_ID_SIZE_MAX], const uint8_t id[LINK_ID_SIZE])
 {
 	memory[0] = OWN;
@@ -198,11 +227,12 @@ struct bytes copy_id_own(uint8_t memory[COPY_ID_SIZE_MAX], const uint8_t id[LINK
 	return bytes_make(memory, 1 + LINK_ID_SIZE);
 }
 
-struct bytes copy_id_forwarded(uint8_t memory[COPY_ID_SIZE_MAX], const struct bundle_identity *identity)
+struct bytes copy_id_forwarded(uint8_t memory[COPY_ID_SIZE_MAX], struct bytes seen)
 {
+	assert(seen.size <= SEEN_SIZE_MAX);
 	memory[0] = FORWARDED;
-	memcpy(memory + 1, identity->bytes, identity->size);
-	return bytes_make(memory, 1 + identity->size);
+	memcpy(memory + 1, seen.data, seen.size);
+	return bytes_make(memory, 1 + seen.size);
 }
 
 bool copy_id_is_own(struct bytes id)
@@ -390,23 +420,25 @@ void unit_put(struct rows *rows, struct bytes identity, const struct unit *unit)
 	value_put(rows, key_unit(&key, identity), &value);
 }
 
-void delivery_put(struct rows *rows, unsigned precedence, uint64_t number, struct bytes source, uint64_t size)
+void delivery_put(struct rows *rows, unsigned precedence, uint64_t number, const struct delivery *delivery)
 {
 	struct key key;
 	uint8_t memory[VALUE_SIZE_MAX];
 	struct buffer value = buffer_make(memory, sizeof(memory));
-	cbor_write_array(&value, 2);
-	cbor_write_bytes(&value, source);
-	cbor_write_uint(&value, size);
+	cbor_write_array(&value, 3);
+	cbor_write_bytes(&value, delivery->source);
+	cbor_write_uint(&value, delivery->size);
+	cbor_write_uint(&value, delivery->mark);
 	value_put(rows, key_delivery(&key, precedence, number), &value);
 }
 
-enum error delivery_read(struct bytes value, struct bytes *source, uint64_t *size)
+enum error delivery_read(struct bytes value, struct delivery *delivery)
 {
 	struct cbor_reader reader = cbor_reader_make(value);
-	cbor_read_array_exact(&reader, 2);
-	*source = cbor_read_bytes(&reader, EID_SIZE_MAX);
-	*size = cbor_read_uint_max(&reader, SEALED_SIZE_MAX);
+	cbor_read_array_exact(&reader, 3);
+	delivery->source = cbor_read_bytes(&reader, EID_SIZE_MAX);
+	delivery->size = cbor_read_uint_max(&reader, SEALED_SIZE_MAX);
+	delivery->mark = (uint32_t)cbor_read_uint_max(&reader, UINT32_MAX);
 	return own_row(&reader);
 }
 
@@ -420,37 +452,90 @@ static uint64_t pool_size(const struct totals *totals, enum queue_pool pool)
 	return size;
 }
 
-enum error pool_check(const struct step *step, enum queue_pool pool, unsigned precedence, uint64_t size)
+static enum error share_get(struct rows *rows, const struct place *place, uint64_t *size)
+{
+	struct key key;
+	struct bytes value;
+	enum error error = rows_get(rows, key_share(&key, place->pool, place->mark), &value);
+	*size = 0;
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	if (value.size != 8)
+		return ERROR_MALFORMED;
+	*size = load_u64(value.data);
+	return ERROR_OK;
+}
+
+static void share_put(struct rows *rows, const struct place *place, uint64_t size)
+{
+	struct key key;
+	uint8_t value[8];
+	store_u64(value, size);
+	if (size == 0)
+		rows_delete(rows, key_share(&key, place->pool, place->mark));
+	else
+		rows_put(rows, key_share(&key, place->pool, place->mark), bytes_make(value, sizeof(value)));
+}
+
+/*
+ * The parts are equal: one for each neighbour, and of the post's copies one for those without a way. So nobody
+ * takes up another's room, neither by what it sends nor by what it does not take.
+ */
+static uint64_t parts_of(const struct queue_settings *settings, enum queue_pool pool)
+{
+	return settings->routes_count + (pool == QUEUE_POOL_OWN || settings->routes_count == 0 ? 1 : 0);
+}
+
+enum error pool_check(struct step *step, const struct place *place, uint64_t size)
 {
 	static const uint64_t shares[QUEUE_CLASSES] = {QUEUE_SHARE_ROUTINE, QUEUE_SHARE_PRIORITY,
 						       QUEUE_SHARE_IMMEDIATE, QUEUE_SHARE_FLASH};
 	const struct queue_settings *settings = &step->queue->settings;
-	uint64_t held = pool_size(&step->totals, pool);
+	uint64_t all = pool_size(&step->totals, place->pool);
 	uint64_t room = step->event->disk_room;
 	uint64_t max = settings->pool_size_max;
+	uint64_t held;
+	enum error error = share_get(step->rows, place, &held);
+	if (error != ERROR_OK)
+		return error;
 	room = room > settings->disk_reserve_min ? room - settings->disk_reserve_min : 0;
-	if (held < max && room < max - held)
-		max = held + room;
-	uint64_t share = max / 100 * shares[precedence - 1];
+	if (all < max && room < max - all)
+		max = all + room;
+	uint64_t share = max / parts_of(settings, place->pool) / 100 * shares[place->precedence - 1];
 	uint64_t charge = size + QUEUE_CHARGE;
+	if (all > max ||
+	    charge > max - all) /* neighbours that the settings do not name any more hold some of it */
+		return ERROR_FULL;
 	return held <= share && charge <= share - held ? ERROR_OK : ERROR_FULL;
 }
 
-void pool_add(struct step *step, enum queue_pool pool, unsigned precedence, uint64_t size)
+enum error pool_add(struct step *step, const struct place *place, uint64_t size)
 {
-	struct queue_class *class = &step->totals.shown.pools[pool][precedence - 1];
+	struct queue_class *class = &step->totals.shown.pools[place->pool][place->precedence - 1];
+	uint64_t held;
+	enum error error = share_get(step->rows, place, &held);
+	if (error != ERROR_OK)
+		return error;
+	share_put(step->rows, place, held + size + QUEUE_CHARGE);
 	class->count++;
 	class->size += size + QUEUE_CHARGE;
 	step->totals_changed = true;
+	return ERROR_OK;
 }
 
-void pool_take(struct step *step, enum queue_pool pool, unsigned precedence, uint64_t size)
+enum error pool_take(struct step *step, const struct place *place, uint64_t size)
 {
-	struct queue_class *class = &step->totals.shown.pools[pool][precedence - 1];
-	assert(class->count >= 1 && class->size >= size + QUEUE_CHARGE);
+	struct queue_class *class = &step->totals.shown.pools[place->pool][place->precedence - 1];
+	uint64_t held;
+	enum error error = share_get(step->rows, place, &held);
+	if (error != ERROR_OK)
+		return error;
+	assert(class->count >= 1 && class->size >= size + QUEUE_CHARGE && held >= size + QUEUE_CHARGE);
+	share_put(step->rows, place, held - size - QUEUE_CHARGE);
 	class->count--;
 	class->size -= size + QUEUE_CHARGE;
 	step->totals_changed = true;
+	return ERROR_OK;
 }
 
 enum error route_get(struct rows *rows, struct bytes route, struct queue_class classes[QUEUE_CLASSES])

@@ -10,12 +10,16 @@
  *   S identity                   a bundle that was seen
  *   U identity                   a unit of which fragments are held: struct unit
  *   F identity offset size       a fragment's payload
- *   D inverse number             a delivery: [source text, size]
+ *   D inverse number             a delivery: [source text, size, mark]
  *   P number                     its payload
  *   H origin                     a head of the post's: [size, root, signature]
+ *   I pool mark                  the bytes that are held for one neighbour: u64
  *
  * Numbers and times are 8 bytes, inverse is one byte: FLASH 0, ROUTINE 3. A route is its name after one byte
- * of length. Values are arrays in deterministic CBOR, but for B, F and P, which are the bytes themselves.
+ * of length. A mark stands for a neighbour: the CRC-32C of its route's name. An identity comes after the mark of
+ * the neighbour that brought the bundle: no neighbour can make what another brings look like a second one, or
+ * mix its own fragments among another's. Values are arrays in deterministic CBOR, but for B, F, P and I, which
+ * are the bytes themselves.
  */
 #ifndef CARRY_QUEUE_ROWS_H
 #define CARRY_QUEUE_ROWS_H
@@ -51,7 +55,9 @@ void step_log(struct step *step, enum error error, const char *text);
 
 /* ---- keys ---- */
 
-#define COPY_ID_SIZE_MAX (1 + BUNDLE_IDENTITY_SIZE_MAX)
+#define MARK_SIZE        4
+#define SEEN_SIZE_MAX    (MARK_SIZE + BUNDLE_IDENTITY_SIZE_MAX)
+#define COPY_ID_SIZE_MAX (1 + SEEN_SIZE_MAX)
 
 struct key {
 	uint8_t memory[ROW_KEY_SIZE_MAX];
@@ -84,15 +90,22 @@ struct bytes key_delivery(struct key *key, unsigned precedence, uint64_t number)
 struct bytes key_deliveries(struct key *key, unsigned precedence);
 struct bytes key_payload(struct key *key, uint64_t number);
 struct bytes key_head(struct key *key, struct bytes origin);
+struct bytes key_share(struct key *key, enum queue_pool pool, uint32_t mark);
 
 /* The parts of keys that were read. */
 uint64_t timer_time(struct bytes key);
 struct bytes timer_id(struct bytes key);
 uint64_t last_number(struct bytes key); /* the last 8 bytes */
 
+/* The mark of a route's name, also of the empty one; that with which what it has brought is remembered. */
+uint32_t mark_of(struct bytes route);
+uint32_t mark_of_seen(struct bytes seen);
+/* A mark and an identity. */
+struct bytes seen_make(uint8_t memory[SEEN_SIZE_MAX], uint32_t mark, const struct bundle_identity *identity);
+
 /* The id of the post's copy, or of a forwarded bundle. */
 struct bytes copy_id_own(uint8_t memory[COPY_ID_SIZE_MAX], const uint8_t id[LINK_ID_SIZE]);
-struct bytes copy_id_forwarded(uint8_t memory[COPY_ID_SIZE_MAX], const struct bundle_identity *identity);
+struct bytes copy_id_forwarded(uint8_t memory[COPY_ID_SIZE_MAX], struct bytes seen);
 bool copy_id_is_own(struct bytes id);
 
 /* ---- values ---- */
@@ -134,16 +147,32 @@ void copy_put(struct rows *rows, struct bytes id, const struct copy *copy);
 enum error unit_get(struct rows *rows, struct bytes identity, struct unit *unit);
 void unit_put(struct rows *rows, struct bytes identity, const struct unit *unit);
 enum error route_get(struct rows *rows, struct bytes route, struct queue_class classes[QUEUE_CLASSES]);
-void delivery_put(struct rows *rows, unsigned precedence, uint64_t number, struct bytes source,
-		  uint64_t size);
-enum error delivery_read(struct bytes value, struct bytes *source, uint64_t *size);
+
+struct delivery {
+	struct bytes source;
+	uint64_t size;
+	uint32_t mark; /* of the neighbour that brought it */
+};
+
+void delivery_put(struct rows *rows, unsigned precedence, uint64_t number, const struct delivery *delivery);
+enum error delivery_read(struct bytes value, struct delivery *delivery);
 
 /* ---- sums ---- */
 
-/* ERROR_FULL if `size` more bytes at this precedence are above what it may take of the pool. */
-enum error pool_check(const struct step *step, enum queue_pool pool, unsigned precedence, uint64_t size);
-void pool_add(struct step *step, enum queue_pool pool, unsigned precedence, uint64_t size);
-void pool_take(struct step *step, enum queue_pool pool, unsigned precedence, uint64_t size);
+/* Where a thing is counted: of the post's copies the mark is that of the route, of others' who brought it. */
+struct place {
+	enum queue_pool pool;
+	uint32_t mark;
+	unsigned precedence;
+};
+
+/*
+ * ERROR_FULL if `size` more bytes at this precedence are above what it may take of the neighbour's part of the
+ * pool. All three read a row: ERROR_NEEDS_ROWS and so on.
+ */
+enum error pool_check(struct step *step, const struct place *place, uint64_t size);
+enum error pool_add(struct step *step, const struct place *place, uint64_t size);
+enum error pool_take(struct step *step, const struct place *place, uint64_t size);
 
 /* What waits for a route changes. ERROR_NEEDS_ROWS and so on: the row is read. */
 enum error route_add(struct step *step, struct bytes route, unsigned precedence, uint64_t size);
@@ -159,6 +188,9 @@ struct bytes route_to(const struct queue_settings *settings, const struct eid *n
  * route and destination; the rest is set.
  */
 enum error copy_add(struct step *step, struct bytes id, struct copy *copy, struct bytes bundle);
+
+/* Where the copy under `id` is counted. */
+struct place copy_place(struct bytes id, const struct copy *copy);
 
 /* A copy leaves the queue, with its bundle, its waiting place and its times (not one that is carried). */
 enum error copy_remove(struct step *step, struct bytes id, const struct copy *copy);

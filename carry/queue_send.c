@@ -7,15 +7,23 @@
 
 /* ---- copies ---- */
 
-static enum queue_pool pool_of(struct bytes id)
+struct place copy_place(struct bytes id, const struct copy *copy)
 {
-	return copy_id_is_own(id) ? QUEUE_POOL_OWN : QUEUE_POOL_OTHERS;
+	bool own = copy_id_is_own(id);
+	return (struct place){
+		.pool = own ? QUEUE_POOL_OWN : QUEUE_POOL_OTHERS,
+		.mark = own ? mark_of(copy->route) : mark_of_seen(bytes_make(id.data + 1, id.size - 1)),
+		.precedence = copy->precedence,
+	};
 }
 
 enum error copy_add(struct step *step, struct bytes id, struct copy *copy, struct bytes bundle)
 {
 	struct key key;
-	enum error error = pool_check(step, pool_of(id), copy->precedence, bundle.size);
+	struct place place = copy_place(id, copy);
+	enum error error = pool_check(step, &place, bundle.size);
+	if (error == ERROR_OK)
+		error = pool_add(step, &place, bundle.size);
 	if (error == ERROR_OK)
 		error = route_add(step, copy->route, copy->precedence, bundle.size);
 	if (error != ERROR_OK)
@@ -24,7 +32,6 @@ enum error copy_add(struct step *step, struct bytes id, struct copy *copy, struc
 	copy->number = ++step->totals.number;
 	copy->arrived_ms = step->now_ms;
 	copy->size = bundle.size;
-	pool_add(step, pool_of(id), copy->precedence, bundle.size);
 	copy_put(step->rows, id, copy);
 	rows_put(step->rows, key_waiting(&key, copy->route, copy->precedence, copy->number), id);
 	rows_put(step->rows, key_bundle(&key, copy->number), bundle);
@@ -35,11 +42,13 @@ enum error copy_add(struct step *step, struct bytes id, struct copy *copy, struc
 enum error copy_remove(struct step *step, struct bytes id, const struct copy *copy)
 {
 	struct key key;
+	struct place place = copy_place(id, copy);
 	assert(copy->state != COPY_CARRIED);
-	enum error error = route_take(step, copy->route, copy->precedence, copy->size);
+	enum error error = pool_take(step, &place, copy->size);
+	if (error == ERROR_OK)
+		error = route_take(step, copy->route, copy->precedence, copy->size);
 	if (error != ERROR_OK)
 		return error;
-	pool_take(step, pool_of(id), copy->precedence, copy->size);
 	if (copy->state == COPY_WAITING)
 		rows_delete(step->rows, key_waiting(&key, copy->route, copy->precedence, copy->number));
 	else

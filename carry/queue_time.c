@@ -50,9 +50,16 @@ static enum error choose_again(struct step *step, struct bytes id)
 	struct bytes route = route_to(&step->queue->settings, &node);
 	if (bytes_equal(route, copy.route))
 		return ERROR_OK;
-	error = route_take(step, copy.route, copy.precedence, copy.size);
+	struct place place = copy_place(id, &copy);
+	error = pool_take(step, &place, copy.size);
+	if (error == ERROR_OK)
+		error = route_take(step, copy.route, copy.precedence, copy.size);
 	if (error == ERROR_OK)
 		error = route_add(step, route, copy.precedence, copy.size);
+	if (error == ERROR_OK && place.pool == QUEUE_POOL_OWN)
+		place.mark = mark_of(route);
+	if (error == ERROR_OK)
+		error = pool_add(step, &place, copy.size);
 	if (error != ERROR_OK)
 		return error;
 	if (copy.state == COPY_WAITING) {

@@ -16,7 +16,7 @@
 
 #define STORE_FILE "queue.db"
 #define STORE_APPLICATION_ID 0x6c696e71 /* "linq" */
-#define STORE_FORMAT 1
+#define STORE_FORMAT           2
 #define STORE_CACHE_KIB 512
 #define STORE_CHECKPOINT_PAGES 1000
 

@@ -355,6 +355,7 @@ struct audit {
 	size_t rows; /* of the store that are accounted for */
 	struct queue_totals sums;
 	struct queue_class routes[WORLD_ROUTES + 1][QUEUE_CLASSES];
+	uint64_t shares[QUEUE_POOLS][WORLD_ROUTES + 1]; /* by route; the last: without one */
 };
 
 static struct bytes required(struct audit *audit, struct bytes key)
@@ -392,6 +393,20 @@ static size_t route_place(const struct world *world, struct bytes name)
 	return WORLD_ROUTES;
 }
 
+static struct bytes route_name(const struct world *world, size_t route)
+{
+	return route < WORLD_ROUTES ? world->routes[route].name : bytes_make("", 0);
+}
+
+/* Adds to a pool, and to the part of the neighbour whose mark it is. */
+static void add_place(struct audit *audit, const struct place *place, uint64_t size)
+{
+	add(audit->sums.pools[place->pool], place->precedence, size);
+	for (size_t i = 0; i <= WORLD_ROUTES; i++)
+		if (mark_of(route_name(audit->world, i)) == place->mark)
+			audit->shares[place->pool][i] += size + QUEUE_CHARGE;
+}
+
 static void audit_copy(struct audit *audit, struct bytes id)
 {
 	struct key key;
@@ -413,8 +428,8 @@ static void audit_copy(struct audit *audit, struct bytes id)
 	} else {
 		required(audit, key_timer(&key, TIMER_RETRY, copy.retry_ms, id));
 	}
-	enum queue_pool pool = copy_id_is_own(id) ? QUEUE_POOL_OWN : QUEUE_POOL_OTHERS;
-	add(audit->sums.pools[pool], copy.precedence, copy.size);
+	struct place place = copy_place(id, &copy);
+	add_place(audit, &place, copy.size);
 	add(audit->routes[route_place(audit->world, copy.route)], copy.precedence, copy.size);
 }
 
@@ -423,6 +438,7 @@ static void audit_unit(struct audit *audit, struct bytes identity)
 	struct key key;
 	struct unit unit;
 	uint64_t size = 0;
+	struct place unit_place = {.pool = QUEUE_POOL_OTHERS, .mark = mark_of_seen(identity)};
 	with_row(audit->world, key_unit(&key, identity));
 	assert_int_equal(unit_get(&audit->world->rows, identity, &unit), ERROR_OK);
 	required(audit, key_timer(&key, TIMER_UNIT, unit.expires_ms, identity));
@@ -432,19 +448,29 @@ static void audit_unit(struct audit *audit, struct bytes identity)
 		const struct world_row *row = &audit->world->store[place + i];
 		assert_true(place + i < audit->world->store_count && row->key.size == prefix.size + 16);
 		assert_memory_equal(row->key.data, prefix.data, prefix.size);
-		add(audit->sums.pools[QUEUE_POOL_OTHERS], unit.precedence, row->value.size);
+		unit_place.precedence = unit.precedence;
+		add_place(audit, &unit_place, row->value.size);
 		size += row->value.size;
 		audit->rows++;
 	}
 	assert_int_equal(size, unit.size);
 }
 
+static void audit_delivery(struct audit *audit, const struct world_row *row)
+{
+	struct key key;
+	struct delivery delivery;
+	audit->rows++;
+	assert_int_equal(delivery_read(row->value, &delivery), ERROR_OK);
+	assert_int_equal(required(audit, key_payload(&key, last_number(row->key))).size, delivery.size);
+	struct place place = {QUEUE_POOL_OTHERS, delivery.mark, QUEUE_CLASSES - row->key.data[1]};
+	add_place(audit, &place, delivery.size);
+}
+
 static void audit_row(struct audit *audit, const struct world_row *row)
 {
 	struct key key;
 	struct bytes rest = bytes_make(row->key.data + 1, row->key.size - 1);
-	struct bytes source;
-	uint64_t size;
 	switch (row->key.data[0]) {
 	case 'C':
 		audit->rows++;
@@ -459,10 +485,7 @@ static void audit_row(struct audit *audit, const struct world_row *row)
 		audit_unit(audit, rest);
 		break;
 	case 'D':
-		audit->rows++;
-		assert_int_equal(delivery_read(row->value, &source, &size), ERROR_OK);
-		assert_int_equal(required(audit, key_payload(&key, last_number(row->key))).size, size);
-		add(audit->sums.pools[QUEUE_POOL_OTHERS], QUEUE_CLASSES - row->key.data[1], size);
+		audit_delivery(audit, row);
 		break;
 	case 'W':
 		if (row->key.data[1] == TIMER_SEEN) {
@@ -496,6 +519,22 @@ void world_claim(struct world *world, int64_t seen_count, int64_t carried_count)
 	rows_reset(&world->rows);
 }
 
+static void audit_shares(struct audit *audit)
+{
+	struct key key;
+	for (size_t pool = 0; pool < QUEUE_POOLS; pool++) {
+		for (size_t i = 0; i <= WORLD_ROUTES; i++) {
+			struct bytes name = route_name(audit->world, i);
+			struct bytes share = key_share(&key, (enum queue_pool)pool, mark_of(name));
+			if (audit->shares[pool][i] == 0)
+				assert_null(store_get(audit->world, share));
+			else
+				assert_int_equal(load_u64(required(audit, share).data),
+						 audit->shares[pool][i]);
+		}
+	}
+}
+
 void world_audit(struct world *world)
 {
 	struct key key;
@@ -517,6 +556,7 @@ void world_audit(struct world *world)
 	}
 	rows_undo(&world->rows);
 	rows_reset(&world->rows);
+	audit_shares(&audit);
 	/* Every row is accounted for: nothing is left over from what has ended. */
 	assert_int_equal(audit.rows, world->store_count);
 	size_t named = 0;

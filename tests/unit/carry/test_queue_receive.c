@@ -83,6 +83,27 @@ static void assert_given(const char *sealed)
 	assert_true(bytes_equal(world.delivery.sealed, bytes_of_text(sealed)));
 }
 
+static void cut(struct bytes bytes, size_t size_max)
+{
+	struct bundle bundle;
+	struct buffer buffer = buffer_make(parts_memory, sizeof parts_memory);
+	struct bundle_forwarding forwarding = {NULL, 0, 0, 0};
+	size_t offset = 0;
+	assert_int_equal(bundle_read(bytes, &bundle), ERROR_OK);
+	for (parts_count = 0; offset < bundle.payload.size; parts_count++) {
+		size_t start = buffer.size;
+		assert_true(parts_count < PARTS_MAX);
+		assert_int_equal(fragment_next(&buffer, &bundle, &forwarding, size_max, &offset), ERROR_OK);
+		parts[parts_count] = bytes_make(parts_memory + start, buffer.size - start);
+	}
+	for (size_t i = parts_count; i > 1; i--) {
+		size_t j = world_random(&world, i);
+		struct bytes kept = parts[i - 1];
+		parts[i - 1] = parts[j];
+		parts[j] = kept;
+	}
+}
+
 /* ---- deliveries ---- */
 
 static void a_bundle_is_delivered_until_it_is_taken(void **state)
@@ -277,7 +298,7 @@ static void what_comes_in_cannot_fill_the_posts_room(void **state)
 {
 	enum error error;
 	static uint8_t payload[1000];
-	world.settings.pool_size_max = 100000;
+	world.settings.pool_size_max = WORLD_ROUTES * 100000;
 	world_crash(&world, 0);
 	uint64_t sequence = 1;
 	size_t taken[5] = {0};
@@ -295,6 +316,63 @@ static void what_comes_in_cannot_fill_the_posts_room(void **state)
 	assert_int_equal(taken[1], 46); /* of 1512 bytes each: 70, 10, 10 and 10 thousand */
 	assert_true(taken[2] >= 6 && taken[3] >= 6 && taken[4] >= 6);
 	assert_int_equal(world_send(&world, 1, 2, 1, 1000, LIFETIME_MS, &error), LINK_QUEUED);
+	/* Nor that of another neighbour. */
+	struct bundle_fields fields = usual(sequence, "ipn:1.1");
+	assert_true(
+		world_receive(&world, WORLD_ROUTE_C, create(&fields, bytes_make(payload, sizeof payload))));
+}
+
+/* Fragments of units that never become whole, and bundles to be sent on. */
+static void one_neighbour_cannot_fill_the_room_of_another(void **state)
+{
+	static const char *const destinations[] = {"ipn:1.4", "ipn:9.4"};
+	static uint8_t payload[2000];
+	uint64_t sequence = 1;
+	world.settings.pool_size_max = WORLD_ROUTES * 100000;
+	world_crash(&world, 0);
+	for (size_t i = 0; i < 2; i++) {
+		do {
+			struct bundle_fields fields = usual(sequence++, destinations[i]);
+			cut(create(&fields, bytes_make(payload, sizeof payload)), 1500);
+		} while (receive(parts[0]));
+		assert_int_equal(world_action(&world, QUEUE_ACTION_REFUSE)->reason,
+				 TCPCL_REFUSE_NO_RESOURCES);
+	}
+	struct bundle_fields fields = usual(sequence, "ipn:1.1");
+	cut(create(&fields, bytes_make(payload, sizeof payload)), 1500);
+	for (size_t i = 0; i < parts_count; i++)
+		assert_true(world_receive(&world, WORLD_ROUTE_C, parts[i]));
+	assert_int_equal(world_next_delivery(&world), ERROR_OK);
+	world_pass(&world, LIFETIME_MS);
+	world_tick(&world);
+	assert_true(receive(parts[0]));
+}
+
+/* A bundle has no signature: who knows how another numbers its own could send one of that name before. */
+static void no_neighbour_speaks_for_another(void **state)
+{
+	static uint8_t payload[2000];
+	static uint8_t other[2000];
+	struct bundle_fields fields = usual(1, "ipn:1.4");
+	assert_true(world_receive(&world, WORLD_ROUTE_C, make(1, "ipn:1.4", "forged")));
+	assert_given("forged");
+	assert_true(receive(make(1, "ipn:1.4", "the words that matter")));
+	assert_given("the words that matter");
+	/* To be sent on. */
+	assert_true(world_receive(&world, WORLD_ROUTE_B, make(2, "ipn:9.4", "the words that matter")));
+	size_t rows = world.store_count;
+	assert_true(world_receive(&world, WORLD_ROUTE_B, make(2, "ipn:9.4", "the words that matter")));
+	assert_int_equal(world.store_count, rows);
+	/* In fragments. */
+	fields.sequence = 3;
+	memset(other, 1, sizeof other);
+	cut(create(&fields, bytes_make(other, sizeof other)), 900);
+	assert_true(world_receive(&world, WORLD_ROUTE_C, parts[1]));
+	cut(create(&fields, bytes_make(payload, sizeof payload)), 900);
+	for (size_t i = 0; i < parts_count; i++)
+		assert_true(receive(parts[i]));
+	assert_int_equal(world_next_delivery(&world), ERROR_OK);
+	assert_true(bytes_equal(world.delivery.sealed, bytes_make(payload, sizeof payload)));
 }
 
 /* ---- forwarding ---- */
@@ -346,27 +424,6 @@ static void a_forwarded_bundle_without_a_precedence_is_routine_and_expires(void 
 }
 
 /* ---- fragments ---- */
-
-static void cut(struct bytes bytes, size_t size_max)
-{
-	struct bundle bundle;
-	struct buffer buffer = buffer_make(parts_memory, sizeof parts_memory);
-	struct bundle_forwarding forwarding = {NULL, 0, 0, 0};
-	size_t offset = 0;
-	assert_int_equal(bundle_read(bytes, &bundle), ERROR_OK);
-	for (parts_count = 0; offset < bundle.payload.size; parts_count++) {
-		size_t start = buffer.size;
-		assert_true(parts_count < PARTS_MAX);
-		assert_int_equal(fragment_next(&buffer, &bundle, &forwarding, size_max, &offset), ERROR_OK);
-		parts[parts_count] = bytes_make(parts_memory + start, buffer.size - start);
-	}
-	for (size_t i = parts_count; i > 1; i--) {
-		size_t j = world_random(&world, i);
-		struct bytes kept = parts[i - 1];
-		parts[i - 1] = parts[j];
-		parts[j] = kept;
-	}
-}
 
 static void fragments_in_any_order_make_one_delivery(void **state)
 {
@@ -516,6 +573,8 @@ int main(void)
 		test(a_bundle_that_came_too_many_hops_is_refused),
 		test(an_administrative_record_is_thrown_away),
 		test(what_comes_in_cannot_fill_the_posts_room),
+		test(one_neighbour_cannot_fill_the_room_of_another),
+		test(no_neighbour_speaks_for_another),
 		test(a_bundle_for_another_node_is_sent_on),
 		test(a_waiting_bundle_that_was_forgotten_as_seen_waits_once),
 		test(a_forwarded_bundle_without_a_precedence_is_routine_and_expires),

@@ -165,10 +165,10 @@ static void another_programs_file_is_left_alone(void **state)
 	assert_int_equal(store_open(&other, "other.db", ROOM), ERROR_MALFORMED);
 	store_close(other);
 	assert_int_equal(sqlite3_open("other.db", &database), SQLITE_OK);
-	assert_int_equal(
-		sqlite3_exec(database, "PRAGMA application_id = 1818848881; PRAGMA user_version = 2;", NULL,
-			NULL, NULL),
-		SQLITE_OK);
+	assert_int_equal(sqlite3_exec(database,
+				      "PRAGMA application_id = 1818848881; PRAGMA user_version = 9;", NULL,
+				      NULL, NULL),
+			 SQLITE_OK);
 	sqlite3_close(database);
 	assert_int_equal(store_open(&other, "other.db", ROOM), ERROR_BAD_VERSION);
 	store_close(other);
