@@ -72,8 +72,8 @@
 #define QUEUE_DOWNTIME_MS_MAX 86400000 /* of the time between two processes, what counts as lifetime: a day */
 #define QUEUE_CLOCK_MS 60000        /* how often the queue's clock is written when nothing else is */
 /*
- * How much of a neighbour's part ROUTINE, PRIORITY, IMMEDIATE and FLASH may fill, in percent: the last room is for the
- * highest.
+ * How much of a neighbour's part ROUTINE, PRIORITY, IMMEDIATE and FLASH may fill, in percent: the last room
+ * is for the highest.
  */
 #define QUEUE_SHARE_ROUTINE 70
 #define QUEUE_SHARE_PRIORITY 80

@@ -24,14 +24,14 @@
  *   is not a row: it is of a session, and a session does not outlive the process. So after a crash everything
  *   that was in transfer waits again, in its old place.
  * - Received. A bundle is acknowledged to the neighbour (STORED) once its row as a delivery, a fragment or a
- *   forwarded copy is on disk. A second time from the same neighbour within its lifetime it is acknowledged and
- *   not stored. What another brings under the same name is another bundle: a source can be written by anyone.
+ *   forwarded copy is on disk. A second time from the same neighbour within its lifetime it is acknowledged
+ *   and not stored. What another brings under the same name is another bundle: anyone can write any source.
  * - Delivered. A delivery is kept until the post says TAKEN, whatever its lifetime; after a new HELLO every
  *   delivery that was not taken is given again, in the order of precedence.
  * - Heads. The largest head of each origin that the post has signed is kept, for as long as the store is.
  * - Room. Two pools, own copies and what comes from neighbours, so that neither can fill the other's; each is
- *   shared out evenly: among the routes (and one part for copies without one), among the neighbours. A class may
- *   fill a part to its QUEUE_SHARE: ROUTINE is refused first, FLASH last.
+ *   shared out evenly: among the routes (and one part for copies without one), among the neighbours. A class
+ *   may fill a part to its QUEUE_SHARE: ROUTINE is refused first, FLASH last.
  *
  * A copy or a forwarded bundle is given up when its lifetime runs out, by the queue's clock: milliseconds
  * that only run forward, with the steady clock while the process lives; of the time between processes at most

@@ -478,8 +478,8 @@ static void share_put(struct rows *rows, const struct place *place, uint64_t siz
 }
 
 /*
- * The parts are equal: one for each neighbour, and of the post's copies one for those without a way. So nobody
- * takes up another's room, neither by what it sends nor by what it does not take.
+ * The parts are equal: one for each neighbour, and of the post's copies one for those without a way. So
+ * nobody takes up another's room, neither by what it sends nor by what it does not take.
  */
 static uint64_t parts_of(const struct queue_settings *settings, enum queue_pool pool)
 {

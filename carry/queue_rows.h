@@ -16,10 +16,10 @@
  *   I pool mark                  the bytes that are held for one neighbour: u64
  *
  * Numbers and times are 8 bytes, inverse is one byte: FLASH 0, ROUTINE 3. A route is its name after one byte
- * of length. A mark stands for a neighbour: the CRC-32C of its route's name. An identity comes after the mark of
- * the neighbour that brought the bundle: no neighbour can make what another brings look like a second one, or
- * mix its own fragments among another's. Values are arrays in deterministic CBOR, but for B, F, P and I, which
- * are the bytes themselves.
+ * of length. A mark stands for a neighbour: the CRC-32C of its route's name. An identity comes after the mark
+ * of the neighbour that brought the bundle: no neighbour can make what another brings look like a second one,
+ * or mix its own fragments among another's. Values are arrays in deterministic CBOR, but for B, F, P and I,
+ * which are the bytes themselves.
  */
 #ifndef CARRY_QUEUE_ROWS_H
 #define CARRY_QUEUE_ROWS_H
