@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "base/text.h"
 #include "cli/output.h"
 
 static const struct option common_options[] = {
@@ -86,18 +87,24 @@ const char *call_officer(const struct call *call)
 	return place(call, "officer", "LIAISON_OFFICER", "officer (the key file)");
 }
 
+/* What is named may come from a file or a peer: nothing of it moves the cursor or begins a line of its own. */
 static void complain(const struct call *call, const char *format, va_list arguments)
 {
-	char text[1024];
+	char text[1024], visible[10 * sizeof text];
+	struct buffer buffer = buffer_make(visible, sizeof visible);
 	vsnprintf(text, sizeof text, format, arguments);
+	text_append_visible(&buffer, bytes_of_text(text));
 	if (call->json) {
-		json_t *object = json_pack("{s:o}", "error", output_json_text(bytes_of_text(text)));
+		json_t *object = json_pack("{s:s%}", "error", visible, buffer.size);
 		if (object != NULL)
 			json_dumpf(object, stdout, JSON_COMPACT);
 		printf("\n");
 		json_decref(object);
 	}
-	fprintf(stderr, "liaison: %s\n", text);
+	for (size_t i = 0; i < buffer.size; i++)
+		if (visible[i] == '\n')
+			visible[i] = ' ';
+	fprintf(stderr, "liaison: %.*s\n", (int)buffer.size, visible);
 }
 
 int call_fail(const struct call *call, const char *format, ...)

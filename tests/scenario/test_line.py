@@ -179,6 +179,25 @@ def an_export_that_was_changed_does_not_verify():
             assert heads.returncode != 0, name
 
 
+def an_export_without_heads_is_said_to_be_that():
+    export = json.loads((line.folder / "alliance.json").read_text())
+    path = line.folder / "bare.json"
+    assert line.alliance.json("verify", line.folder / "alliance.json")["uncovered"] < len(export["entries"])
+    path.write_text(json.dumps({**export, "logs": []}))
+    assert line.alliance.json("verify", path)["uncovered"] == len(export["entries"])
+    assert "lie under none of these heads" in line.alliance.text("verify", path)
+
+
+def what_an_export_says_moves_no_cursor():
+    export = json.loads((line.folder / "alliance.json").read_text())
+    export["entries"][0].update(reference="\x1b[2K\nverified\u202e", leaf="00")
+    path = line.folder / "escape.json"
+    path.write_text(json.dumps(export))
+    result = line.alliance.run("verify", path)
+    assert result.returncode == 1 and result.stderr.count("\n") == 1, result
+    assert "<U+001B>" in result.stderr and not set("\x1b\u202e") & set(result.stderr), result
+
+
 def lists_longer_than_a_reply_are_given_whole():
     officer = Officer(line.alliance)
     sent = [officer.send("one of many", subject=f"number {number}")[3] for number in range(150)]
@@ -386,6 +405,8 @@ if __name__ == "__main__":
             both_sides_give_the_same_heads_to_a_stranger,
             verify_holds_for_the_post_and_for_an_export,
             an_export_that_was_changed_does_not_verify,
+            an_export_without_heads_is_said_to_be_that,
+            what_an_export_says_moves_no_cursor,
             lists_longer_than_a_reply_are_given_whole,
             watch_rings_and_tells_a_hook_of_what_arrives,
             every_wrong_input_gets_one_sentence_and_an_exit_status,
