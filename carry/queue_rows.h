@@ -167,8 +167,8 @@ struct place {
 };
 
 /*
- * ERROR_FULL if `size` more bytes at this precedence are above what it may take of the neighbour's part of the
- * pool. All three read a row: ERROR_NEEDS_ROWS and so on.
+ * ERROR_FULL if `size` more bytes at this precedence are above what it may take of the neighbour's part of
+ * the pool. All three read a row: ERROR_NEEDS_ROWS and so on.
  */
 enum error pool_check(struct step *step, const struct place *place, uint64_t size);
 enum error pool_add(struct step *step, const struct place *place, uint64_t size);

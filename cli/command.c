@@ -87,7 +87,7 @@ const char *call_officer(const struct call *call)
 	return place(call, "officer", "LIAISON_OFFICER", "officer (the key file)");
 }
 
-/* What is named may come from a file or a peer: nothing of it moves the cursor or begins a line of its own. */
+/* What is named may come from a file or a peer: nothing of it moves the cursor or begins another line. */
 static void complain(const struct call *call, const char *format, va_list arguments)
 {
 	char text[1024], visible[10 * sizeof text];

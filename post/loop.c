@@ -332,7 +332,7 @@ bool loop_finish_batch(struct loop *loop)
 	return error == ERROR_OK || loop_stop(loop, error);
 }
 
-/* Requests and messages take turns at going first: neither may fill batch after batch before the other's turn. */
+/* Requests and messages take turns at going first: neither may fill batch after batch before the other. */
 static void gather(struct loop *loop)
 {
 	loop->messages_first = !loop->messages_first;
