@@ -206,7 +206,14 @@ static int run_show(struct call *call)
 	return code;
 }
 
-static bool send_card(const struct call *call, struct bytes card)
+/* Whose card the post has accepted, by what it says itself. */
+struct accepted_card {
+	uint8_t party[PARTY_ID_SIZE];
+	char name[NAME_SIZE_MAX + 1];
+	char words[FINGERPRINT_TEXT_SIZE];
+};
+
+static bool send_card(const struct call *call, struct bytes card, struct accepted_card *accepted)
 {
 	struct client client;
 	struct cbor_reader reply;
@@ -216,17 +223,38 @@ static bool send_card(const struct call *call, struct bytes card)
 	struct buffer *request = client_begin(&client, LOCAL_CARD_ACCEPT, 1);
 	cbor_write_bytes(request, card);
 	bool done = client_ask(&client, call, "accepting the card", &reply, &results);
+	if (done) {
+		cbor_read_bytes_exact(&reply, accepted->party, sizeof accepted->party);
+		cbor_read_text_copy(&reply, accepted->name, NAME_SIZE_MAX);
+		done = cbor_read_end(&reply) == ERROR_OK;
+		if (!done)
+			call_fail_error(call, "the post's answer about the card", reply.error);
+		output_fingerprint(accepted->party, accepted->words);
+	}
 	client_close(&client);
 	return done;
+}
+
+/* Anyone can seal a card to a post: only the words tell whose it is, and they are known once it is open. */
+static void print_accepted(const struct accepted_card *accepted)
+{
+	printf("Accepted a card of ");
+	output_text(bytes_of_text(accepted->name));
+	printf(", which says nothing of who wrote it. Its words:\n\n%s\n\n"
+	       "Let the other side read theirs to you over a line where you know the voice. If they differ, "
+	       "make "
+	       "no\nkeying and open no channel with this party.\n",
+	       accepted->words);
 }
 
 static int run_accept(struct call *call)
 {
 	struct open_card *open = calloc(1, sizeof *open);
+	struct accepted_card accepted;
 	const char *path = call->operand[0];
 	bool done = open != NULL;
 	if (done && call_has(call, "sealed")) {
-		/* Only the post can open it: what it says is shown by `card show` of the party afterwards. */
+		/* Only the post can open it: whose it is can be shown afterwards only. */
 		done = file_read(call, path, SEALED_CARD_SIZE_MAX, &open->memory, &open->bytes);
 	} else if (done) {
 		done = open_card(call, path, open);
@@ -235,12 +263,17 @@ static int run_accept(struct call *call)
 		done = done && call_confirm(call, "Has the other side read you these same words over a line "
 						  "where you know the voice?");
 	}
-	done = done && send_card(call, open->bytes);
+	done = done && send_card(call, open->bytes, &accepted);
 	if (open != NULL)
 		free(open->memory);
 	free(open);
 	if (done && call->json)
-		return output_json(call, json_pack("{s:b}", "accepted", 1));
+		return output_json(call, json_pack("{s:b, s:o, s:o, s:s}", "accepted", 1, "party",
+						   output_json_hex(bytes_make(accepted.party, PARTY_ID_SIZE)),
+						   "name", output_json_text(bytes_of_text(accepted.name)),
+						   "fingerprint", accepted.words));
+	if (done && call_has(call, "sealed"))
+		print_accepted(&accepted);
 	return done ? 0 : 1;
 }
 

@@ -111,6 +111,15 @@ def numbers_of_the_references_have_no_gap():
         assert numbers == list(range(1, len(numbers) + 1)), numbers
 
 
+def a_sealed_card_is_accepted_with_the_words_to_compare():
+    sealed = line.folder / "sealed-card"
+    line.alliance.run("card", "export", sealed, "--for", line.federation.folder / "card")
+    shown = line.alliance.json("card", "show")
+    told = line.federation.json("card", "accept", sealed, "--sealed", "--yes")
+    assert told["accepted"] is True and told["party"] == shown["party"] and told["fingerprint"] == shown["fingerprint"], told
+    assert shown["fingerprint"] in line.federation.text("card", "accept", sealed, "--sealed", "--yes")
+
+
 def status_tells_of_courier_route_and_agreement():
     line.wait_until_quiet()
     for side in line.sides:
@@ -401,6 +410,7 @@ if __name__ == "__main__":
             a_text_from_a_file_or_standard_input_goes_across_too,
             the_longest_text_that_the_terms_allow_goes_across,
             numbers_of_the_references_have_no_gap,
+            a_sealed_card_is_accepted_with_the_words_to_compare,
             status_tells_of_courier_route_and_agreement,
             both_sides_give_the_same_heads_to_a_stranger,
             verify_holds_for_the_post_and_for_an_export,
