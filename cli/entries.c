@@ -119,6 +119,18 @@ bool entry_get(struct client *client, const struct call *call, const struct entr
 	return error == ERROR_OK;
 }
 
+/* The year is part of the name: one that is wrong means another entry, or a mistake. */
+static bool is_of_year(const struct call *call, const struct entry_row *row,
+		       const struct reference *reference)
+{
+	struct civil_time civil;
+	civil_from_time(row->time, &civil);
+	if (!reference->has_year || civil.year % 100 == reference->year)
+		return true;
+	call_fail(call, "the year is another: that number is %s", row->reference);
+	return false;
+}
+
 bool entry_find(struct client *client, const struct call *call, const struct known_channel *channel,
 		const char *text, struct entry_row *row)
 {
@@ -150,7 +162,7 @@ bool entry_find(struct client *client, const struct call *call, const struct kno
 	if (done)
 		*row = entry->row;
 	free(entry);
-	return done;
+	return done && is_of_year(call, row, &reference);
 }
 
 static json_t *times_json(const struct entry_row *row)

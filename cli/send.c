@@ -69,6 +69,13 @@ static bool find_about(struct speaking *speaking, const char *reference)
 {
 	if (!entry_find(&speaking->client, speaking->call, speaking->channel, reference, &speaking->about))
 		return false;
+	if (speaking->about.kind != CONTENT_MESSAGE || speaking->about.state == LOCAL_REFUSED) {
+		call_fail(speaking->call,
+			  "%s is no message that was accepted: only those are answered and "
+			  "acknowledged",
+			  speaking->about.reference);
+		return false;
+	}
 	memcpy(speaking->identity.identity, speaking->about.identity, IDENTITY_SIZE);
 	speaking->identity.reference = bytes_of_text(speaking->about.reference);
 	speaking->names.identities = &speaking->identity;
@@ -208,22 +215,37 @@ static int run_reply(struct call *call)
 	return send_message(call, call->operand_count > 1 ? call->operand[1] : NULL, call->operand[0]);
 }
 
+/* Whether the message can be acknowledged: it is the other side's, and nobody here has done so. */
+static bool may_acknowledge(const struct call *call, const struct entry_row *about)
+{
+	if (about->own) {
+		call_fail(call, "%s is our own: the other side acknowledges it", about->reference);
+		return false;
+	}
+	for (size_t i = 0; i < about->times_count; i++) {
+		if (about->times[i].state == LOCAL_READ) {
+			char time[DATE_TIME_GROUP_SIZE + 1];
+			output_time(about->times[i].at_ms / 1000, time);
+			call_fail(call, "%s was acknowledged already, at %s", about->reference, time);
+			return false;
+		}
+	}
+	return true;
+}
+
 static int run_ack(struct call *call)
 {
 	struct speaking speaking;
 	int code = 1;
-	if (speaking_open(&speaking, call) && find_about(&speaking, call->operand[0])) {
+	if (speaking_open(&speaking, call) && find_about(&speaking, call->operand[0]) &&
+	    may_acknowledge(call, &speaking.about)) {
 		content_begin(speaking.content, CONTENT_ACKNOWLEDGMENT, speaking.about.precedence,
 			      speaking.channel->registry);
 		struct acknowledgment *acknowledgment = &speaking.content->of.acknowledgment;
 		acknowledgment->time = (uint64_t)time(NULL);
 		acknowledgment->note = bytes_of_text(call_value(call, "note", ""));
 		memcpy(acknowledgment->acknowledged, speaking.about.identity, IDENTITY_SIZE);
-		if (speaking.about.own)
-			code = call_fail(call, "%s is our own: the other side acknowledges it",
-					 speaking.about.reference);
-		else
-			code = speak(&speaking);
+		code = speak(&speaking);
 	}
 	speaking_close(&speaking);
 	return code;

@@ -56,6 +56,8 @@ def the_acknowledgment_makes_it_read_and_the_reply_answered():
     assert "seen by the watch" in alliance.text("show", acknowledgment)
     assert "ANSWERS" in alliance.text("show", answer)
     line.wait_for_state(federation, answer, "received")
+    alliance.json("ack", answer, "--yes")
+    line.wait_for_state(federation, answer, "read")
 
 
 def the_author_sees_every_state_once_and_in_order():
@@ -259,6 +261,8 @@ def wrong_input():
     short.write_text("short\n")
     new = folder / "new"
     say = ["-m", "text", "--yes"]
+    opening = f"EMBASSY 0001/{facts['answer'][-2:]}"
+    another_year = facts["answer"][:-2] + "99"
     make_post = ["post", "create", new, "--name", "Annex", "--node", "ipn:3.0", "--pin", "00" * 32, "--yes"]
     return [
         (["nonsense"], {}, "no command 'nonsense'"),
@@ -296,6 +300,12 @@ def wrong_input():
         (["reply", "NOWHERE 0001/26", *say], {}, "no post"),
         (["ack", facts["message"], "--yes"], {}, "our own"),
         (["ack", "EMBASSY 9999/26", "--yes"], {}, "EMBASSY 9999/26"),
+        (["ack", facts["answer"], "--yes"], {}, "acknowledged already, at "),
+        (["ack", opening, "--yes"], {}, "no message"),
+        (["reply", opening, *say], {}, "no message"),
+        (["show", another_year], {}, f"that number is {facts['answer']}"),
+        (["ack", another_year, "--yes"], {}, f"that number is {facts['answer']}"),
+        (["reply", another_year, *say], {}, f"that number is {facts['answer']}"),
         (["show", "EMBASSY 0/26"], {}, "no reference"),
         (["show", "EMBASSY 99999999999999999999/26"], {}, "no reference"),
         (["log", "-c", "Nowhere"], {}, "Nowhere"),
