@@ -36,7 +36,9 @@
  *   PARTIES        -> [* [party id: bstr32, name: tstr, keying accepted: bool,
  *                         posts: [* [slot, post name: tstr, node: tstr, courier pin: bstr32]],
  *                         card chain number: uint, card chain head: bstr32, card: bstr]]    own party first
- *   ENTRIES        channel: bstr32 / null, selection: uint (1 all, 2 received messages, 3 own messages),
+ *   ENTRIES        channel: bstr32 / null, selection: uint (1 all, 2 received messages, 3 own messages,
+ *                  4 awaited: own entries without receipt, then messages without the acknowledgment
+ *                  that was asked for by a time; one may come twice),
  *                  after: cursor bstr (empty: from the start), count: uint <= 64
  *                  -> [* entry_row], next cursor: bstr (empty: no more)
  *   ENTRY          channel: bstr32, log, incarnation, position
@@ -61,7 +63,10 @@
  *   entry_row = [channel: bstr32, log, incarnation, position, reference: tstr, identity: bstr32, kind,
  *                precedence, time, subject: tstr, officer: uint / null (the first signer),
  *                officer name: tstr, own: bool, state: uint (enum local_state), held at: unix ms,
- *                state times: [* [state, unix ms, detail: tstr]]]
+ *                state times: [* [state, unix ms, detail: tstr]],
+ *                receipt due: unix s / null (own, not yet receipted by all: the handling time of the terms),
+ *                acknowledgment due: unix s / null (not yet acknowledged: what the author asks for)]
+ *               What is due and past is overdue.
  *
  * Notices: ARRIVED entry_row (a message or acknowledgment of another party was accepted), STATE entry_row (an
  * own message changed its state), CHANNEL_CHANGED channel: bstr32 (its registry changed), ALERT reason: uint,
@@ -103,7 +108,7 @@ enum local_notice {
 	LOCAL_ALERT = 4,
 };
 
-/* The one honest state of a message, in the order in which it can only grow (REFUSED and OVERDUE apart). */
+/* The one honest state of a message, in the order in which it can only grow (REFUSED apart). */
 enum local_state {
 	LOCAL_RELEASED = 1, /* committed in the author's log */
 	LOCAL_QUEUED = 2,   /* on the courier's disk */

@@ -9,26 +9,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cli/entries.h"
+#include "cli/entry_list.h"
 
 #define BELL_STROKE_MS 200
 #define BELL_AGAIN_MS  10000
-
-struct flash_key {
-	uint8_t channel[CHANNEL_ID_SIZE];
-	uint64_t log;
-	uint64_t incarnation;
-	uint64_t position;
-};
 
 struct bell {
 	bool wanted;
 	uint64_t from;    /* the lowest precedence that rings */
 	uint64_t strokes; /* still to come */
 	int64_t stroke_ms;
-	int64_t again_ms;        /* when it rings again for those below */
-	size_t flashes_count;    /* received and not known to be acknowledged */
-	struct flash_key *flash; /* oldest first; freed with bell_free */
+	int64_t again_ms;          /* when it rings again for those below */
+	struct entry_list flashes; /* received and not known to be acknowledged; freed with bell_free */
 };
 
 /* Rings once for each step of precedence, the first stroke at once; what still rings is not rung twice. */

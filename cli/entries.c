@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/output.h"
 #include "envelope/content.h"
@@ -12,7 +13,7 @@
 void entry_row_read(struct cbor_reader *reader, struct entry_row *row)
 {
 	*row = (struct entry_row){0};
-	cbor_read_array_exact(reader, 16);
+	cbor_read_array_exact(reader, 18);
 	cbor_read_bytes_exact(reader, row->channel, sizeof row->channel);
 	row->log = cbor_read_uint_max(reader, LOG_MAX);
 	row->incarnation = cbor_read_uint(reader);
@@ -37,6 +38,18 @@ void entry_row_read(struct cbor_reader *reader, struct entry_row *row)
 		row->times[i].at_ms = cbor_read_uint(reader);
 		cbor_read_text_copy(reader, row->times[i].detail, EID_SIZE_MAX);
 	}
+	row->receipt_due = cbor_read_null(reader) ? 0 : cbor_read_uint(reader);
+	row->acknowledgment_due = cbor_read_null(reader) ? 0 : cbor_read_uint(reader);
+}
+
+bool entry_receipt_is_overdue(const struct entry_row *row, uint64_t now)
+{
+	return row->receipt_due != 0 && row->receipt_due < now;
+}
+
+bool entry_acknowledgment_is_overdue(const struct entry_row *row, uint64_t now)
+{
+	return row->acknowledgment_due != 0 && row->acknowledgment_due < now;
 }
 
 const char *state_name(uint64_t state)
@@ -176,6 +189,22 @@ static json_t *times_json(const struct entry_row *row)
 	return times;
 }
 
+static json_t *due_json(uint64_t due)
+{
+	return due == 0 ? json_null() : json_integer((json_int_t)due);
+}
+
+static json_t *overdue_json(const struct entry_row *row)
+{
+	json_t *overdue = json_array();
+	uint64_t now = (uint64_t)time(NULL);
+	if (entry_receipt_is_overdue(row, now))
+		json_array_append_new(overdue, json_string("receipt"));
+	if (entry_acknowledgment_is_overdue(row, now))
+		json_array_append_new(overdue, json_string("acknowledgment"));
+	return overdue;
+}
+
 json_t *entry_row_json(const struct entry_row *row)
 {
 	json_t *object = json_pack(
@@ -188,15 +217,41 @@ json_t *entry_row_json(const struct entry_row *row)
 		(json_int_t)row->time, "subject", output_json_text(bytes_of_text(row->subject)), "officer",
 		output_json_text(bytes_of_text(row->officer_name)), "own", row->own, "state",
 		state_name(row->state), "held_at_ms", (json_int_t)row->held_at_ms, "times", times_json(row));
+	json_object_set_new(object, "receipt_due", due_json(row->receipt_due));
+	json_object_set_new(object, "acknowledgment_due", due_json(row->acknowledgment_due));
+	json_object_set_new(object, "overdue", overdue_json(row));
 	return object;
+}
+
+static void print_due(const char *what, uint64_t due, bool is_overdue)
+{
+	char time[DATE_TIME_GROUP_SIZE + 1];
+	output_time(due, time);
+	printf("%s %s %s\n", time, is_overdue ? "OVERDUE since then:" : "is when it is due:", what);
+}
+
+void entry_due_print(const struct entry_row *row)
+{
+	uint64_t now = (uint64_t)time(NULL);
+	if (row->receipt_due != 0)
+		print_due("a receipt of the other side", row->receipt_due,
+			  entry_receipt_is_overdue(row, now));
+	if (row->acknowledgment_due != 0)
+		print_due(row->own ? "an acknowledgment by the other side" : "our acknowledgment",
+			  row->acknowledgment_due, entry_acknowledgment_is_overdue(row, now));
 }
 
 void entry_row_print(const struct entry_row *row)
 {
-	char time[DATE_TIME_GROUP_SIZE + 1];
-	output_time(row->time, time);
-	printf("%-22s %s  %-9s  %-8s  ", row->reference, time, precedence_name(row->precedence),
+	char written[DATE_TIME_GROUP_SIZE + 1];
+	uint64_t now = (uint64_t)time(NULL);
+	output_time(row->time, written);
+	printf("%-22s %s  %-9s  %-8s  ", row->reference, written, precedence_name(row->precedence),
 	       state_name(row->state));
+	if (entry_receipt_is_overdue(row, now))
+		printf("RECEIPT OVERDUE  ");
+	if (entry_acknowledgment_is_overdue(row, now))
+		printf("ACKNOWLEDGMENT OVERDUE  ");
 	output_text(bytes_of_text(row->kind == CONTENT_MESSAGE ? row->officer_name
 							       : content_kind_name(row->kind)));
 	if (row->subject[0] != '\0') {

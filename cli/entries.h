@@ -38,10 +38,16 @@ struct entry_row {
 	uint64_t held_at_ms;
 	size_t times_count;
 	struct entry_state times[STATE_TIMES_MAX];
+	uint64_t receipt_due;        /* Unix s; 0: none is awaited */
+	uint64_t acknowledgment_due; /* the same */
 };
 
 /* Reads one entry_row of base/local.h. */
 void entry_row_read(struct cbor_reader *reader, struct entry_row *row);
+
+/* True if what the row awaits was due before `now` (Unix s). */
+bool entry_receipt_is_overdue(const struct entry_row *row, uint64_t now);
+bool entry_acknowledgment_is_overdue(const struct entry_row *row, uint64_t now);
 
 /* "released" to "refused". Static. */
 const char *state_name(uint64_t state);
@@ -50,6 +56,7 @@ enum entry_selection {
 	SELECT_ALL = 1,
 	SELECT_RECEIVED = 2, /* messages of others */
 	SELECT_OWN = 3,      /* own messages */
+	SELECT_AWAITED = 4,  /* own entries without receipt, messages without acknowledgment; some twice */
 };
 
 /*
@@ -75,6 +82,9 @@ bool entry_get(struct client *client, const struct call *call, const struct entr
 /* The one entry that a reference typed by a person means on this channel. False after an error message. */
 bool entry_find(struct client *client, const struct call *call, const struct known_channel *channel,
 		const char *text, struct entry_row *row);
+
+/* Prints what is due, or OVERDUE, one line for each; nothing where nothing is awaited. */
+void entry_due_print(const struct entry_row *row);
 
 /* A row as a JSON object; one line of a list on standard output. */
 json_t *entry_row_json(const struct entry_row *row);

@@ -80,6 +80,8 @@ static bool show(const struct call *call, const struct known_channel *channel,
 		output_text(bytes_of_text(entry->row.times[i].detail));
 		printf("\n");
 	}
+	if (done)
+		entry_due_print(&entry->row);
 	free(signed_bytes);
 	return done;
 }
@@ -136,7 +138,9 @@ const struct command command_inbox = {
 	.summary = "list the messages received, oldest first",
 	.help = "One line for each message: its reference, the time its author gave it, precedence, state, "
 		"officer and\n"
-		"subject. A gap in the numbers of a post means that something has not arrived: status names "
+		"subject, and what is overdue: a receipt once the handling time of the terms is over, an\n"
+		"acknowledgment once the time is past by which the author asked for it. A gap in the numbers "
+		"of a post means that something has not arrived: status names "
 		"it.",
 	.options = inbox_options,
 	.run = run_inbox,

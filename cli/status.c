@@ -1,8 +1,12 @@
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+#include <sodium.h>
 
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/entry_list.h"
 #include "cli/output.h"
 
 #define ROUTES_MAX 256
@@ -110,6 +114,63 @@ static void print_heads(const json_t *channel)
 	putchar('\n');
 }
 
+/* What was awaited and is overdue, of one channel. */
+struct overdue {
+	struct entry_list seen;
+	size_t receipts;
+	size_t acknowledgments;
+	size_t owed; /* acknowledgments of ours */
+};
+
+static bool count_overdue(const struct entry_row *row, void *context)
+{
+	struct overdue *overdue = context;
+	uint64_t now = (uint64_t)time(NULL);
+	bool receipt = entry_receipt_is_overdue(row, now);
+	bool acknowledgment = entry_acknowledgment_is_overdue(row, now);
+	if ((!receipt && !acknowledgment) || !entry_list_add(&overdue->seen, row, 1))
+		return true;
+	overdue->receipts += receipt;
+	overdue->acknowledgments += acknowledgment && row->own;
+	overdue->owed += acknowledgment && !row->own;
+	return true;
+}
+
+/* Adds "overdue" to each channel of the status. */
+static bool add_overdue(struct client *client, const struct call *call, json_t *channels)
+{
+	for (size_t i = 0; i < json_array_size(channels); i++) {
+		json_t *channel = json_array_get(channels, i);
+		const char *hex = json_string_value(json_object_get(channel, "channel"));
+		struct overdue overdue = {0};
+		uint8_t id[CHANNEL_ID_SIZE] = {0};
+		sodium_hex2bin(id, sizeof id, hex, strlen(hex), NULL, NULL, NULL);
+		bool done = entries_each(client, call, id, SELECT_AWAITED, count_overdue, &overdue);
+		entry_list_free(&overdue.seen);
+		if (!done)
+			return false;
+		json_object_set_new(channel, "overdue",
+				    json_pack("{s:I, s:I, s:I}", "receipts", (json_int_t)overdue.receipts,
+					      "acknowledgments", (json_int_t)overdue.acknowledgments, "owed",
+					      (json_int_t)overdue.owed));
+	}
+	return true;
+}
+
+static void print_overdue(const json_t *channel)
+{
+	const json_t *overdue = json_object_get(channel, "overdue");
+	long long receipts = json_integer_value(json_object_get(overdue, "receipts"));
+	long long acknowledgments = json_integer_value(json_object_get(overdue, "acknowledgments"));
+	long long owed = json_integer_value(json_object_get(overdue, "owed"));
+	if (receipts > 0)
+		printf("  OVERDUE: %lld of ours without receipt\n", receipts);
+	if (acknowledgments > 0)
+		printf("  OVERDUE: %lld of ours without the acknowledgment asked for\n", acknowledgments);
+	if (owed > 0)
+		printf("  OVERDUE: %lld of the other side that we have not acknowledged\n", owed);
+}
+
 static void print_channel(const json_t *channel)
 {
 	const json_t *waiting = json_object_get(channel, "waiting_for_receipt");
@@ -125,6 +186,7 @@ static void print_channel(const json_t *channel)
 		output_time((uint64_t)json_integer_value(oldest) / 1000, time);
 		printf("  oldest without receipt: %s\n", time);
 	}
+	print_overdue(channel);
 	const json_t *gaps = json_object_get(channel, "gaps");
 	for (size_t i = 0; i < json_array_size(gaps); i++) {
 		const json_t *gap = json_array_get(gaps, i);
@@ -180,10 +242,11 @@ static int run_status(struct call *call)
 	enum error error = cbor_read_end(&reply);
 	json_t *status = json_pack("{s:o, s:b, s:o, s:o, s:I}", "channels", channels, "courier_connected",
 				   connected, "routes", routes, "refused", refused, "store_bytes", size);
+	bool done = error == ERROR_OK && add_overdue(&client, call, channels);
 	client_close(&client);
-	if (error != ERROR_OK) {
+	if (!done) {
 		json_decref(status);
-		return call_fail_error(call, "the post's status", error);
+		return error == ERROR_OK ? 1 : call_fail_error(call, "the post's status", error);
 	}
 	if (call->json)
 		return output_json(call, status);
@@ -200,7 +263,8 @@ const struct command command_status = {
 	.summary = "what waits for a receipt, what is missing, which routes are up",
 	.help = "For each channel: own messages without a receipt by precedence, the oldest of them, entries "
 		"of the other\n"
-		"side that are missing, whether both sides' heads agree. Then the courier, its routes, and "
+		"side that are missing, what is overdue, whether both sides' heads agree. Then the courier, "
+		"its routes, and "
 		"what was\n"
 		"refused and why since the store was made.",
 	.options = no_options,

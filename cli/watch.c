@@ -11,19 +11,25 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/entries.h"
+#include "cli/entry_list.h"
 #include "cli/hooks.h"
 #include "cli/output.h"
 #include "envelope/content.h"
 
 #define RECONNECT_S_MAX 16
-#define PATIENCE_S      5 /* for an answer of the post: beyond it the bell would hang with it */
+#define ASK_MS          5000 /* how often the post is asked for what is awaited */
+#define ASK_SHARE       20   /* and at most this part of the time is spent on it */
+#define PATIENCE_S      5    /* for an answer of the post: beyond it the bell would hang with it */
 
 struct watching {
 	const struct call *call;
 	struct client client;
 	struct bell bell;
 	struct hooks *hooks;
-	int signals;      /* a child's end, and what ends the watch */
+	int signals;               /* a child's end, and what ends the watch */
+	int64_t ask_ms;            /* when the post is asked next */
+	struct entry_list overdue; /* told already, and still overdue */
+	struct entry_list overdue_now;
 	int ended_by;     /* the signal that ended it; 0: none yet */
 	enum error error; /* of the form of a notice */
 };
@@ -138,6 +144,38 @@ static bool announce_unread(const struct entry_row *row, void *context)
 	return true;
 }
 
+/* ---- what is overdue ---- */
+
+static bool tell_overdue(const struct entry_row *row, void *context)
+{
+	struct watching *watching = context;
+	uint64_t now = (uint64_t)time(NULL), parts = 0;
+	if (entry_receipt_is_overdue(row, now))
+		parts |= 1;
+	if (entry_acknowledgment_is_overdue(row, now))
+		parts |= 2;
+	if (parts == 0 || !entry_list_add(&watching->overdue_now, row, parts))
+		return true;
+	if ((parts & ~entry_list_find(&watching->overdue, row)) != 0)
+		announce(watching, "overdue", row);
+	return true;
+}
+
+/* The list is asked for anew each time, so that nothing here can go stale. */
+static bool ask_for_overdue(struct watching *watching)
+{
+	int64_t start_ms = steady_ms();
+	watching->overdue_now.count = 0;
+	if (!entries_each(&watching->client, watching->call, NULL, SELECT_AWAITED, tell_overdue, watching))
+		return false;
+	struct entry_list before = watching->overdue;
+	watching->overdue = watching->overdue_now;
+	watching->overdue_now = before;
+	int64_t now_ms = steady_ms(), rest_ms = ASK_SHARE * (now_ms - start_ms);
+	watching->ask_ms = now_ms + (rest_ms > ASK_MS ? rest_ms : ASK_MS);
+	return true;
+}
+
 /* ---- the loop ---- */
 
 /*
@@ -147,20 +185,17 @@ static bool announce_unread(const struct entry_row *row, void *context)
 static void ring_again(struct watching *watching)
 {
 	struct bell *bell = &watching->bell;
-	size_t before = bell->flashes_count + 1;
-	while (bell->flashes_count > 0 && bell->flashes_count < before) {
-		const struct flash_key *flash = &bell->flash[0];
-		struct entry_row key = {
-			.log = flash->log, .incarnation = flash->incarnation, .position = flash->position};
+	size_t before = bell->flashes.count + 1;
+	while (bell->flashes.count > 0 && bell->flashes.count < before) {
+		struct entry_row key = entry_list_key(&bell->flashes.entries[0]);
 		struct whole_entry entry;
-		memcpy(key.channel, flash->channel, CHANNEL_ID_SIZE);
-		before = bell->flashes_count;
+		before = bell->flashes.count;
 		if (watching->client.fd < 0 || !entry_get(&watching->client, watching->call, &key, &entry))
 			break;
 		bell_note(bell, &entry.row, steady_ms());
 	}
 	bell->again_ms = steady_ms() + BELL_AGAIN_MS;
-	if (bell->flashes_count > 0)
+	if (bell->flashes.count > 0)
 		bell_ring(bell, PRECEDENCE_FLASH, steady_ms());
 }
 
@@ -173,10 +208,10 @@ static void take_signals(struct watching *watching)
 }
 
 /*
- * Rings and tends hooks until something can be read from `fd` (-1: nothing), `until_ms` has come, or a signal
- * ends the watch.
+ * Rings and tends hooks until something can be read from `fd` (-1: nothing), which is true, `until_ms` has
+ * come, or a signal ends the watch.
  */
-static void tend(struct watching *watching, int fd, int64_t until_ms)
+static bool tend(struct watching *watching, int fd, int64_t until_ms)
 {
 	for (;;) {
 		int64_t now_ms = steady_ms(), next_ms = until_ms;
@@ -184,9 +219,10 @@ static void tend(struct watching *watching, int fd, int64_t until_ms)
 			ring_again(watching);
 		bell_tend(&watching->bell, now_ms);
 		hooks_tend(watching->hooks, now_ms);
-		if (watching->ended_by != 0 || now_ms >= until_ms ||
-		    (fd >= 0 && client_is_ready(&watching->client)))
-			return;
+		if (watching->ended_by != 0 || now_ms >= until_ms)
+			return false;
+		if (fd >= 0 && client_is_ready(&watching->client))
+			return true;
 		if (bell_next_ms(&watching->bell) < next_ms)
 			next_ms = bell_next_ms(&watching->bell);
 		if (hooks_next_ms(watching->hooks) < next_ms)
@@ -196,8 +232,8 @@ static void tend(struct watching *watching, int fd, int64_t until_ms)
 					  {.fd = fd, .events = POLLIN}};
 		(void)poll(polled, 2, wait_ms > 60000 ? 60000 : (int)wait_ms);
 		take_signals(watching);
-		if (polled[1].revents != 0)
-			return;
+		if (polled[1].revents != 0 && watching->ended_by == 0)
+			return true;
 	}
 }
 
@@ -220,10 +256,15 @@ static bool watch_once(struct watching *watching)
 		return false;
 	while (watching->error == ERROR_OK) {
 		struct bytes frame;
-		tend(watching, client->fd, INT64_MAX);
-		if (watching->ended_by != 0 || client_next(client, &frame) != ERROR_OK)
+		if (steady_ms() >= watching->ask_ms && !ask_for_overdue(watching))
 			return true;
-		take_notice(watching, frame);
+		if (tend(watching, client->fd, watching->ask_ms)) {
+			if (client_next(client, &frame) != ERROR_OK)
+				return true;
+			take_notice(watching, frame);
+		}
+		if (watching->ended_by != 0)
+			return true;
 	}
 	return false;
 }
@@ -297,6 +338,8 @@ static int run_watch(struct call *call)
 	hooks_end(watching.hooks);
 	free(watching.hooks);
 	bell_free(&watching.bell);
+	entry_list_free(&watching.overdue);
+	entry_list_free(&watching.overdue_now);
 	close(watching.signals);
 	return die_of(watching.ended_by);
 }
@@ -313,10 +356,12 @@ const struct command command_watch = {
 	.operands = "",
 	.summary = "tell what arrives, live, with bell and hook, so that a FLASH is never silent",
 	.help = "Names the messages that nobody has acknowledged yet, then waits for what comes:\n"
-		"messages, acknowledgments, changes of state, alerts. It goes on when the daemon\n"
-		"restarts, until Ctrl-C. A FLASH received rings again every 10 seconds until an\n"
+		"messages, acknowledgments, changes of state, alerts, and what becomes overdue: a\n"
+		"receipt of an own message once the handling time of the terms is over, an\n"
+		"acknowledgment, own or owed, once the time asked for is past. It goes on when\n"
+		"the daemon restarts, until Ctrl-C. A FLASH received rings again every 10 seconds until an\n"
 		"officer acknowledges it: ack.\n\n"
-		"A hook is told LIAISON_EVENT (unread, arrived, state, channel, alert),\n"
+		"A hook is told LIAISON_EVENT (unread, arrived, state, overdue, channel, alert),\n"
 		"LIAISON_REFERENCE, LIAISON_PRECEDENCE, LIAISON_KIND and LIAISON_STATE, and no\n"
 		"content. Nothing waits for a hook: 16 run at a time, the last 8 of them for FLASH and\n"
 		"alerts alone, others wait, the urgent first. A hook is ended after 60 seconds, and\n"

@@ -87,6 +87,19 @@ static struct bytes encode_leaf(struct run *run, const struct entry_key *key, co
 	return buffer_bytes(&buffer);
 }
 
+/* The entry is in TABLE_ACK_BY while an acknowledgment is awaited. */
+static void write_ack_by(struct run *run, const struct entry_key *key, const struct entry *entry)
+{
+	struct row_key row_key = key_entry(TABLE_ACK_BY, key);
+
+	if (entry->ack_by == 0)
+		return;
+	if (entry->state < LOCAL_READ)
+		rows_put(run_rows(run), key_view(&row_key), bytes_make(NULL, 0));
+	else
+		run_delete(run, &row_key);
+}
+
 /* Everything of an entry but its leaf's place in the tree. */
 static void write_entry(struct run *run, const struct entry_key *key, const struct log_item *item,
 			struct entry *entry, bool own)
@@ -105,6 +118,9 @@ static void write_entry(struct run *run, const struct entry_key *key, const stru
 			entry->subject = content->of.message.subject;
 		entry->signers = content->signers_count == 0 ? 0 : (uint64_t)content->signers[0] + 1;
 	}
+	bool is_new = entry->reason == ERROR_OK && !item->again;
+	if (is_new && content != NULL && content->kind == CONTENT_MESSAGE && content->of.message.has_ack_by)
+		entry->ack_by = content->of.message.ack_by;
 	entry->held_at_ms = run_wall_ms(run);
 	entry->arrival = ++state->arrivals;
 	arrival.kind = entry->kind;
@@ -113,6 +129,7 @@ static void write_entry(struct run *run, const struct entry_key *key, const stru
 	row_key = key_identity(item->identity);
 	if (!item->again)
 		run_put(run, &row_key, &schema_entry_key, key);
+	write_ack_by(run, key, entry);
 	row_key = key_make(TABLE_ARRIVAL);
 	key_u64(&row_key, entry->arrival);
 	run_put(run, &row_key, &schema_arrival, &arrival);
@@ -485,6 +502,7 @@ enum error log_set_state(struct run *run, const struct entry_key *key, struct en
 	if (changed)
 		entry->state = state;
 	run_put(run, &row_key, &schema_entry, entry);
+	write_ack_by(run, key, entry);
 	if (!changed || run_actions_room(run) < 64)
 		return ERROR_OK;
 	struct buffer *notice = run_notice_begin(run, LOCAL_STATE, 1);

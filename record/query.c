@@ -11,6 +11,13 @@
 #define ENTRIES_MAX 64
 #define CURSOR_SIZE 8
 
+/* What ENTRIES may be asked for (base/local.h). */
+enum {
+	SELECT_ALL = 1,
+	SELECT_OWN = 3,
+	SELECT_AWAITED = 4,
+};
+
 /* ---- entry rows ---- */
 
 /* The name of the post that writes a log. */
@@ -85,15 +92,36 @@ static enum error describe(struct run *run, const struct entry_key *key, const s
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
 
+/* Until when a receipt and an acknowledgment are due: null where none is awaited. */
+static void write_due(struct buffer *buffer, const struct channel *channel, const struct terms *terms,
+		      const struct entry *entry, bool own)
+{
+	bool known = entry->precedence >= PRECEDENCE_ROUTINE && entry->precedence <= PRECEDENCE_FLASH;
+
+	if (own && known && !query_is_settled(channel, entry))
+		cbor_write_uint(buffer,
+				entry->held_at_ms / 1000 + terms->handling_s[entry->precedence - 1]);
+	else
+		cbor_write_null(buffer);
+	if (entry->ack_by != 0 && entry->state < LOCAL_READ)
+		cbor_write_uint(buffer, entry->ack_by);
+	else
+		cbor_write_null(buffer);
+}
+
 enum error query_entry_row(struct run *run, const struct entry_key *key, const struct entry *entry,
 			   struct buffer *buffer)
 {
 	struct described described = {.reference = run_buffer(run, REFERENCE_SIZE_MAX)};
+	struct terms terms;
 
 	enum error error = describe(run, key, entry, &described);
+	if (error == ERROR_OK)
+		error = registry_terms(&described.channel, &terms);
 	if (error != ERROR_OK)
 		return error;
-	cbor_write_array(buffer, 16);
+	bool own = key->log == log_own_number(run, &described.channel);
+	cbor_write_array(buffer, 18);
 	query_write_fixed(buffer, described.channel.id, sizeof(described.channel.id));
 	cbor_write_uint(buffer, key->log);
 	cbor_write_uint(buffer, key->incarnation);
@@ -109,13 +137,14 @@ enum error query_entry_row(struct run *run, const struct entry_key *key, const s
 	else
 		cbor_write_uint(buffer, entry->signers - 1);
 	cbor_write_text(buffer, described.signer);
-	cbor_write_bool(buffer, key->log == log_own_number(run, &described.channel));
+	cbor_write_bool(buffer, own);
 	cbor_write_uint(buffer, entry->state);
 	cbor_write_uint(buffer, entry->held_at_ms);
 	if (entry->times.size > 0)
 		buffer_append(buffer, entry->times);
 	else
 		cbor_write_array(buffer, 0);
+	write_due(buffer, &described.channel, &terms, entry, own);
 	return ERROR_OK;
 }
 
@@ -124,6 +153,7 @@ enum error query_entry_row(struct run *run, const struct entry_key *key, const s
 struct selection {
 	uint64_t channel; /* 0: all */
 	uint64_t which;
+	struct bytes cursor;
 	uint64_t after;
 	size_t count_max;
 };
@@ -132,10 +162,10 @@ static bool selected(const struct selection *selection, const struct arrival *ar
 {
 	if (selection->channel != 0 && arrival->key.channel != selection->channel)
 		return false;
-	if (selection->which == 1)
+	if (selection->which == SELECT_ALL)
 		return true;
 	return arrival->kind == CONTENT_MESSAGE && !arrival->refused && !arrival->again &&
-	       arrival->own == (selection->which == 3);
+	       arrival->own == (selection->which == SELECT_OWN);
 }
 
 static enum error read_selection(struct run *run, struct cbor_reader *arguments, struct selection *selection,
@@ -146,16 +176,18 @@ static enum error read_selection(struct run *run, struct cbor_reader *arguments,
 	bool all = cbor_read_null(arguments);
 	if (!all)
 		cbor_read_bytes_exact(arguments, id, sizeof(id));
-	selection->which = cbor_read_uint_max(arguments, 3);
-	struct bytes cursor = cbor_read_bytes(arguments, CURSOR_SIZE);
+	selection->which = cbor_read_uint_max(arguments, SELECT_AWAITED);
+	selection->cursor = cbor_read_bytes(arguments, ROW_KEY_SIZE_MAX);
 	selection->count_max = (size_t)cbor_read_uint_max(arguments, ENTRIES_MAX);
 	*reason = cbor_read_end(arguments);
+	size_t size = selection->cursor.size;
 	if (*reason != ERROR_OK || selection->which == 0 ||
-	    (cursor.size != 0 && cursor.size != CURSOR_SIZE)) {
+	    (selection->which != SELECT_AWAITED && size != 0 && size != CURSOR_SIZE)) {
 		*reason = ERROR_BAD_ARGUMENT;
 		return ERROR_OK;
 	}
-	selection->after = cursor.size == 0 ? 0 : load_u64(cursor.data);
+	if (selection->which != SELECT_AWAITED && size != 0)
+		selection->after = load_u64(selection->cursor.data);
 	if (all)
 		return ERROR_OK;
 	enum error error = registry_channel_by_id(run, id, &selection->channel);
@@ -210,6 +242,8 @@ static enum error answer_entries(struct run *run, struct cbor_reader *arguments)
 	enum error error = read_selection(run, arguments, &selection, &reason);
 	if (error != ERROR_OK || reason != ERROR_OK)
 		return error != ERROR_OK ? error : query_refuse(run, reason);
+	if (selection.which == SELECT_AWAITED)
+		return query_awaited_answer(run, selection.channel, selection.cursor, selection.count_max);
 	error = find_page(run, &selection, page);
 	if (error != ERROR_OK)
 		return error;

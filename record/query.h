@@ -13,8 +13,8 @@
  * for another verb.
  *
  * ENTRIES reads TABLE_ARRIVAL from the cursor on and looks at most at QUERY_SCAN_MAX rows for one reply, so a
- * reply may hold fewer rows than asked for, or none, with a cursor to go on from. A reply stays below
- * LOCAL_FRAME_SIZE_MAX.
+ * reply may hold fewer rows than asked for, or none, with a cursor to go on from. Selection 4
+ * walks TABLE_COPY and then TABLE_ACK_BY in the same way. A reply stays below LOCAL_FRAME_SIZE_MAX.
  */
 #define QUERY_SCAN_MAX 256
 enum error query_handle(struct run *run, uint64_t verb, struct cbor_reader *arguments, size_t count);

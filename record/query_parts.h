@@ -28,6 +28,9 @@ void query_list_end(struct query_answer *answer);
  */
 enum error query_answer_end(struct run *run, struct query_answer *answer, size_t count);
 
+/* True if a post of every other party has answered for the own entry: held, or refused. */
+bool query_is_settled(const struct channel *channel, const struct entry *entry);
+
 void query_write_fixed(struct buffer *buffer, const uint8_t *data, size_t size);
 enum error query_refuse(struct run *run, enum error error);
 
@@ -54,5 +57,10 @@ enum error query_channel_answer(struct run *run, uint64_t number);
 enum error query_heads_answer(struct run *run, uint64_t number);
 enum error query_parties_answer(struct run *run);
 enum error query_status_answer(struct run *run);
+/*
+ * ENTRIES of what is awaited (selection 4), of one channel or of all (0): own entries whose copies are under
+ * way, then those of TABLE_ACK_BY. `cursor` is empty or one that an earlier answer gave.
+ */
+enum error query_awaited_answer(struct run *run, uint64_t channel, struct bytes cursor, size_t count_max);
 
 #endif

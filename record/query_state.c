@@ -36,6 +36,14 @@ enum error query_answer_end(struct run *run, struct query_answer *answer, size_t
 	return ERROR_OK;
 }
 
+bool query_is_settled(const struct channel *channel, const struct entry *entry)
+{
+	for (uint64_t i = 0; i < channel->parties.size; i++)
+		if (i != channel->own_index && ((entry->received | entry->refused) >> i & 1) == 0)
+			return false;
+	return true;
+}
+
 void query_write_fixed(struct buffer *buffer, const uint8_t *data, size_t size)
 {
 	cbor_write_bytes(buffer, bytes_make(data, size));

@@ -12,15 +12,6 @@
 
 /* ---- waiting for receipts ---- */
 
-/* True if a post of every other party has answered for the entry. */
-static bool is_settled(const struct channel *channel, const struct entry *entry)
-{
-	for (uint64_t i = 0; i < channel->parties.size; i++)
-		if (i != channel->own_index && ((entry->received | entry->refused) >> i & 1) == 0)
-			return false;
-	return true;
-}
-
 /* When the oldest own entry was filed that some party has not receipted: its copies are still under way. */
 static enum error find_oldest(struct run *run, uint64_t number, const struct channel *channel, bool *found,
 			      uint64_t *held_at_ms)
@@ -45,7 +36,7 @@ static enum error find_oldest(struct run *run, uint64_t number, const struct cha
 			error = log_entry(run, &key, &entry);
 			if (error != ERROR_OK)
 				return run_must(error);
-			*found = !is_settled(channel, &entry);
+			*found = !query_is_settled(channel, &entry);
 			*held_at_ms = entry.held_at_ms;
 			if (*found)
 				return ERROR_OK;

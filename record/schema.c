@@ -214,7 +214,7 @@ SCHEMA(log, U(log, size), V(log, frontier), U(log, end));
 SCHEMA(entry, F(entry, identity), V(entry, leaf), U(entry, kind),
 	U(entry, precedence), U(entry, time), U(entry, signers), U(entry, state), U(entry, reason),
 	U(entry, held_at_ms), U(entry, arrival), V(entry, subject), V(entry, times), U(entry, receipt),
-	U(entry, received), U(entry, refused));
+	U(entry, received), U(entry, refused), U(entry, ack_by));
 SCHEMA(seen, U(seen, incarnation), U(seen, size));
 SCHEMA(arrival, K(arrival, key), U(arrival, kind), T(arrival, own), T(arrival, refused),
 	T(arrival, again));

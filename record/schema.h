@@ -74,6 +74,8 @@ enum table {
 	TABLE_ARRIVAL =
 		/* arrival u64 -> struct arrival: all entries in the order in which they came to be held */
 	0x36,
+	/* as TABLE_ENTRY -> empty: its author asked for an acknowledgment by a time, and it has not come */
+	TABLE_ACK_BY = 0x3b,
 	TABLE_RECEIPT = 0x37,  /* number u64 -> struct receipt_row: receipts verified, for own entries */
 	TABLE_EVIDENCE = 0x38, /* channel u16, log u16, number u64 -> struct evidence */
 
@@ -300,6 +302,7 @@ struct entry {
 	uint64_t receipt;     /* own: number in TABLE_RECEIPT of the last that names it; 0: none */
 	uint64_t received;    /* own: bit i: receipted as held by a post of the party of roster index i */
 	uint64_t refused;     /* own: the same, refused */
+	uint64_t ack_by;      /* s, of a message: when its author asks for an acknowledgment; 0: never */
 };
 
 struct seen {

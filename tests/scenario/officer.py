@@ -122,7 +122,8 @@ class Officer:
 
     def sign_message(self, text, precedence=1, **options):
         body = [int(time.time()), text]
-        given = {key: options[name] for key, name in ((1, "subject"), (2, "references"), (4, "answers")) if name in options}
+        names = {1: "subject", 2: "references", 3: "ack_by", 4: "answers"}
+        given = {key: options[name] for key, name in names.items() if name in options}
         return self.sign(MESSAGE, precedence, body + [given] if given else body)
 
     def submit(self, cose):

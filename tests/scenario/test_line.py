@@ -105,6 +105,36 @@ def the_longest_text_that_the_terms_allow_goes_across():
     assert federation.show(reference)["text"] == "é" * (longest // 2)
 
 
+def what_is_not_acknowledged_in_time_is_overdue_on_both_sides():
+    alliance, federation = line.sides
+    officer = Officer(alliance)
+    soon = int(time.time()) + 2
+    message = officer.send("Acknowledge this at once.", ack_by=soon)[3]
+    officer.close()
+    line.wait_until_held(federation, message)
+    line.wait_for_state(alliance, message, "received")
+
+    def stands(side):
+        row = side.show(message)
+        listed = [each for each in side.json("inbox", *(["--sent"] if side is alliance else [])) if each["reference"] == message]
+        assert [each["overdue"] for each in listed] == [row["overdue"]]
+        return row["acknowledgment_due"], row["overdue"], side.status()["channels"][0]["overdue"]
+
+    nothing = {"receipts": 0, "acknowledgments": 0, "owed": 0}
+    assert alliance.show(message)["acknowledgment_due"] == soon and alliance.show(message)["receipt_due"] is None
+    wait_for(lambda: time.time() > soon + 1, "the time is past")
+    assert stands(alliance) == (soon, ["acknowledgment"], {**nothing, "acknowledgments": 1})
+    assert stands(federation) == (soon, ["acknowledgment"], {**nothing, "owed": 1})
+    for side, words in ((alliance, "of ours without the acknowledgment"), (federation, "that we have not acknowledged")):
+        assert words in side.text("status"), side.text("status")
+        assert "OVERDUE since then: " in side.text("show", message)
+    assert "ACKNOWLEDGMENT OVERDUE" in federation.text("inbox", "--unread")
+    federation.json("ack", message, "--yes")
+    line.wait_for_state(alliance, message, "read")
+    assert stands(alliance) == stands(federation) == (None, [], nothing)
+    assert "OVERDUE" not in federation.text("status") + federation.text("show", message) + alliance.text("show", message)
+
+
 def numbers_of_the_references_have_no_gap():
     for side in line.sides:
         numbers = sorted(
@@ -419,6 +449,7 @@ if __name__ == "__main__":
             the_reader_sees_what_its_own_side_did,
             a_text_from_a_file_or_standard_input_goes_across_too,
             the_longest_text_that_the_terms_allow_goes_across,
+            what_is_not_acknowledged_in_time_is_overdue_on_both_sides,
             numbers_of_the_references_have_no_gap,
             a_sealed_card_is_accepted_with_the_words_to_compare,
             status_tells_of_courier_route_and_agreement,

@@ -1,15 +1,16 @@
 """What `liaison watch` says, rings and runs, against a post that this program plays: usage: watch.py LIAISON"""
 
 import contextlib
+import json
 import os
 import pathlib
 import re
-import select
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import cbor2
@@ -24,6 +25,7 @@ ROUTINE, FLASH = 1, 4
 RECEIVED, READ = 4, 5
 SUBSCRIBE, ENTRIES, ENTRY = 15, 11, 12
 ARRIVED = 1
+RECEIVED_MESSAGES, AWAITED = 2, 4
 
 
 def wait_for(condition, what, seconds=LIMIT_S):
@@ -33,9 +35,9 @@ def wait_for(condition, what, seconds=LIMIT_S):
         time.sleep(0.02)
 
 
-def row(number, precedence, state=RECEIVED, name="EMBASSY"):
+def row(number, precedence, state=RECEIVED, name="EMBASSY", own=False, receipt_due=None, acknowledgment_due=None):
     return [b"\x01" * 32, 64, 1, number - 1, f"{name} {number:04}/26", bytes([number]) * 32, 1, precedence, 1795320300, "", 1,
-            "Officer", False, state, 1795320300000, []]
+            "Officer", own, state, 1795320300000, [], receipt_due, acknowledgment_due]
 
 
 class Watch:
@@ -44,8 +46,10 @@ class Watch:
     def __init__(self, *options, unread=()):
         self.folder = tempfile.TemporaryDirectory(prefix="liaison-watch-")
         self.told = pathlib.Path(self.folder.name, "told")
-        self.states = {}  # by position: what ENTRY answers
-        self.rows = {}
+        self.rows = {each[3]: each for each in unread}
+        self.awaited = []
+        self.asked = []  # verb, or for ENTRIES the selection
+        self.lock = threading.Lock()
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(self.folder.name + "/post.sock")
             listener.listen(1)
@@ -56,39 +60,37 @@ class Watch:
                 [LIAISON, "watch", "--post", self.folder.name, *options], stdin=subprocess.DEVNULL, stdout=self.out,
                 stderr=self.rung, env={**os.environ, "TOLD": str(self.told)})
             self.connection = listener.accept()[0]
-        self.connection.settimeout(LIMIT_S)
-        self.answer(SUBSCRIBE)
-        for each in unread:
-            self.rows[each[3]] = each
-        self.answer(ENTRIES, list(unread), b"")
+        self.server = threading.Thread(target=self.serve, args=(list(unread),))
+        self.server.start()
+        wait_for(lambda: "entries 2" in self.asked, "the watch has asked for what came")
 
     def send(self, item):
         content = cbor2.dumps(item)
-        self.connection.sendall(struct.pack(">I", len(content)) + content)
+        with self.lock:
+            self.connection.sendall(struct.pack(">I", len(content)) + content)
 
     def read(self):
         size = struct.unpack(">I", self.connection.recv(4, socket.MSG_WAITALL))[0]
         return cbor2.loads(self.connection.recv(size, socket.MSG_WAITALL))
 
-    def answer(self, verb, *results):
-        request = self.read()
-        assert request[1] == verb, request
-        self.send([request[0], 0, *results])
+    def serve(self, unread):
+        with contextlib.suppress(OSError, struct.error):
+            while True:
+                number, verb, *arguments = self.read()
+                if verb == SUBSCRIBE:
+                    self.send([number, 0])
+                elif verb == ENTRIES and arguments[1] in (RECEIVED_MESSAGES, AWAITED):
+                    self.send([number, 0, unread if arguments[1] == RECEIVED_MESSAGES else self.awaited, b""])
+                elif verb == ENTRY:
+                    self.send([number, 0, self.rows[arguments[3]], b"", b"", None])
+                else:
+                    self.send([number, 12, "this post knows no more"])
+                self.asked.append(f"entries {arguments[1]}" if verb == ENTRIES else verb)
 
     def arrive(self, *rows):
         for each in rows:
             self.rows[each[3]] = each
             self.send([0, ARRIVED, each])
-
-    def serve(self, seconds):
-        """Answers ENTRY for so long; how often it was asked."""
-        end, asked = time.monotonic() + seconds, 0
-        while select.select([self.connection], [], [], max(0, end - time.monotonic()))[0]:
-            request = self.read()
-            assert request[1] == ENTRY, request
-            self.send([request[0], 0, self.rows[request[5]], b"", b"", None])
-            asked += 1
-        return asked
 
     @property
     def bells(self):
@@ -108,6 +110,7 @@ class Watch:
     def __exit__(self, *_):
         self.process.terminate()
         self.process.wait(LIMIT_S)
+        self.server.join(LIMIT_S)
         for each in (self.connection, self.out, self.rung):
             each.close()
         self.folder.cleanup()
@@ -160,14 +163,35 @@ def hooks_end_with_the_watch():
 def a_flash_rings_until_it_is_acknowledged():
     with Watch("--bell") as watch:
         watch.arrive(row(1, FLASH), row(2, ROUTINE))
-        assert watch.serve(AGAIN_S - 2) == 0
-        assert watch.bells == 4, watch.bells
-        assert watch.serve(4) == 1
-        wait_for(lambda: watch.bells == 8, "it rings again", 3)
+        time.sleep(AGAIN_S - 2)
+        assert watch.bells == 4 and watch.asked.count(ENTRY) == 0, watch.bells
+        wait_for(lambda: watch.bells == 8, "it rings again", 5)
+        assert watch.asked.count(ENTRY) == 1
         watch.rows[0][13] = READ
-        assert watch.serve(AGAIN_S) == 1  # asked once more, and then it is known
+        wait_for(lambda: watch.asked.count(ENTRY) == 2, "the post is asked once more", AGAIN_S + 2)
         time.sleep(1)
         assert watch.bells == 8, watch.bells
+
+
+def what_is_overdue_is_told_once_when_the_moment_comes():
+    now = int(time.time())
+    hook = 'echo "$LIAISON_EVENT $LIAISON_REFERENCE" >> "$TOLD"'
+    with Watch("--bell", "--json", "--hook", hook) as watch:
+        watch.awaited = [
+            row(1, FLASH, own=True, state=1, receipt_due=now + 3), row(2, ROUTINE, acknowledgment_due=now + 3),
+            row(3, FLASH, own=True, receipt_due=now + 1000, acknowledgment_due=now + 1000)]
+        wait_for(lambda: watch.asked.count("entries 4") >= 1, "the post is asked")
+        assert watch.said == "" and watch.bells == 0
+        wait_for(lambda: len(watch.hooked) == 2, "both are told", 12)
+        wait_for(lambda: watch.bells == 4, "the FLASH rings", 3)
+        before = watch.asked.count("entries 4")
+        wait_for(lambda: watch.asked.count("entries 4") > before, "the post is asked again", 8)
+        time.sleep(0.5)
+        assert watch.hooked == ["overdue EMBASSY 0001/26", "overdue EMBASSY 0002/26"], watch.hooked
+        told = [json.loads(line) for line in watch.said.splitlines()]
+        assert [(each["event"], each["overdue"]) for each in told] == [
+            ("overdue", ["receipt"]), ("overdue", ["acknowledgment"])], told
+        assert watch.bells == 4
 
 
 def the_example_pages_for_a_flash_that_arrived_and_for_nothing_else():
@@ -192,5 +216,6 @@ if __name__ == "__main__":
         hooks_are_few_at_a_time_and_flash_has_places_of_its_own,
         hooks_end_with_the_watch,
         a_flash_rings_until_it_is_acknowledged,
+        what_is_overdue_is_told_once_when_the_moment_comes,
         the_example_pages_for_a_flash_that_arrived_and_for_nothing_else,
     )

@@ -249,7 +249,7 @@ static void requests_for_entries_of_another_form_are_refused(void **state)
 
 	frame = ask_for_entries(world, true, 0, bytes_make(NULL, 0), 5);
 	assert_int_equal(ask(world, 0, &frame), ERROR_BAD_ARGUMENT);
-	frame = ask_for_entries(world, true, 4, bytes_make(NULL, 0), 5);
+	frame = ask_for_entries(world, true, 5, bytes_make(NULL, 0), 5);
 	assert_int_equal(ask(world, 0, &frame), ERROR_BAD_ARGUMENT);
 	frame = ask_for_entries(world, true, 1, bytes_make(NULL, 0), 65);
 	assert_int_equal(ask(world, 0, &frame), ERROR_BAD_ARGUMENT);

@@ -28,6 +28,8 @@ struct entry_row {
 	uint64_t precedence;
 	bool own;
 	uint64_t state;
+	uint64_t receipt_due;
+	uint64_t acknowledgment_due;
 };
 
 static bool same_row(const struct entry_row *a, const struct entry_row *b)
@@ -41,7 +43,7 @@ static struct entry_row read_row(struct world *world, struct cbor_reader *reader
 {
 	struct entry_row row;
 
-	cbor_read_array_exact(reader, 16);
+	cbor_read_array_exact(reader, 18);
 	expect_bytes(reader, world->channel, CHANNEL_ID_SIZE);
 	row.log = cbor_read_uint_max(reader, LOG_MAX);
 	row.incarnation = cbor_read_uint(reader);
@@ -71,6 +73,8 @@ static struct entry_row read_row(struct world *world, struct cbor_reader *reader
 		assert_int_equal(cbor_read_uint(reader) / 86400000, world->now_ms / 86400000);
 		(void)cbor_read_text(reader, 128);
 	}
+	row.receipt_due = cbor_read_null(reader) ? 0 : cbor_read_uint(reader);
+	row.acknowledgment_due = cbor_read_null(reader) ? 0 : cbor_read_uint(reader);
 	assert_int_equal(cbor_reader_error(reader), ERROR_OK);
 	return row;
 }
@@ -78,8 +82,8 @@ static struct entry_row read_row(struct world *world, struct cbor_reader *reader
 #define ROWS_MAX 512
 
 /* All rows of a selection, page by page. */
-static size_t read_pages(struct world *world, bool all, uint64_t selection, size_t page_size,
-			 struct entry_row rows[ROWS_MAX])
+static size_t read_pages_of(struct world *world, size_t post, bool all, uint64_t selection, size_t page_size,
+			    struct entry_row rows[ROWS_MAX])
 {
 	uint8_t cursor[16];
 	size_t cursor_size = 0;
@@ -88,7 +92,7 @@ static size_t read_pages(struct world *world, bool all, uint64_t selection, size
 	do {
 		struct buffer frame =
 			ask_for_entries(world, all, selection, bytes_make(cursor, cursor_size), page_size);
-		struct cbor_reader reader = ask_results(world, 0, &frame, 2);
+		struct cbor_reader reader = ask_results(world, post, &frame, 2);
 		size_t in_page = cbor_read_array(&reader, page_size);
 		for (size_t i = 0; i < in_page; i++) {
 			assert_true(count < ROWS_MAX);
@@ -101,6 +105,12 @@ static size_t read_pages(struct world *world, bool all, uint64_t selection, size
 			memcpy(cursor, next.data, next.size);
 	} while (cursor_size > 0);
 	return count;
+}
+
+static size_t read_pages(struct world *world, bool all, uint64_t selection, size_t page_size,
+			 struct entry_row rows[ROWS_MAX])
+{
+	return read_pages_of(world, 0, all, selection, page_size, rows);
 }
 
 static struct world *busy_world(uint64_t seed, size_t messages)
@@ -184,6 +194,75 @@ static void a_page_looks_at_so_many_rows_and_no_more(void **state)
 	struct buffer frame = ask_for_entries(world, true, 3, bytes_make(NULL, 0), 64);
 	struct cbor_reader reader = ask_results(world, 0, &frame, 2);
 	assert_int_equal(cbor_read_array(&reader, 64), 1);
+	world_free(world);
+}
+
+/* The first row of what is awaited at a post that has this identity; zeros where there is none. */
+static struct entry_row awaited(struct world *world, size_t post, const uint8_t identity[IDENTITY_SIZE])
+{
+	static struct entry_row rows[ROWS_MAX];
+
+	size_t count = read_pages_of(world, post, true, 4, 2, rows);
+	assert_int_equal(read_pages_of(world, post, false, 4, 64, rows), count);
+	for (size_t i = 0; i < count; i++)
+		if (memcmp(rows[i].identity, identity, IDENTITY_SIZE) == 0)
+			return rows[i];
+	return (struct entry_row){0};
+}
+
+static void what_is_awaited_is_told_with_its_time_until_it_came(void **state)
+{
+	struct world *world = world_open_line(313);
+	struct world_message message = {.precedence = PRECEDENCE_FLASH, .text = "answer me"};
+	uint8_t identity[IDENTITY_SIZE];
+	static struct entry_row rows[ROWS_MAX];
+	struct terms terms;
+
+	assert_int_equal(terms_decode(bytes_make(world->terms, world->terms_size), &terms), ERROR_OK);
+	assert_int_equal(read_pages(world, true, 4, 64, rows), 0);
+	for (size_t i = 0; i < 5; i++) {
+		struct world_message bulk = {.precedence = PRECEDENCE_ROUTINE, .text = "bulk"};
+		world->cut = true;
+		assert_int_equal(world_send(world, 0, &bulk, NULL), ERROR_OK);
+	}
+	message.ack_by = world->now_ms / 1000 + 60;
+	uint64_t sent_s = world->now_ms / 1000;
+	assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
+	struct entry_row row = awaited(world, 0, identity);
+	assert_true(row.own);
+	assert_int_equal(row.receipt_due, sent_s + terms.handling_s[PRECEDENCE_FLASH - 1]);
+	assert_int_equal(row.acknowledgment_due, message.ack_by);
+	assert_int_equal(read_pages(world, true, 4, 64, rows), 6);
+	assert_int_equal(rows[0].receipt_due, sent_s + terms.handling_s[PRECEDENCE_ROUTINE - 1]);
+	assert_int_equal(rows[0].acknowledgment_due, 0);
+	world->cut = false;
+	world_run(world, 3600000, 1000);
+	world_settle(world);
+	assert_int_equal(read_pages(world, true, 4, 64, rows), 1);
+	row = awaited(world, 0, identity);
+	assert_int_equal(row.receipt_due, 0);
+	assert_int_equal(row.acknowledgment_due, message.ack_by);
+	row = awaited(world, 1, identity);
+	assert_false(row.own);
+	assert_int_equal(row.receipt_due, 0);
+	assert_int_equal(row.acknowledgment_due, message.ack_by);
+	assert_int_equal(world_acknowledge(world, 1, identity), ERROR_OK);
+	assert_int_equal(awaited(world, 1, identity).acknowledgment_due, 0);
+	world_settle(world);
+	assert_int_equal(read_pages(world, true, 4, 64, rows), 0);
+	assert_int_equal(read_pages_of(world, 1, true, 4, 64, rows), 0);
+	world_free(world);
+}
+
+static void a_cursor_that_no_answer_gave_is_refused(void **state)
+{
+	struct world *world = world_open_line(314);
+	static const uint8_t of_another_table[] = {TABLE_POST, 0, 0, 0, 0, 0, 0, 0};
+
+	for (size_t size = 1; size <= sizeof(of_another_table); size++) {
+		struct buffer frame = ask_for_entries(world, true, 4, bytes_make(of_another_table, size), 64);
+		assert_int_equal(ask(world, 0, &frame), ERROR_BAD_ARGUMENT);
+	}
 	world_free(world);
 }
 
@@ -461,6 +540,8 @@ int main(void)
 		cmocka_unit_test(pages_enumerate_everything_exactly_once),
 		cmocka_unit_test(selections_part_own_messages_from_received_ones),
 		cmocka_unit_test(a_page_looks_at_so_many_rows_and_no_more),
+		cmocka_unit_test(what_is_awaited_is_told_with_its_time_until_it_came),
+		cmocka_unit_test(a_cursor_that_no_answer_gave_is_refused),
 		cmocka_unit_test(an_entry_comes_with_its_bytes_its_leaf_and_its_receipt),
 		cmocka_unit_test(heads_verify_with_their_keys_and_cosignatures),
 		cmocka_unit_test(what_waits_for_a_receipt_is_counted),

@@ -165,6 +165,7 @@ struct world_message {
 	const uint8_t *answers; /* NULL: none */
 	unsigned officer;       /* 0: 1 */
 	const uint8_t *id;      /* NULL: random */
+	uint64_t ack_by;        /* Unix s; 0: never */
 };
 
 /* Signs and submits; *identity may be NULL. */

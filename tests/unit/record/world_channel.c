@@ -191,6 +191,8 @@ enum error world_send(struct world *world, size_t post, const struct world_messa
 		memcpy(content->id, message->id, sizeof(content->id));
 	content->of.message.time = world->now_ms / 1000;
 	content->of.message.text = bytes_of_text(message->text);
+	content->of.message.has_ack_by = message->ack_by != 0;
+	content->of.message.ack_by = message->ack_by;
 	if (message->answers != NULL) {
 		content->of.message.has_answers = true;
 		memcpy(content->of.message.answers, message->answers, IDENTITY_SIZE);
