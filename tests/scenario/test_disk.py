@@ -1,0 +1,83 @@
+"""The disk of a post fills up on a line that runs: usage: test_disk.py BUILD
+
+Runs itself again in a mount namespace of its own, where the alliance's post gets a small file system.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+from line import Line, wait_for
+from post_disk import MIB, SmallDisk
+from post_shell import run_tests
+
+line = None
+disk = None
+facts = {}
+
+
+def move_the_post_to(folder):
+    side = line.alliance
+    side.end()
+    kept = folder + "/post"
+    shutil.copytree(side.post_folder, kept)
+    subprocess.run(["mount", "--bind", kept, side.post_folder], check=True)
+    side.start()
+
+
+def what_is_taken_before_is_receipted_after():
+    """Taken and carried while there was room; its receipt comes when there is none for anything else."""
+    line.federation.post.end()
+    facts["before"] = line.alliance.send("Before it was full.", "-p", "flash")
+    line.wait_for_state(line.alliance, facts["before"], "carried")
+    disk.leave(10 * MIB)
+    wait_for(lambda: "only receipts and letters are taken" in line.alliance.post.log(), "the post says that its disk is full")
+    line.federation.start()
+    line.wait_until_held(line.federation, facts["before"], 60)
+    line.wait_for_state(line.alliance, facts["before"], "received", 60)
+
+
+def new_work_is_refused_before_it_is_accepted():
+    before = line.alliance.json("log")["entries"]
+    result = line.alliance.run("send", "-p", "flash", "-m", "No room for this.", "--yes")
+    assert result.returncode != 0 and result.stdout == "", result
+    assert "room" in result.stderr.splitlines()[-1], result.stderr  # behind what was to be signed
+    assert line.alliance.json("log")["entries"] == before
+
+
+def what_comes_waits_at_the_courier():
+    facts["waiting"] = line.federation.send("For you. " * 100, "-p", "flash")
+    line.wait_for_state(line.federation, facts["waiting"], "carried")
+    assert not line.alliance.holds(facts["waiting"])
+    assert line.federation.show(facts["waiting"])["state"] == "carried"
+
+
+def when_there_is_room_again_all_goes_on():
+    disk.leave(50 * MIB)
+    wait_for(lambda: "there is room on the disk again" in line.alliance.post.log(), "the post says that there is room")
+    line.wait_until_held(line.alliance, facts["waiting"], 90)
+    line.wait_for_state(line.federation, facts["waiting"], "received", 60)
+    message = line.alliance.send("There is room.", "-p", "flash")
+    line.wait_for_state(line.alliance, message, "received", 60)
+    line.wait_until_heads_agree(90)
+
+
+if __name__ == "__main__":
+    if "LIAISON_OWN_MOUNTS" not in os.environ:
+        os.environ["LIAISON_OWN_MOUNTS"] = "yes"
+        for namespace in (["-m"], ["-rm"]):
+            if subprocess.run(["unshare", *namespace, "true"], capture_output=True).returncode == 0:
+                os.execvp("unshare", ["unshare", *namespace, sys.executable, *sys.argv])
+    with Line(sys.argv[1]) as line, SmallDisk() as disk:
+        move_the_post_to(disk.folder)
+        try:
+            run_tests(
+                what_is_taken_before_is_receipted_after,
+                new_work_is_refused_before_it_is_accepted,
+                what_comes_waits_at_the_courier,
+                when_there_is_room_again_all_goes_on,
+            )
+        finally:
+            line.alliance.end()
+            subprocess.run(["umount", line.alliance.post_folder], check=True)
