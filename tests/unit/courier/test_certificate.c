@@ -201,6 +201,34 @@ static void neighbours_with_their_pins_come_through(void **state)
 	unmake(&pair);
 }
 
+/* Each end's certificate begins and ends so many days from now, and is signed again. */
+static void date(long begins, long ends)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		X509 *x509 = certificates[i].x509;
+
+		assert_non_null(X509_time_adj_ex(X509_getm_notBefore(x509), (int)begins, 0, NULL));
+		assert_non_null(X509_time_adj_ex(X509_getm_notAfter(x509), (int)ends, 0, NULL));
+		assert_true(X509_sign(x509, certificates[i].key, EVP_sha256()) > 0);
+		assert_int_equal(X509_verify(x509, certificates[i].key), 1);
+	}
+}
+
+static void dates_are_not_looked_at(void **state)
+{
+	static const long days[2][2] = {{-800, -400}, {400, 800}};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct pair pair;
+
+		date(days[i][0], days[i][1]);
+		shake(&pair);
+		assert_int_equal(pair.client_state, TLS_OPEN);
+		assert_int_equal(pair.server_state, TLS_OPEN);
+		unmake(&pair);
+	}
+}
+
 static void a_client_without_a_pin_is_refused(void **state)
 {
 	struct pair pair;
@@ -264,6 +292,7 @@ int main(void)
 		TEST(a_key_and_another_keys_certificate_are_refused),
 		TEST(the_certificate_has_the_profile_of_rfc_9174),
 		TEST(neighbours_with_their_pins_come_through),
+		TEST(dates_are_not_looked_at),
 		TEST(a_client_without_a_pin_is_refused),
 		TEST(a_server_with_another_neighbours_pin_is_refused),
 		TEST(a_certificate_for_another_node_is_refused),
