@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/entry_list.h"
 #include "cli/output.h"
+#include "cli/registry.h"
 
 #define ROUTES_MAX 256
 
@@ -136,15 +137,21 @@ static bool count_overdue(const struct entry_row *row, void *context)
 	return true;
 }
 
+static void channel_id_of(const json_t *channel, uint8_t id[CHANNEL_ID_SIZE])
+{
+	const char *hex = json_string_value(json_object_get(channel, "channel"));
+	memset(id, 0, CHANNEL_ID_SIZE);
+	sodium_hex2bin(id, CHANNEL_ID_SIZE, hex, strlen(hex), NULL, NULL, NULL);
+}
+
 /* Adds "overdue" to each channel of the status. */
 static bool add_overdue(struct client *client, const struct call *call, json_t *channels)
 {
 	for (size_t i = 0; i < json_array_size(channels); i++) {
 		json_t *channel = json_array_get(channels, i);
-		const char *hex = json_string_value(json_object_get(channel, "channel"));
 		struct overdue overdue = {0};
-		uint8_t id[CHANNEL_ID_SIZE] = {0};
-		sodium_hex2bin(id, sizeof id, hex, strlen(hex), NULL, NULL, NULL);
+		uint8_t id[CHANNEL_ID_SIZE];
+		channel_id_of(channel, id);
 		bool done = entries_each(client, call, id, SELECT_AWAITED, count_overdue, &overdue);
 		entry_list_free(&overdue.seen);
 		if (!done)
@@ -155,6 +162,59 @@ static bool add_overdue(struct client *client, const struct call *call, json_t *
 					      (json_int_t)overdue.owed));
 	}
 	return true;
+}
+
+/* "HEADQUARTERS.2 0008": a reference without its year, which only the entry itself tells. */
+static json_t *reference_json(const char *post_name, uint64_t incarnation, uint64_t position)
+{
+	uint8_t memory[REFERENCE_SIZE_MAX];
+	struct buffer buffer = buffer_make(memory, sizeof memory);
+	reference_append(&buffer, bytes_of_text(post_name), incarnation, position, 0);
+	struct bytes reference = buffer_bytes(&buffer);
+	while (reference.size > 0 && reference.data[reference.size - 1] != '/')
+		reference.size--;
+	return output_json_text(bytes_make(reference.data, reference.size > 0 ? reference.size - 1 : 0));
+}
+
+/* Says by its name which post's numbers are missing. */
+static void name_gap(json_t *gap, const struct known_channel *channel)
+{
+	uint64_t log = (uint64_t)json_integer_value(json_object_get(gap, "log"));
+	uint64_t incarnation = (uint64_t)json_integer_value(json_object_get(gap, "incarnation"));
+	uint64_t first = (uint64_t)json_integer_value(json_object_get(gap, "first"));
+	uint64_t count = (uint64_t)json_integer_value(json_object_get(gap, "count"));
+	const char *name = "?";
+	for (size_t i = 0; i < channel->logs_count; i++)
+		if (channel->logs[i].log == log)
+			name = channel->logs[i].post_name;
+	json_object_set_new(gap, "from", reference_json(name, incarnation, first));
+	json_object_set_new(gap, "to", reference_json(name, incarnation, first + count - 1));
+}
+
+static bool name_gaps(struct client *client, const struct call *call, json_t *channels)
+{
+	for (size_t i = 0; i < json_array_size(channels); i++) {
+		json_t *channel = json_array_get(channels, i), *gaps = json_object_get(channel, "gaps");
+		struct known_channel *known = NULL;
+		uint8_t id[CHANNEL_ID_SIZE];
+		channel_id_of(channel, id);
+		if (json_array_size(gaps) > 0 && !known_channel_get(client, call, id, &known))
+			return false;
+		for (size_t j = 0; j < json_array_size(gaps); j++)
+			name_gap(json_array_get(gaps, j), known);
+		known_channel_free(known);
+	}
+	return true;
+}
+
+static void print_gap(const json_t *gap)
+{
+	const char *from = json_string_value(json_object_get(gap, "from"));
+	const char *to = json_string_value(json_object_get(gap, "to"));
+	printf("  MISSING: %s", from);
+	if (strcmp(from, to) != 0)
+		printf(" to %s", to);
+	printf("\n");
 }
 
 static void print_overdue(const json_t *channel)
@@ -188,13 +248,8 @@ static void print_channel(const json_t *channel)
 	}
 	print_overdue(channel);
 	const json_t *gaps = json_object_get(channel, "gaps");
-	for (size_t i = 0; i < json_array_size(gaps); i++) {
-		const json_t *gap = json_array_get(gaps, i);
-		printf("  missing: %lld entries of log %lld from number %lld on\n",
-		       (long long)json_integer_value(json_object_get(gap, "count")),
-		       (long long)json_integer_value(json_object_get(gap, "log")),
-		       (long long)json_integer_value(json_object_get(gap, "first")) + 1);
-	}
+	for (size_t i = 0; i < json_array_size(gaps); i++)
+		print_gap(json_array_get(gaps, i));
 }
 
 static void print_status(const json_t *status)
@@ -242,7 +297,8 @@ static int run_status(struct call *call)
 	enum error error = cbor_read_end(&reply);
 	json_t *status = json_pack("{s:o, s:b, s:o, s:o, s:I}", "channels", channels, "courier_connected",
 				   connected, "routes", routes, "refused", refused, "store_bytes", size);
-	bool done = error == ERROR_OK && add_overdue(&client, call, channels);
+	bool done = error == ERROR_OK && add_overdue(&client, call, channels) &&
+		    name_gaps(&client, call, channels);
 	client_close(&client);
 	if (!done) {
 		json_decref(status);

@@ -24,7 +24,7 @@
  *     EMBASSY 0042/26
  *
  * Letters and what posts say are rendered as numbered sentences of ours; what they name stands at the end
- * of its sentence, keys and hashes as their first 16 hex digits; reasons and conditions stand behind bars.
+ * of its sentence, keys and hashes with all hex digits; reasons and conditions stand behind bars.
  * Nothing that a letter decides is left out.
  */
 #ifndef ENVELOPE_RENDER_H
@@ -34,7 +34,7 @@
 
 /*
  * Names for what the payload holds as numbers and hashes. Every view may be empty and every list may lack an
- * item: then the number, or the first 16 hex digits, stand alone.
+ * item: then the number, or the hex digits, stand alone.
  */
 struct render_officer {
 	uint64_t number;

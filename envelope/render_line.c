@@ -141,7 +141,7 @@ void render_hex_whole(struct render_line *line, const uint8_t *data, size_t size
 
 void render_hex(struct render_line *line, const uint8_t *data)
 {
-	render_hex_whole(line, data, 8);
+	render_hex_whole(line, data, RENDER_HEX_SIZE_MAX);
 }
 
 void render_heading(struct render_line *line, const char *label)

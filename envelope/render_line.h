@@ -38,8 +38,8 @@ void render_number(struct render_line *line, uint64_t number);
  * <U+XXXX>.
  */
 void render_foreign(struct render_line *line, struct bytes text);
-/* The first 16 hex digits of a key or hash; and all digits of up to RENDER_HEX_SIZE_MAX bytes. */
-#define RENDER_HEX_SIZE_MAX 16
+/* All hex digits of a key or hash, RENDER_HEX_SIZE_MAX bytes; and of so many bytes at most. */
+#define RENDER_HEX_SIZE_MAX 32
 void render_hex(struct render_line *line, const uint8_t *data);
 void render_hex_whole(struct render_line *line, const uint8_t *data, size_t size);
 

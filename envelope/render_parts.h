@@ -12,7 +12,7 @@ void render_sentence_number(struct render_line *line, const char *words, uint64_
 void render_sentence_foreign(struct render_line *line, const char *words, struct bytes text);
 void render_sentence_hex(struct render_line *line, const char *words, const uint8_t *data);
 
-/* A name, or the first 16 hex digits of what it names if there is none; or both, see line->with_digits. */
+/* A name, or the hex digits of what it names if there is none; or both, see line->with_digits. */
 void render_named(struct render_line *line, const uint8_t *data, struct bytes name);
 
 /* An entry by its reference, as render_named. */

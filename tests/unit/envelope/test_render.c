@@ -112,20 +112,21 @@ static void a_message_has_heading_numbered_lines_and_reference(void **state)
 
 static void a_draft_says_so_and_names_what_it_refers_to(void **state)
 {
-	assert_string_equal(render_example("message content of two"), "PRECEDENCE: ROUTINE\n"
-								      "CHANNEL: The emergency line\n"
-								      "FROM: Federation\n"
-								      "POST: Embassy\n"
-								      "SIGNER: OFFICER 1, A. Petrov\n"
-								      "SIGNER: OFFICER 2\n"
-								      "TO: Alliance\n"
-								      "DTG: 220406Z NOV 26\n"
-								      "REFERENCES: 3dee4c9b91582926\n"
-								      "REFERENCES: HEADQUARTERS 0007/26\n"
-								      "ANSWERS: HEADQUARTERS 0007/26\n"
-								      "\n"
-								      " 1. Both of us.\n"
-								      "DRAFT\n");
+	assert_string_equal(render_example("message content of two"),
+			    "PRECEDENCE: ROUTINE\n"
+			    "CHANNEL: The emergency line\n"
+			    "FROM: Federation\n"
+			    "POST: Embassy\n"
+			    "SIGNER: OFFICER 1, A. Petrov\n"
+			    "SIGNER: OFFICER 2\n"
+			    "TO: Alliance\n"
+			    "DTG: 220406Z NOV 26\n"
+			    "REFERENCES: 3dee4c9b915829260a80ba43514bd94f96234964b5584593d23976b3310a36b7\n"
+			    "REFERENCES: HEADQUARTERS 0007/26\n"
+			    "ANSWERS: HEADQUARTERS 0007/26\n"
+			    "\n"
+			    " 1. Both of us.\n"
+			    "DRAFT\n");
 }
 
 static void without_names_numbers_and_digits_stand_alone(void **state)
@@ -134,12 +135,13 @@ static void without_names_numbers_and_digits_stand_alone(void **state)
 	assert_string_equal(render_example("acknowledgment content"),
 			    "PRECEDENCE: ROUTINE\n"
 			    "KIND: ACKNOWLEDGMENT\n"
-			    "FROM: 6a3803d5f059902a\n"
+			    "FROM: 6a3803d5f059902a1c6dafbc9ba4729212f7caac08634cc3ae76b27529f03827\n"
 			    "SIGNER: OFFICER 1\n"
-			    "TO: 34750f98bd59fcfc\n"
+			    "TO: 34750f98bd59fcfc946da45aaabe933be154a4b5094e1c4abf42866505f3c97e\n"
 			    "DTG: 220407Z NOV 26\n"
 			    "\n"
-			    " 1. I have read the entry 3dee4c9b91582926\n"
+			    " 1. I have read the entry \n"
+			    "    3dee4c9b915829260a80ba43514bd94f96234964b5584593d23976b3310a36b7\n"
 			    " 2. Note: Not yet by the principal\n"
 			    "DRAFT\n");
 }
@@ -161,7 +163,8 @@ static void what_the_post_signs_is_said_in_sentences(void **state)
 	assert_non_null(strstr(render_example("incarnation content"),
 			       " 2. It begins a new incarnation of its log, after incarnation 1.\n"
 			       " 3. The last head that it holds has this many entries: 40\n"
-			       " 4. The root of that head: 4343434343434343\n"));
+			       " 4. The root of that head: \n"
+			       "    4343434343434343434343434343434343434343434343434343434343434343\n"));
 }
 
 static void a_reason_that_is_not_known_keeps_its_number(void **state)
@@ -187,15 +190,20 @@ static void card_letters_name_party_and_keys(void **state)
 			    "DTG: 210405Z NOV 26\n"
 			    "\n"
 			    " 1. The party is named: Federation\n"
-			    " 2. Its authority signs with the key: 8139770ea87d175f\n"
-			    " 3. So its party id is: 6a3803d5f059902a\n"
-			    " 4. The SHA-256 of its next authority key will be: c5b940ed3f65c391\n"
+			    " 2. Its authority signs with the key: \n"
+			    "    8139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394\n"
+			    " 3. So its party id is: \n"
+			    "    6a3803d5f059902a1c6dafbc9ba4729212f7caac08634cc3ae76b27529f03827\n"
+			    " 4. The SHA-256 of its next authority key will be: \n"
+			    "    c5b940ed3f65c391965de8295fc5d25f474fa57b48d36eb10ad363b8539c1b79\n"
 			    "DRAFT\n");
 	assert_non_null(strstr(render_example("post content"),
 			       " 1. The post in slot 0 (embassy) is named: Embassy\n"
-			       " 2. It signs statements with the key: 8a875fff1eb38451\n"
+			       " 2. It signs statements with the key: \n"
+			       "    8a875fff1eb38451577acd5afee405456568dd7c89e090863a0557bc7af49f17\n"
 			       " 3. Its courier is the node: dtn://embassy.federation/\n"
-			       " 4. The SHA-256 of its courier's TLS key is: 4141414141414141\n"
+			       " 4. The SHA-256 of its courier's TLS key is: \n"
+			       "    4141414141414141414141414141414141414141414141414141414141414141\n"
 			       "DRAFT\n"));
 }
 
@@ -205,17 +213,24 @@ static void an_opening_shows_all_that_is_agreed_to(void **state)
 			    "PRECEDENCE: ROUTINE\n"
 			    "KIND: LETTER\n"
 			    "CHANNEL: The emergency line\n"
-			    "FROM: 6a3803d5f059902a Federation\n"
+			    "FROM: 6a3803d5f059902a1c6dafbc9ba4729212f7caac08634cc3ae76b27529f03827 \n"
+			    "    Federation\n"
 			    "POST: Embassy\n"
 			    "SIGNER: THE AUTHORITY\n"
-			    "TO: 34750f98bd59fcfc Alliance\n"
+			    "TO: 34750f98bd59fcfc946da45aaabe933be154a4b5094e1c4abf42866505f3c97e \n"
+			    "    Alliance\n"
 			    "LETTER: OPENING\n"
 			    "NUMBER: 0 of its signer's letters here, counted from 0\n"
 			    "DTG: 210405Z NOV 26\n"
 			    "\n"
-			    " 1. We open the channel whose id is: 616dfa8b6c99a840\n"
-			    " 2. Party 0 on it is: 34750f98bd59fcfc Alliance\n"
-			    " 3. Party 1 on it is: 6a3803d5f059902a Federation\n"
+			    " 1. We open the channel whose id is: \n"
+			    "    616dfa8b6c99a8403b3b9d94fb8cd2c0322fc13c89b03534205ad3246e82789f\n"
+			    " 2. Party 0 on it is: \n"
+			    "    34750f98bd59fcfc946da45aaabe933be154a4b5094e1c4abf42866505f3c97e \n"
+			    "    Alliance\n"
+			    " 3. Party 1 on it is: \n"
+			    "    6a3803d5f059902a1c6dafbc9ba4729212f7caac08634cc3ae76b27529f03827 \n"
+			    "    Federation\n"
 			    " 4. The title of the channel is: The emergency line\n"
 			    " 5. Suite of algorithms: 1\n"
 			    " 6. A text has at most 65536 bytes.\n"
@@ -230,17 +245,23 @@ static void an_opening_shows_all_that_is_agreed_to(void **state)
 			    "    21212121212121212121212121212121\n"
 			    "15. Letter 0 of our card, which we send with this, says:\n"
 			    "16. The party is named: Federation\n"
-			    "17. Its authority signs with the key: 8139770ea87d175f\n"
-			    "18. So its party id is: 6a3803d5f059902a\n"
-			    "19. The SHA-256 of its next authority key will be: c5b940ed3f65c391\n"
+			    "17. Its authority signs with the key: \n"
+			    "    8139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394\n"
+			    "18. So its party id is: \n"
+			    "    6a3803d5f059902a1c6dafbc9ba4729212f7caac08634cc3ae76b27529f03827\n"
+			    "19. The SHA-256 of its next authority key will be: \n"
+			    "    c5b940ed3f65c391965de8295fc5d25f474fa57b48d36eb10ad363b8539c1b79\n"
 			    "20. Letter 1 of our card, which we send with this, says:\n"
 			    "21. The post in slot 0 (embassy) is named: Embassy\n"
-			    "22. It signs statements with the key: 8a875fff1eb38451\n"
+			    "22. It signs statements with the key: \n"
+			    "    8a875fff1eb38451577acd5afee405456568dd7c89e090863a0557bc7af49f17\n"
 			    "23. Its courier is the node: dtn://embassy.federation/\n"
-			    "24. The SHA-256 of its courier's TLS key is: 4141414141414141\n"
+			    "24. The SHA-256 of its courier's TLS key is: \n"
+			    "    4141414141414141414141414141414141414141414141414141414141414141\n"
 			    "25. Our post in slot 0 signs the heads of its log with the key: \n"
-			    "    1398f62c6d1a457c\n"
-			    "26. It cosigns the heads of others with the key: 43a72e714401762d\n"
+			    "    1398f62c6d1a457c51ba6a4b5f3dbd2f69fca93216218dc8997e416bd17d93ca\n"
+			    "26. It cosigns the heads of others with the key: \n"
+			    "    43a72e714401762df66b68c26dfbdf2682aaec9f2474eca4613e424a0fbafd3c\n"
 			    "DRAFT\n");
 }
 
@@ -264,21 +285,24 @@ static void credence_and_agrement_name_officers_and_their_keys(void **state)
 	assert_non_null(strstr(render_example("credence content"),
 			       " 1. We name as our officer 1: A. Petrov\n"
 			       " 2. Title: Watch officer\n"
-			       " 3. The officer signs with the key: 0b513ad9b4924015\n"
+			       " 3. The officer signs with the key: \n"
+			       "    0b513ad9b4924015ca0902ed079044d3ac5dbec2306f06948c10da8eb6e39f2d\n"
 			       " 4. The officer may use precedences up to FLASH.\n"
 			       "DRAFT\n"));
-	assert_non_null(
-		strstr(render_example("agrement content"),
-		       "FOLLOWS: 5ac198018c08cb39\n"
-		       "REVIEW: 220405Z NOV 27\n"
-		       "\n"
-		       " 1. We accept officers of the party: 34750f98bd59fcfc Alliance\n"
-		       " 2. We accept their officer 1 with the key 66be7e332c7a4533: B. Smith, Duty \n"
-		       "    officer\n"
-		       " 3. We accept their officer 300, of whom nothing is known here.\n"
-		       "REASON:\n"
-		       "    | As agreed on 20 November.\n"
-		       "DRAFT\n"));
+	assert_non_null(strstr(render_example("agrement content"),
+			       "FOLLOWS: 5ac198018c08cb391b9816ce8b36ef8bc0267c1fb20307305e4c627f7588c0e1\n"
+			       "REVIEW: 220405Z NOV 27\n"
+			       "\n"
+			       " 1. We accept officers of the party: \n"
+			       "    34750f98bd59fcfc946da45aaabe933be154a4b5094e1c4abf42866505f3c97e \n"
+			       "    Alliance\n"
+			       " 2. We accept their officer 1 with the key \n"
+			       "    66be7e332c7a453332bd9d0a7f7db055f5c5ef1a06ada66d98b39fb6810c473a: B. \n"
+			       "    Smith, Duty officer\n"
+			       " 3. We accept their officer 300, of whom nothing is known here.\n"
+			       "REASON:\n"
+			       "    | As agreed on 20 November.\n"
+			       "DRAFT\n"));
 }
 
 static void what_nobody_has_named_is_said_to_be_unknown(void **state)
@@ -290,8 +314,9 @@ static void what_nobody_has_named_is_said_to_be_unknown(void **state)
 	assert_non_null(strstr(render_example("post content"), "\nFROM: the party that signs\n"));
 	assert_non_null(strstr(render_example("verdict content"), " of log 0\n"));
 	/* An opening that the caller has no roster for yet. */
-	assert_non_null(
-		strstr(render_example("opening content"), " 3. Party 1 on it is: 6a3803d5f059902a\n"));
+	assert_non_null(strstr(render_example("opening content"),
+			       " 3. Party 1 on it is: \n"
+			       "    6a3803d5f059902a1c6dafbc9ba4729212f7caac08634cc3ae76b27529f03827\n"));
 }
 
 static void every_field_of_a_letter_is_shown(void **state)
@@ -309,8 +334,12 @@ static void every_field_of_a_letter_is_shown(void **state)
 	letter->of.credence.highest_precedence = PRECEDENCE_PRIORITY;
 	text = render_content();
 	assert_non_null(strstr(text, "\nSIGNER: OFFICER 9\n"));
-	assert_non_null(strstr(text, "\nENTITLED BY: 4242424242424242 HEADQUARTERS 0007/26\n"));
-	assert_non_null(strstr(text, "\nANSWERS: 5151515151515151\n"));
+	assert_non_null(strstr(text, "\nENTITLED BY: \n"
+	"    4242424242424242424242424242424242424242424242424242424242424242 \n"
+	"    HEADQUARTERS 0007/26\n"));
+	assert_non_null(
+		strstr(text, "\nANSWERS: "
+			     "5151515151515151515151515151515151515151515151515151515151515151\n"));
 	assert_non_null(strstr(text, "\nCONDITION:\n    | Until we meet.\n"));
 	assert_non_null(strstr(text, "\n 4. The officer may use precedences up to PRIORITY.\n"));
 }
