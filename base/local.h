@@ -47,6 +47,9 @@
  *                  -> [* [log, incarnation, size, root: bstr32, origin: tstr, log key: bstr32,
  *                         signature: bstr64, cosigner name: tstr / null, cosigner key: bstr32 / null,
  *                         cosigned at: uint / null, cosignature: bstr64 / null]]
+ *   EVIDENCE       channel: bstr32
+ *                  -> [* [log, incarnation, held at: unix ms, equivocation: bstr (envelope/equivocation.h)]]
+ *                  proofs that a log forked
  *   STATUS         -> channels: [* [channel: bstr32, title: tstr,
  *                                   waiting for receipt: [4 * uint] (ROUTINE..FLASH),
  *                                   oldest unreceipted: unix ms / null, heads: enum local_heads,
@@ -99,6 +102,7 @@ enum local_verb {
 	LOCAL_STATUS = 14,
 	LOCAL_SUBSCRIBE = 15,
 	LOCAL_BACKUP = 16,
+	LOCAL_EVIDENCE = 17,
 };
 
 enum local_notice {

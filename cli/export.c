@@ -5,6 +5,7 @@
 #include "cli/entries.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "envelope/equivocation.h"
 
 /* One head of HEADS. */
 static json_t *read_head(struct cbor_reader *reply)
@@ -62,6 +63,34 @@ static json_t *ask_heads(struct client *client, const struct call *call, const s
 	return NULL;
 }
 
+/* Proofs that a log forked: [* [log, incarnation, held at, proof]]. NULL after an error message. */
+static json_t *ask_proofs(struct client *client, const struct call *call, const struct known_channel *channel)
+{
+	struct cbor_reader reply;
+	size_t results;
+	struct buffer *request = client_begin(client, LOCAL_EVIDENCE, 1);
+	cbor_write_bytes(request, bytes_make(channel->id, CHANNEL_ID_SIZE));
+	if (!client_ask(client, call, "asking the post for proofs", &reply, &results))
+		return NULL;
+	json_t *proofs = json_array();
+	size_t count = cbor_read_array(&reply, LOCAL_FRAME_SIZE_MAX);
+	for (size_t i = 0; i < count && reply.error == ERROR_OK; i++) {
+		cbor_read_array_exact(&reply, 4);
+		json_int_t log = (json_int_t)cbor_read_uint_max(&reply, LOG_MAX);
+		json_int_t incarnation = (json_int_t)cbor_read_uint_max(&reply, INCARNATIONS_MAX);
+		json_int_t held_at_ms = (json_int_t)cbor_read_uint_max(&reply, TIME_MAX * 1000);
+		struct bytes proof = cbor_read_bytes(&reply, EQUIVOCATION_SIZE_MAX);
+		json_array_append_new(proofs, json_pack("{s:I, s:I, s:I, s:o}", "log", log, "incarnation",
+							incarnation, "held_at_ms", held_at_ms, "proof",
+							output_json_hex(proof)));
+	}
+	if (cbor_read_end(&reply) == ERROR_OK)
+		return proofs;
+	call_fail_error(call, "the post's proofs", reply.error);
+	json_decref(proofs);
+	return NULL;
+}
+
 struct collecting {
 	struct client *client;
 	const struct call *call;
@@ -104,15 +133,17 @@ json_t *export_channel(struct client *client, const struct call *call, const str
 				      output_json_hex(bytes_make(channel->roster.ids[i], PARTY_ID_SIZE)));
 	/* Heads first: entries that arrive meanwhile lie beyond them. */
 	json_t *heads = collecting.entry != NULL ? ask_heads(client, call, channel) : NULL;
-	bool done = heads != NULL &&
+	json_t *proofs = heads != NULL ? ask_proofs(client, call, channel) : NULL;
+	bool done = proofs != NULL &&
 		    entries_each(client, call, channel->id, SELECT_ALL, collect, &collecting) &&
 		    !collecting.failed;
 	progress_end(&collecting.progress);
 	free(collecting.entry);
 	if (done)
-		return json_pack("{s:o, s:o, s:o, s:o}", "channel",
+		return json_pack("{s:o, s:o, s:o, s:o, s:o}", "channel",
 				 output_json_hex(bytes_make(channel->id, CHANNEL_ID_SIZE)), "roster", roster,
-				 "logs", heads, "entries", collecting.entries);
+				 "logs", heads, "entries", collecting.entries, "equivocations", proofs);
+	json_decref(proofs);
 	json_decref(roster);
 	json_decref(heads);
 	json_decref(collecting.entries);

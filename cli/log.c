@@ -72,8 +72,9 @@ const struct command command_log = {
 	.summary = "list every entry of a channel, letters and verdicts too; --json exports the record",
 	.help = "Lists all entries of all logs of the channel in the order in which they came to be held. "
 		"With --json it\n"
-		"prints the whole record - signed bytes, leaves, heads - from which anyone can recompute the "
-		"heads.\n\n"
+		"prints the whole record - signed bytes, leaves, receipts, heads, proofs that a log forked - "
+		"from\n"
+		"which anyone can recompute the heads.\n\n"
 		"Example: liaison log --json > record.json",
 	.options = channel_options,
 	.run = run_log,
@@ -83,11 +84,13 @@ const struct command command_verify = {
 	.name = "verify",
 	.operands = "[FILE]",
 	.summary = "recompute a record from its signed bytes and check every signature",
-	.help = "Reads the record from the post, or an export in FILE, and recomputes all of it: each "
-		"entry's identity,\n"
-		"its signatures against the keys named by its party's letters, each leaf and tree, each "
-		"head's\n"
-		"signature and cosignature. It stops at the first thing that does not hold, and names it.\n\n"
+	.help = "Reads the record from the post, or an export in FILE, and recomputes all of it:\n"
+		"each entry's identity and reference, its signatures against the keys named by\n"
+		"its party's letters, each receipt, leaf and tree, each head's signature and\n"
+		"cosignature, each proof that a log forked. It stops at the first thing that does\n"
+		"not hold, and names it; a log without a head of its newest incarnation does not\n"
+		"hold. What is not there is said: entries beyond a head, entries that others had\n"
+		"seen, cosignatures, parties without a log.\n\n"
 		"Example: liaison verify record.json",
 	.options = channel_options,
 	.operands_max = 1,

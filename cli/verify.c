@@ -9,41 +9,12 @@
 #include "cli/output.h"
 #include "cli/party_directory.h"
 #include "cli/progress.h"
-#include "envelope/checkpoint.h"
-#include "envelope/signed.h"
-#include "envelope/wire.h"
+#include "cli/verify_parts.h"
+#include "envelope/reference.h"
 
-struct officer_seen {
-	size_t party; /* roster index */
-	uint32_t number;
-	uint8_t key[PUBLIC_KEY_SIZE];
-};
+#define NAMED_MAX 4096 /* incarnations of logs that leaves may name: more than any record has */
 
-/* What is learnt from the letters in the export, and room for one entry. */
-struct verifier {
-	const struct call *call;
-	uint8_t channel[CHANNEL_ID_SIZE];
-	struct roster roster;
-	bool has_authority[PARTIES_MAX];
-	uint8_t authority[PARTIES_MAX][PUBLIC_KEY_SIZE];
-	bool has_post[LOG_MAX + 1];
-	uint8_t statement_key[LOG_MAX + 1][PUBLIC_KEY_SIZE];
-	uint8_t log_key[LOG_MAX + 1][PUBLIC_KEY_SIZE];
-	uint8_t cosigner_key[LOG_MAX + 1][PUBLIC_KEY_SIZE];
-	bool has_log[LOG_MAX + 1];
-	size_t officers_count;
-	struct officer_seen *officers;
-	struct card_party *card;
-	struct signed_entry entry;
-	struct leaf leaf;
-	uint8_t cose[ENTRY_SIZE_MAX];
-	uint8_t leaf_bytes[ENTRY_SIZE_MAX];
-	uint8_t work[SIGNED_WORK_SIZE];
-	size_t signatures;
-};
-
-/* Hexadecimal member `name` of an object into `to`; false if it is missing, no hexadecimal, or too large. */
-static bool get_hex(const json_t *object, const char *name, uint8_t *to, size_t size_max, size_t *size)
+bool verify_get_hex(const json_t *object, const char *name, uint8_t *to, size_t size_max, size_t *size)
 {
 	const json_t *member = json_object_get(object, name);
 	const char *text = json_string_value(member);
@@ -52,13 +23,13 @@ static bool get_hex(const json_t *object, const char *name, uint8_t *to, size_t 
 	       2 * *size == json_string_length(member);
 }
 
-static bool get_hex_exact(const json_t *object, const char *name, uint8_t *to, size_t size)
+bool verify_get_hex_exact(const json_t *object, const char *name, uint8_t *to, size_t size)
 {
 	size_t got = 0;
-	return get_hex(object, name, to, size, &got) && got == size;
+	return verify_get_hex(object, name, to, size, &got) && got == size;
 }
 
-static bool get_number(const json_t *object, const char *name, uint64_t max, uint64_t *number)
+bool verify_get_number(const json_t *object, const char *name, uint64_t max, uint64_t *number)
 {
 	const json_t *member = json_object_get(object, name);
 	json_int_t value = json_integer_value(member);
@@ -70,7 +41,7 @@ static bool read_roster(struct verifier *verifier, const json_t *export)
 {
 	const json_t *roster = json_object_get(export, "roster");
 	verifier->roster.count = json_array_size(roster);
-	bool sound = get_hex_exact(export, "channel", verifier->channel, CHANNEL_ID_SIZE) &&
+	bool sound = verify_get_hex_exact(export, "channel", verifier->channel, CHANNEL_ID_SIZE) &&
 		     verifier->roster.count >= 2 && verifier->roster.count <= PARTIES_MAX;
 	for (size_t i = 0; sound && i < verifier->roster.count; i++) {
 		const json_t *id = json_array_get(roster, i);
@@ -90,12 +61,12 @@ static bool read_entry(struct verifier *verifier, const json_t *object, uint64_t
 	size_t cose_size = 0, leaf_size = 0;
 	uint64_t incarnation, position;
 	const char *reference = json_string_value(json_object_get(object, "reference"));
-	if (!get_number(object, "log", LOG_MAX, log) ||
-	    !get_number(object, "incarnation", INCARNATIONS_MAX, &incarnation) ||
-	    !get_number(object, "position", POSITION_MAX, &position) ||
+	if (!verify_get_number(object, "log", LOG_MAX, log) ||
+	    !verify_get_number(object, "incarnation", INCARNATIONS_MAX, &incarnation) ||
+	    !verify_get_number(object, "position", POSITION_MAX, &position) ||
 	    log_roster_index(*log) >= verifier->roster.count ||
-	    !get_hex(object, "cose", verifier->cose, sizeof verifier->cose, &cose_size) ||
-	    !get_hex(object, "leaf", verifier->leaf_bytes, sizeof verifier->leaf_bytes, &leaf_size) ||
+	    !verify_get_hex(object, "cose", verifier->cose, sizeof verifier->cose, &cose_size) ||
+	    !verify_get_hex(object, "leaf", verifier->leaf_bytes, sizeof verifier->leaf_bytes, &leaf_size) ||
 	    leaf_decode(bytes_make(verifier->leaf_bytes, leaf_size), &verifier->leaf) != ERROR_OK ||
 	    verifier->leaf.position != position) {
 		call_fail(verifier->call, "%s is not of the form of an export",
@@ -134,8 +105,11 @@ static bool learn_opening(struct verifier *verifier, size_t index)
 		memcpy(verifier->log_key[log], opening->posts[i].log_key, PUBLIC_KEY_SIZE);
 		memcpy(verifier->cosigner_key[log], opening->posts[i].cosigner_key, PUBLIC_KEY_SIZE);
 		verifier->has_post[log] = verifier->card->posts[slot].known;
-		memcpy(verifier->statement_key[log], verifier->card->posts[slot].letter.statement_key,
-		       PUBLIC_KEY_SIZE);
+		const struct post_letter *post = &verifier->card->posts[slot].letter;
+		if (!verifier->has_post[log])
+			continue;
+		memcpy(verifier->statement_key[log], post->statement_key, PUBLIC_KEY_SIZE);
+		memcpy(verifier->post_name[log], post->name.data, post->name.size);
 	}
 	return true;
 }
@@ -190,18 +164,67 @@ static bool find_keys(const struct verifier *verifier, uint64_t log, struct sign
 	return true;
 }
 
-/*
- * The leaf in verifier->leaf is that of the decoded entry, which is signed by the keys of its party's
- * letters.
- */
-static bool check_entry(struct verifier *verifier, const json_t *object, uint64_t log, const struct aad *aad)
+/* The reference is the one that name, incarnation, position and time make (of a leaf alone: but for the
+ * year). */
+static bool check_reference(const struct verifier *verifier, const struct held_entry *held)
+{
+	uint8_t memory[REFERENCE_SIZE_MAX];
+	struct buffer made = buffer_make(memory, sizeof memory);
+	struct bytes given = bytes_of_text(verify_name(held));
+	reference_append(&made, bytes_of_text(verifier->post_name[held->log]), held->incarnation,
+			 held->position, held->leaf_alone ? 0 : content_time(&verifier->entry.content));
+	struct bytes wanted = buffer_bytes(&made);
+	if (held->leaf_alone && given.size == wanted.size)
+		given.size = wanted.size -= 2;
+	if (bytes_equal(given, wanted))
+		return true;
+	call_fail(verifier->call, "%s is the reference of another entry than the one beside it",
+		  verify_name(held));
+	return false;
+}
+
+/* Remembers how much of other logs the author had seen. */
+static void note_named(struct verifier *verifier)
+{
+	for (size_t i = 0; i < verifier->leaf.heads.count; i++) {
+		const struct head_seen *seen = &verifier->leaf.heads.heads[i];
+		size_t at = 0;
+		while (at < verifier->named_count && (verifier->named[at].log != seen->log ||
+						      verifier->named[at].incarnation != seen->incarnation))
+			at++;
+		if (at == verifier->named_count && at == NAMED_MAX)
+			continue;
+		if (at == verifier->named_count)
+			verifier->named[verifier->named_count++] =
+				(struct log_named){.log = seen->log, .incarnation = seen->incarnation};
+		if (seen->size > verifier->named[at].size)
+			verifier->named[at].size = seen->size;
+	}
+}
+
+static void note_held(struct verifier *verifier, const json_t *object, uint64_t log)
+{
+	const struct content *content = &verifier->entry.content;
+	struct held_entry *held = &verifier->held[verifier->held_count++];
+	*held = (struct held_entry){.log = log, .object = object, .leaf_alone = content->kind == 0};
+	verify_get_number(object, "incarnation", INCARNATIONS_MAX, &held->incarnation);
+	held->position = verifier->leaf.position;
+	memcpy(held->identity, verifier->leaf.identity, sizeof held->identity);
+	if (content->kind == CONTENT_INCARNATION) {
+		held->continues = content->of.incarnation.previous;
+		held->continues_size = content->of.incarnation.size;
+		held->continues_root = content->of.incarnation.root;
+	}
+	note_named(verifier);
+}
+
+/* The decoded entry is the one that its leaf names, and is signed by the keys of its party's letters. */
+static bool check_signed(struct verifier *verifier, const char *reference, uint64_t log,
+			 const struct aad *aad)
 {
 	uint8_t identity[IDENTITY_SIZE], hash[32];
 	struct signer_keys keys;
 	struct buffer work = buffer_make(verifier->work, sizeof verifier->work);
-	const char *reference = json_string_value(json_object_get(object, "reference"));
-	if (verifier->entry.content.kind == 0)
-		return true;
 	identity_of(aad, verifier->entry.cose.payload, identity);
 	cose_signatures_hash(&verifier->entry.cose, hash);
 	if (memcmp(identity, verifier->leaf.identity, sizeof identity) != 0 ||
@@ -219,6 +242,16 @@ static bool check_entry(struct verifier *verifier, const json_t *object, uint64_
 		call_fail_error(verifier->call, reference, error);
 	verifier->signatures += keys.count;
 	return error == ERROR_OK;
+}
+
+static bool check_entry(struct verifier *verifier, const json_t *object, uint64_t log, const struct aad *aad)
+{
+	note_held(verifier, object, log);
+	const struct held_entry *held = &verifier->held[verifier->held_count - 1];
+	verifier->leaves_alone += held->leaf_alone;
+	if (!check_reference(verifier, held))
+		return false;
+	return held->leaf_alone || check_signed(verifier, verify_name(held), log, aad);
 }
 
 /* Goes over all entries: once to learn the letters' keys, once to check. */
@@ -239,186 +272,91 @@ static bool each_entry(struct verifier *verifier, const json_t *entries, bool ch
 	return done;
 }
 
-struct head_wanted {
-	uint64_t log;
-	uint64_t incarnation;
-	uint64_t size;
-};
-
-static int compare_positions(const void *a, const void *b)
+static int compare_held(const void *a, const void *b)
 {
-	json_int_t left = json_integer_value(json_object_get(*(json_t *const *)a, "position"));
-	json_int_t right = json_integer_value(json_object_get(*(json_t *const *)b, "position"));
-	return left < right ? -1 : left > right;
+	const struct held_entry *left = a, *right = b;
+	if (left->log != right->log)
+		return left->log < right->log ? -1 : 1;
+	if (left->incarnation != right->incarnation)
+		return left->incarnation < right->incarnation ? -1 : 1;
+	return left->position < right->position ? -1 : left->position > right->position;
 }
 
-/* The root of the first `size` leaves of one log, from the export's entries. */
-static bool compute_root(struct verifier *verifier, const json_t *entries, const struct head_wanted *wanted,
-			 struct merkle_hash *root)
+/* In the order of logs and positions; none may stand there twice. */
+static bool sort_held(struct verifier *verifier)
 {
-	size_t count = 0, completed = 0, total = json_array_size(entries);
-	struct merkle_node nodes[MERKLE_LEVELS_MAX];
-	json_t **sorted = calloc(total + 1, sizeof *sorted);
-	struct merkle_frontier *frontier = calloc(1, sizeof *frontier);
-	bool done = sorted != NULL && frontier != NULL;
-	for (size_t i = 0; done && i < total; i++) {
-		json_t *object = json_array_get(entries, i);
-		if ((uint64_t)json_integer_value(json_object_get(object, "log")) == wanted->log &&
-		    (uint64_t)json_integer_value(json_object_get(object, "incarnation")) ==
-			    wanted->incarnation &&
-		    (uint64_t)json_integer_value(json_object_get(object, "position")) < wanted->size)
-			sorted[count++] = object;
-	}
-	if (done)
-		qsort(sorted, count, sizeof(json_t *), compare_positions);
-	done = done && count == wanted->size;
-	merkle_frontier_init(frontier);
-	for (size_t i = 0; done && i < count; i++) {
-		size_t size = 0;
-		struct merkle_hash hash;
-		done = get_hex(sorted[i], "leaf", verifier->leaf_bytes, sizeof verifier->leaf_bytes, &size) &&
-		       (uint64_t)json_integer_value(json_object_get(sorted[i], "position")) == i;
-		merkle_leaf_hash(bytes_make(verifier->leaf_bytes, size), &hash);
-		done = done && merkle_append(frontier, &hash, nodes, &completed) == ERROR_OK;
-	}
-	if (done)
-		merkle_frontier_root(frontier, root);
-	free(frontier);
-	free(sorted);
-	return done;
-}
-
-/* The cosignature beside a head, where there is one, is by a post that an opening in the record names. */
-static bool check_cosignature(const struct verifier *verifier, const json_t *head,
-			      const struct checkpoint *checkpoint)
-{
-	uint8_t key[PUBLIC_KEY_SIZE], signature[ED25519_SIGNATURE_SIZE];
-	uint64_t time;
-	bool is_known = false;
-	if (json_object_get(head, "cosignature") == NULL)
-		return true;
-	if (!get_hex_exact(head, "cosigner_key", key, sizeof key))
-		return false;
-	for (size_t log = 0; log <= LOG_MAX; log++)
-		is_known |=
-			verifier->has_log[log] && memcmp(verifier->cosigner_key[log], key, sizeof key) == 0;
-	return is_known && get_hex_exact(head, "cosignature", signature, sizeof signature) &&
-	       get_number(head, "cosigned_at", TIME_MAX, &time) &&
-	       cosignature_verify(checkpoint, time, key, signature) == ERROR_OK;
-}
-
-static bool check_head(struct verifier *verifier, const json_t *head, const json_t *entries)
-{
-	struct head_wanted wanted;
-	struct merkle_hash computed;
-	uint8_t root[32], signature[ED25519_SIGNATURE_SIZE];
-	char origin[CHECKPOINT_ORIGIN_SIZE + 1];
-	if (!get_number(head, "log", LOG_MAX, &wanted.log) ||
-	    !get_number(head, "size", POSITION_MAX + 1, &wanted.size) ||
-	    !get_number(head, "incarnation", INCARNATIONS_MAX, &wanted.incarnation) ||
-	    !get_hex_exact(head, "root", root, sizeof root) ||
-	    !get_hex_exact(head, "signature", signature, sizeof signature) ||
-	    log_roster_index(wanted.log) >= verifier->roster.count) {
-		call_fail(verifier->call, "a head is not of the form of an export");
-		return false;
-	}
-	unsigned log = (unsigned)wanted.log;
-	if (!compute_root(verifier, entries, &wanted, &computed)) {
-		call_fail(verifier->call, "log %u: the record does not hold every entry below its head", log);
-		return false;
-	}
-	if (memcmp(computed.bytes, root, sizeof root) != 0) {
-		call_fail(verifier->call, "log %u: its entries do not give the root of its head", log);
-		return false;
-	}
-	checkpoint_origin(verifier->channel, verifier->roster.ids[log_roster_index(wanted.log)],
-			  log_slot(wanted.log), wanted.incarnation, origin);
-	struct checkpoint checkpoint = {bytes_of_text(origin), wanted.size, computed};
-	if (!verifier->has_log[wanted.log] ||
-	    checkpoint_verify(&checkpoint, verifier->log_key[wanted.log], signature) != ERROR_OK ||
-	    !check_cosignature(verifier, head, &checkpoint)) {
-		call_fail(verifier->call, "log %u: the signatures over its head do not hold", log);
-		return false;
-	}
+	qsort(verifier->held, verifier->held_count, sizeof *verifier->held, compare_held);
+	for (size_t i = 1; i < verifier->held_count; i++)
+		if (compare_held(&verifier->held[i - 1], &verifier->held[i]) == 0) {
+			call_fail(verifier->call, "%s stands in the export twice",
+				  verify_name(&verifier->held[i]));
+			return false;
+		}
 	return true;
 }
 
-/* Entries that lie under none of the heads: nothing but the export says that they stand where they do. */
-static size_t count_uncovered(const json_t *heads, const json_t *entries)
+const char *verify_name(const struct held_entry *entry)
 {
-	size_t uncovered = 0;
-	for (size_t i = 0; i < json_array_size(entries); i++) {
-		const json_t *entry = json_array_get(entries, i);
-		bool is_covered = false;
-		for (size_t j = 0; !is_covered && j < json_array_size(heads); j++) {
-			const json_t *head = json_array_get(heads, j);
-			is_covered =
-				json_equal(json_object_get(head, "log"), json_object_get(entry, "log")) &&
-				json_equal(json_object_get(head, "incarnation"),
-					   json_object_get(entry, "incarnation")) &&
-				json_integer_value(json_object_get(entry, "position")) <
-					json_integer_value(json_object_get(head, "size"));
-		}
-		uncovered += !is_covered;
-	}
-	return uncovered;
+	const char *reference = json_string_value(json_object_get(entry->object, "reference"));
+	return reference != NULL ? reference : "an entry";
 }
 
-static json_t *report(const struct verifier *verifier, const json_t *heads, size_t uncovered)
+const struct held_entry *verify_held(const struct verifier *verifier, uint64_t log, uint64_t incarnation,
+				     size_t *count)
 {
-	json_t *logs = json_array();
-	for (size_t i = 0; i < json_array_size(heads); i++) {
-		const json_t *head = json_array_get(heads, i);
-		json_array_append_new(
-			logs, json_pack("{s:O, s:O, s:O, s:O, s:b}", "log", json_object_get(head, "log"),
-					"incarnation", json_object_get(head, "incarnation"), "size",
-					json_object_get(head, "size"), "root", json_object_get(head, "root"),
-					"cosigned", json_object_get(head, "cosignature") != NULL));
+	size_t low = 0, high = verifier->held_count;
+	struct held_entry wanted = {.log = log, .incarnation = incarnation};
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (compare_held(&verifier->held[middle], &wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return json_pack("{s:b, s:I, s:I, s:o}", "verified", 1, "signatures",
-			 (json_int_t)verifier->signatures, "uncovered", (json_int_t)uncovered, "logs", logs);
+	*count = 0;
+	while (low + *count < verifier->held_count && verifier->held[low + *count].log == log &&
+	       verifier->held[low + *count].incarnation == incarnation)
+		++*count;
+	return *count > 0 ? &verifier->held[low] : NULL;
 }
 
-static void print_heads(const struct verifier *verifier, const json_t *heads, size_t uncovered)
+static struct verifier *verifier_make(const struct call *call, const json_t *export)
 {
-	for (size_t i = 0; i < json_array_size(heads); i++) {
-		const json_t *head = json_array_get(heads, i);
-		printf("log %d, incarnation %d: %d entries, head %s%s\n",
-		       (int)json_integer_value(json_object_get(head, "log")),
-		       (int)json_integer_value(json_object_get(head, "incarnation")),
-		       (int)json_integer_value(json_object_get(head, "size")),
-		       json_string_value(json_object_get(head, "root")),
-		       json_object_get(head, "cosignature") != NULL ? ", cosigned" : "");
+	struct verifier *verifier = calloc(1, sizeof *verifier);
+	if (verifier == NULL) {
+		call_fail_error(call, "verifying", ERROR_NO_MEMORY);
+		return NULL;
 	}
-	printf("verified: %zu signatures of entries, every leaf, tree and head\n", verifier->signatures);
-	if (uncovered > 0)
-		printf("%zu entries lie under none of these heads: that none before them is missing is not "
-		       "shown\n",
-		       uncovered);
+	verifier->call = call;
+	verifier->card = calloc(1, sizeof *verifier->card);
+	verifier->held =
+		calloc(json_array_size(json_object_get(export, "entries")) + 1, sizeof *verifier->held);
+	verifier->named = calloc(NAMED_MAX, sizeof *verifier->named);
+	return verifier;
+}
+
+static void verifier_free(struct verifier *verifier)
+{
+	if (verifier == NULL)
+		return;
+	free(verifier->officers);
+	free(verifier->card);
+	free(verifier->held);
+	free(verifier->named);
+	free(verifier);
 }
 
 int export_verify(const struct call *call, const json_t *export)
 {
-	const json_t *heads = json_object_get(export, "logs"), *entries = json_object_get(export, "entries");
-	struct verifier *verifier = calloc(1, sizeof *verifier);
-	bool done = verifier != NULL && (verifier->card = calloc(1, sizeof *verifier->card)) != NULL;
-	if (done) {
-		verifier->call = call;
-		done = read_roster(verifier, export) && each_entry(verifier, entries, false) &&
-		       each_entry(verifier, entries, true);
-		for (size_t i = 0; done && i < json_array_size(heads); i++)
-			done = check_head(verifier, json_array_get(heads, i), entries);
-	}
-	int code = done ? 0 : 1;
-	size_t uncovered = done ? count_uncovered(heads, entries) : 0;
-	if (done && call->json)
-		code = output_json(call, report(verifier, heads, uncovered));
-	else if (done)
-		print_heads(verifier, heads, uncovered);
-	if (verifier != NULL) {
-		free(verifier->officers);
-		free(verifier->card);
-	}
-	free(verifier);
+	const json_t *entries = json_object_get(export, "entries");
+	struct verifier *verifier = verifier_make(call, export);
+	bool done = verifier != NULL;
+	if (done && (verifier->card == NULL || verifier->held == NULL || verifier->named == NULL))
+		done = call_fail_error(call, "verifying", ERROR_NO_MEMORY) == 0;
+	done = done && read_roster(verifier, export) && each_entry(verifier, entries, false) &&
+	       each_entry(verifier, entries, true) && sort_held(verifier) && verify_receipts(verifier) &&
+	       verify_heads(verifier, export);
+	int code = done ? verify_report(verifier, export) : 1;
+	verifier_free(verifier);
 	return code;
 }

@@ -365,7 +365,7 @@ enum error query_handle(struct run *run, uint64_t verb, struct cbor_reader *argu
 	static const size_t counts[] = {
 		[LOCAL_HELLO] = 1,        [LOCAL_CARD_EXPORT] = 1, [LOCAL_CHANNELS] = 1, [LOCAL_CHANNEL] = 2,
 		[LOCAL_CHANNEL_KEYS] = 2, [LOCAL_PARTIES] = 1,     [LOCAL_ENTRIES] = 5,  [LOCAL_ENTRY] = 5,
-		[LOCAL_HEADS] = 2,        [LOCAL_STATUS] = 1,
+		[LOCAL_HEADS] = 2,        [LOCAL_STATUS] = 1,      [LOCAL_EVIDENCE] = 2,
 	};
 
 	if (verb >= sizeof(counts) / sizeof(counts[0]) || counts[verb] == 0)

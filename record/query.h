@@ -7,8 +7,9 @@
 #include "record/run.h"
 
 /*
- * Answers HELLO, CARD_EXPORT, CHANNELS, CHANNEL, CHANNEL_KEYS, PARTIES, ENTRIES, ENTRY, HEADS and STATUS with
- * a reply, also where the request is malformed or names nothing (ERROR_BAD_ARGUMENT, ERROR_NOT_FOUND).
+ * Answers HELLO, CARD_EXPORT, CHANNELS, CHANNEL, CHANNEL_KEYS, PARTIES, ENTRIES, ENTRY, HEADS, EVIDENCE
+ * and STATUS with a reply, also where the request is malformed or names nothing (ERROR_BAD_ARGUMENT,
+ * ERROR_NOT_FOUND).
  * `arguments` stands after the verb, and is read to the end of the frame. ERROR_UNSUPPORTED, without a reply,
  * for another verb.
  *

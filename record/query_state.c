@@ -148,9 +148,47 @@ static enum error answer_channels(struct run *run)
 	return query_answer_end(run, &answer, 1);
 }
 
+/* ---- EVIDENCE ---- */
+
+/*
+ * Proofs alone: that another entry came at a position shows this post that something is wrong, but where it
+ * stood only the seal says, which nobody else can check.
+ */
+static enum error answer_evidence(struct run *run, uint64_t number)
+{
+	struct row_key prefix = key_channel(TABLE_EVIDENCE, number);
+	struct query_answer answer = query_answer_make(run);
+	struct row row;
+
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	while (error == ERROR_OK) {
+		struct key_reader reader = key_reader_make(row.key);
+		struct evidence evidence;
+		(void)key_read_u16(&reader);
+		uint64_t log = key_read_u16(&reader);
+		(void)key_read_u64(&reader);
+		if (key_read_end(&reader) != ERROR_OK ||
+		    schema_read(&schema_evidence, row.value, &evidence) != ERROR_OK)
+			return ERROR_MALFORMED;
+		if (evidence.kind == EVIDENCE_HEADS) {
+			cbor_write_array(&answer.list, 4);
+			cbor_write_uint(&answer.list, log);
+			cbor_write_uint(&answer.list, evidence.incarnation);
+			cbor_write_uint(&answer.list, evidence.held_at_ms);
+			cbor_write_bytes(&answer.list, evidence.first);
+			answer.count++;
+		}
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	if (error != ERROR_NOT_FOUND)
+		return error;
+	query_list_end(&answer);
+	return query_answer_end(run, &answer, 1);
+}
+
 /* ---- dispatch ---- */
 
-/* CHANNEL and HEADS: a channel that is named by its id. */
+/* CHANNEL, HEADS and EVIDENCE: a channel that is named by its id. */
 static enum error answer_about_channel(struct run *run, uint64_t verb, struct cbor_reader *arguments)
 {
 	uint8_t id[CHANNEL_ID_SIZE];
@@ -164,12 +202,14 @@ static enum error answer_about_channel(struct run *run, uint64_t verb, struct cb
 		return query_refuse(run, error);
 	if (error != ERROR_OK)
 		return error;
+	if (verb == LOCAL_EVIDENCE)
+		return answer_evidence(run, number);
 	return verb == LOCAL_CHANNEL ? query_channel_answer(run, number) : query_heads_answer(run, number);
 }
 
 enum error query_state_handle(struct run *run, uint64_t verb, struct cbor_reader *arguments)
 {
-	if (verb == LOCAL_CHANNEL || verb == LOCAL_HEADS)
+	if (verb == LOCAL_CHANNEL || verb == LOCAL_HEADS || verb == LOCAL_EVIDENCE)
 		return answer_about_channel(run, verb, arguments);
 	switch (verb) {
 	case LOCAL_CHANNELS:

@@ -6,6 +6,9 @@ Reads one JSON object from the file named (or standard input): channel, roster, 
 identities, the RFC 6962 tree from the leaves, and compares the root with the head that the log's author signed.
 Needs python3 alone; with python3-cryptography the head's signature is checked too.
 
+An export out of which a log was cut is refused: each log of which an entry is there, or whose size a leaf names, must have a
+head of its newest incarnation, and each party of the roster a log. What lies beyond a head is not counted.
+
 Prints a line `LOG INCARNATION SIZE ROOT` for each log; exits 1 with a sentence at the first thing that does not hold.
 """
 import base64
@@ -14,6 +17,7 @@ import json
 import sys
 
 try:
+    from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 except ImportError:
     Ed25519PublicKey = None
@@ -139,19 +143,46 @@ def check_log(log, export):
         raise SystemExit("%s: the head has another origin" % name)
     text = "%s\n%d\n%s\n" % (origin, log["size"], base64.b64encode(root).decode())
     if Ed25519PublicKey is not None:
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(log["log_key"]))
-        key.verify(bytes.fromhex(log["signature"]), text.encode())
+        try:
+            key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(log["log_key"]))
+            key.verify(bytes.fromhex(log["signature"]), text.encode())
+        except (InvalidSignature, ValueError):
+            raise SystemExit("%s: the head's signature is not one of its log key" % name) from None
     print(log["log"], log["incarnation"], log["size"], root.hex())
 
 
+def newest_named(export):
+    """The newest incarnation of each log of which an entry is there, or whose size a leaf names."""
+    newest = {}
+    for entry in export["entries"]:
+        seen = [item_end(number, 0)[1][1] for number in elements(elements(bytes.fromhex(entry["leaf"]))[3])]
+        for log, incarnation in [(entry["log"], entry["incarnation"]), *zip(seen[::3], seen[1::3])]:
+            newest[log] = max(incarnation, newest.get(log, 0))
+    return newest
+
+
+def check_no_log_is_cut_out(export):
+    heads = {(log["log"], log["incarnation"]) for log in export["logs"]}
+    for log, incarnation in sorted(newest_named(export).items()):
+        if (log, incarnation) not in heads:
+            raise SystemExit("log %d, incarnation %d: entries are of it or name it, and its head is not here" % (log, incarnation))
+    for index, party in enumerate(export["roster"]):
+        if index not in {log // 64 for log, _ in heads}:
+            raise SystemExit("party %s: no log of it is here" % party)
+
+
 def main():
-    with open(sys.argv[1]) if len(sys.argv) > 1 else sys.stdin as source:
+    with open(sys.argv[1], encoding="utf-8") if len(sys.argv) > 1 else sys.stdin as source:
         export = json.load(source)
     if not export["logs"]:
         raise SystemExit("the export holds no log")
+    check_no_log_is_cut_out(export)
     for log in sorted(export["logs"], key=lambda log: (log["log"], log["incarnation"])):
         check_log(log, export)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise SystemExit("this is not of the form of an export: %s" % error) from None

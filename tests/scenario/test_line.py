@@ -1,11 +1,20 @@
 """One message across, one receipt back, and everything that the command line says about it: usage: test_line.py BUILD"""
 
+import base64
+import contextlib
+import hmac
 import json
 import pathlib
 import re
+import shutil
+import sqlite3
 import subprocess
 import sys
 import time
+
+import cbor2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from line import Line, wait_for
 from officer import Officer
@@ -175,9 +184,12 @@ def both_sides_give_the_same_heads_to_a_stranger():
 
 def verify_holds_for_the_post_and_for_an_export():
     for side in line.sides:
-        verified = side.json("verify")
+        verified = wait_for(lambda side=side: (lambda told: told if all(log["cosigned"] for log in told["logs"]) else None)(
+            side.json("verify")), f"both heads are cosigned at the {side.name}", 60)
         assert verified["verified"] is True and verified["signatures"] >= 10
         assert len(verified["logs"]) == 2
+        assert verified["receipts"] >= 5
+        assert not any(verified[kind] for kind in ("without_head", "missing", "forked", "absent")), verified
         export = line.folder / f"{side.name}.json"
         export.write_text(side.text("log", "--json"))
         assert side.json("verify", export)["verified"] is True
@@ -185,48 +197,141 @@ def verify_holds_for_the_post_and_for_an_export():
     assert len(line.alliance.text("log").splitlines()) == len(line.alliance.json("log")["entries"])
 
 
+def a_record():
+    return json.loads((line.folder / "alliance.json").read_text())
+
+
+def verify(record):
+    """What `verify` and recompute_heads.py say of a record that was changed."""
+    path = line.folder / "changed.json"
+    path.write_text(json.dumps(record))
+    heads = subprocess.run(
+        ["/usr/bin/python3", pathlib.Path(__file__).parent / "recompute_heads.py", path], capture_output=True,
+        encoding="utf-8", timeout=60)
+    assert "Traceback" not in heads.stderr, heads.stderr
+    return line.alliance.run("verify", path), heads
+
+
 def an_export_that_was_changed_does_not_verify():
-    export = json.loads((line.folder / "alliance.json").read_text())
-    message = next(entry for entry in export["entries"] if entry["reference"] == facts["message"])
+    message = facts["message"]
     changes = {
         "text": lambda record: change(record, "cose", -80),
         "signature": lambda record: change(record, "cose", -1),
         "leaf": lambda record: change(record, "leaf", 10),
+        "receipt": lambda record: change(record, "receipt", -1),
+        "receipt of another": lambda record: swap(record, "receipt"),
+        "reference": lambda record: entry_of(record).update(reference="HEADQUARTERS 9999/26"),
+        "reference's year": lambda record: entry_of(record).update(reference=message[:-2] + "99"),
         "order": lambda record: record["entries"][0].update(position=1),
+        "entry twice": lambda record: record["entries"].append(record["entries"][-1]),
         "size": lambda record: record["logs"][0].update(size=record["logs"][0]["size"] - 1),
         "root": lambda record: record["logs"][0].update(root="00" * 32),
         "head's signature": lambda record: record["logs"][1].update(signature="00" * 64),
         "missing entry": lambda record: record["entries"].pop(0),
         "channel": lambda record: record.update(channel="00" * 32),
         "roster": lambda record: record.update(roster=record["roster"][::-1]),
+        "proof": lambda record: record["equivocations"].append({"log": 0, "incarnation": 1, "proof": "82"}),
+        "cosignature": lambda record: record["logs"][0].update(cosignature="00" * 64),
     }
+    seen_only_by_verify = ("signature", "text", "receipt", "receipt of another", "reference", "reference's year", "entry twice",
+                           "proof", "cosignature")
+
+    def entry_of(record):
+        return next(entry for entry in record["entries"] if entry["reference"] == message)
 
     def change(record, member, at):
-        entry = next(entry for entry in record["entries"] if entry["reference"] == message["reference"])
-        data = bytearray.fromhex(entry[member])
+        data = bytearray.fromhex(entry_of(record)[member])
         data[at] ^= 1
-        entry[member] = data.hex()
+        entry_of(record)[member] = data.hex()
+
+    def swap(record, member):
+        other = next(entry for entry in record["entries"]
+                     if entry["log"] == entry_of(record)["log"] and entry[member] not in ("", entry_of(record)[member]))
+        entry_of(record)[member] = other[member]
 
     for name, alter in changes.items():
-        record = json.loads(json.dumps(export))
+        record = a_record()
         alter(record)
-        path = line.folder / "changed.json"
-        path.write_text(json.dumps(record))
-        result = line.alliance.run("verify", path)
+        result, heads = verify(record)
         assert result.returncode == 1 and SAID.search(result.stderr), (name, result)
-        heads = subprocess.run(
-            ["/usr/bin/python3", pathlib.Path(__file__).parent / "recompute_heads.py", path], capture_output=True)
-        if name not in ("signature", "text"):  # those it sees by the leaf
-            assert heads.returncode != 0, name
+        if name not in seen_only_by_verify:
+            assert heads.returncode == 1, name
 
 
-def an_export_without_heads_is_said_to_be_that():
-    export = json.loads((line.folder / "alliance.json").read_text())
-    path = line.folder / "bare.json"
-    assert line.alliance.json("verify", line.folder / "alliance.json")["uncovered"] < len(export["entries"])
-    path.write_text(json.dumps({**export, "logs": []}))
-    assert line.alliance.json("verify", path)["uncovered"] == len(export["entries"])
-    assert "lie under none of these heads" in line.alliance.text("verify", path)
+def a_log_that_was_cut_out_of_an_export_is_missed():
+    """Its head, and an entry that nothing binds then; or all of it; from either side's log."""
+    for log in (0, 64):
+        without_head = a_record()
+        without_head["logs"] = [head for head in without_head["logs"] if head["log"] != log]
+        last = max((entry for entry in without_head["entries"] if entry["log"] == log), key=lambda entry: entry["position"])
+        without_head["entries"].remove(last)
+        without_log = a_record()
+        for part in ("logs", "entries"):
+            without_log[part] = [each for each in without_log[part] if each["log"] != log]
+        for record in (without_head, without_log, {**a_record(), "logs": []}):
+            result, heads = verify(record)
+            assert result.returncode == 1 and len(SAID.findall(result.stderr)) == 1, result
+            assert heads.returncode == 1 and heads.stderr.count("\n") == 1, heads
+        result, heads = verify(without_head)
+        assert f"log {log}, incarnation 1" in result.stderr and f"log {log}, incarnation 1" in heads.stderr
+
+
+def log_key_of(side, channel):
+    """The key of the side's log, from the root seed in a copy of its store (doc/PROTOCOL.md, section 11)."""
+    copy = line.folder / "store-copy"
+    copy.mkdir(exist_ok=True)
+    for part in side.post_folder.glob("store.db*"):
+        shutil.copy(part, copy)
+    with contextlib.closing(sqlite3.connect(copy / "store.db")) as store:
+        post = cbor2.loads(store.execute("SELECT value FROM rows WHERE key = x'01'").fetchone()[0])
+    info = cbor2.dumps(["liaison log", channel])
+    return Ed25519PrivateKey.from_private_bytes(hmac.digest(post[9], info + b"\x01", "sha256"))
+
+
+def a_proof_that_a_log_forked_is_checked():
+    """Two heads of one size and two roots, both signed by the log's key; and what looks like them."""
+    record = a_record()
+    key = log_key_of(line.federation, bytes.fromhex(record["channel"]))
+    public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+    head = next(head for head in record["logs"] if head["log_key"] == public)
+
+    def shown(root, size=7):
+        text = f"{head['origin']}\n{size}\n{base64.b64encode(root).decode()}\n"
+        return [size, root, key.sign(text.encode())]
+
+    def prove(*heads):
+        record["equivocations"] = [
+            {"log": head["log"], "incarnation": 1, "held_at_ms": 0, "proof": cbor2.dumps(list(heads)).hex()}]
+        return verify(record)[0]
+
+    one, two = shown(b"\x01" * 32), shown(b"\x02" * 32)
+    result = prove(one, two)
+    assert result.returncode == 0 and f"log {head['log']}, incarnation 1: FORKED" in result.stdout, result
+    for heads in ((two, one), (one, one), (one, shown(b"\x02" * 32, 8)), (one, [7, b"\x02" * 32, one[2]])):
+        result = prove(*heads)
+        assert result.returncode == 1 and "proves nothing" in result.stderr, (heads, result)
+
+
+def what_an_export_does_not_hold_is_said():
+    record = a_record()
+    for head in record["logs"]:
+        for member in ("cosigner", "cosigner_key", "cosigned_at", "cosignature"):
+            head.pop(member)
+    result, _ = verify(record)
+    assert result.returncode == 0 and result.stdout.count("NOT cosigned") == 2, result
+    export = line.folder / "more.json"
+    sent = line.alliance.send("Beyond the head.")
+    line.wait_for_state(line.alliance, sent, "received")
+    record = json.loads(line.alliance.text("log", "--json"))
+    log = next(entry["log"] for entry in record["entries"] if entry["reference"] == sent)
+    head = next(head for head in a_record()["logs"] if head["log"] == log)
+    record["logs"] = [head, *(each for each in record["logs"] if each["log"] != log)]
+    export.write_text(json.dumps(record))
+    assert "lie beyond the head" in line.alliance.text("verify", export)
+    verified = line.alliance.json("verify", export)
+    held = sum(entry["log"] == log for entry in record["entries"])
+    assert verified["uncovered"] == sum(part["entries"] for part in verified["beyond_head"])
+    assert verified["beyond_head"] == [{"log": log, "incarnation": 1, "entries": held - head["size"]}], verified
 
 
 def what_an_export_says_moves_no_cursor():
@@ -456,7 +561,9 @@ if __name__ == "__main__":
             both_sides_give_the_same_heads_to_a_stranger,
             verify_holds_for_the_post_and_for_an_export,
             an_export_that_was_changed_does_not_verify,
-            an_export_without_heads_is_said_to_be_that,
+            a_log_that_was_cut_out_of_an_export_is_missed,
+            a_proof_that_a_log_forked_is_checked,
+            what_an_export_does_not_hold_is_said,
             what_an_export_says_moves_no_cursor,
             lists_longer_than_a_reply_are_given_whole,
             watch_rings_and_tells_a_hook_of_what_arrives,

@@ -12,8 +12,10 @@
 #include <string.h>
 
 #include "base/cbor.h"
+#include "base/local.h"
 #include "envelope/checkpoint.h"
 #include "envelope/equivocation.h"
+#include "tests/unit/record/asking.h"
 #include "tests/unit/record/world.h"
 
 struct image {
@@ -112,10 +114,6 @@ static void a_fork_is_proved(void **state)
 	struct image image;
 	uint8_t first[IDENTITY_SIZE];
 	struct world_message other = {.precedence = PRECEDENCE_PRIORITY, .text = "No."};
-	struct row row;
-	size_t at = 0;
-	uint8_t prefix = TABLE_EVIDENCE;
-	bool proved = false;
 
 	take_image(world, 0, &image);
 	talk(world, 0, "Yes.", first);
@@ -130,23 +128,30 @@ static void a_fork_is_proved(void **state)
 	world->posts[1].mute = false;
 	assert_int_equal(world_state(world, 1, first), LOCAL_RECEIVED);
 	assert_true(line_of(world, 1, 0).forked > 0);
-	while (store_find(&world->posts[1].store, bytes_make(&prefix, 1), &at, &row)) {
-		struct evidence evidence;
+	/* EVIDENCE gives the proof to whoever asks, and it convinces who has nothing but the log's key. */
+	struct buffer frame = ask_about_channel(world, LOCAL_EVIDENCE, 1);
+	struct cbor_reader reader = ask_results(world, 1, &frame, 1);
+	size_t count = cbor_read_array(&reader, 8);
+	assert_true(count > 0);
+	for (size_t i = 0; i < count; i++) {
 		struct equivocation equivocation;
 		char origin[CHECKPOINT_ORIGIN_SIZE + 1];
-		assert_int_equal(schema_read(&schema_evidence, row.value, &evidence), ERROR_OK);
-		if (evidence.kind != EVIDENCE_HEADS)
-			continue;
-		struct cbor_reader reader = cbor_reader_make(evidence.first);
-		equivocation_read(&reader, &equivocation);
-		assert_int_equal(cbor_read_end(&reader), ERROR_OK);
-		checkpoint_origin(world->channel, world->parties[0].id, 0, 1, origin);
+		cbor_read_array_exact(&reader, 4);
+		assert_int_equal(cbor_read_uint(&reader), world_log_of(world, 0));
+		uint64_t incarnation = cbor_read_uint(&reader);
+		assert_true(cbor_read_uint(&reader) > 0);
+		struct cbor_reader proof = cbor_reader_make(cbor_read_bytes(&reader, EQUIVOCATION_SIZE_MAX));
+		equivocation_read(&proof, &equivocation);
+		assert_int_equal(cbor_read_end(&proof), ERROR_OK);
+		checkpoint_origin(world->channel, world->parties[0].id, 0, incarnation, origin);
 		assert_int_equal(equivocation_check(bytes_of_text(origin), line_of(world, 1, 0).log_key,
 						    &equivocation),
 				 ERROR_OK);
-		proved = true;
 	}
-	assert_true(proved);
+	assert_int_equal(cbor_read_end(&reader), ERROR_OK);
+	frame = ask_about_channel(world, LOCAL_EVIDENCE, 1);
+	reader = ask_results(world, 0, &frame, 1);
+	assert_int_equal(cbor_read_array(&reader, 8), 0);
 	assert_int_equal(world->posts[1].last_alert, ERROR_REFUSED_FORK);
 	world_free(world);
 }

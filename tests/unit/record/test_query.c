@@ -208,7 +208,8 @@ static void requests_of_another_form_are_refused(void **state)
 	struct world *world = world_open_line(340);
 	static const uint64_t plain[] = {LOCAL_HELLO, LOCAL_CARD_EXPORT, LOCAL_CHANNELS, LOCAL_PARTIES,
 					 LOCAL_STATUS};
-	static const uint64_t of_channel[] = {LOCAL_CHANNEL, LOCAL_CHANNEL_KEYS, LOCAL_HEADS};
+	static const uint64_t of_channel[] = {LOCAL_CHANNEL, LOCAL_CHANNEL_KEYS, LOCAL_HEADS,
+					      LOCAL_EVIDENCE};
 	uint8_t unknown[CHANNEL_ID_SIZE] = {1};
 	struct buffer frame;
 
@@ -220,7 +221,7 @@ static void requests_of_another_form_are_refused(void **state)
 		cbor_write_null(&frame); /* left over */
 		assert_int_equal(ask(world, 0, &frame), ERROR_BAD_ARGUMENT);
 	}
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(of_channel) / sizeof(of_channel[0]); i++) {
 		frame = ask_request(of_channel[i], 0);
 		assert_int_equal(ask(world, 0, &frame), ERROR_BAD_ARGUMENT);
 		frame = ask_request(of_channel[i], 1);

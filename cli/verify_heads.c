@@ -1,0 +1,208 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/verify_parts.h"
+#include "envelope/checkpoint.h"
+#include "envelope/equivocation.h"
+
+struct told_head {
+	uint64_t log;
+	uint64_t incarnation;
+	uint64_t size;
+};
+
+/* The root of the first `size` entries of one log. False where they are not all there. */
+static bool compute_root(struct verifier *verifier, const struct told_head *head, struct merkle_hash *root)
+{
+	struct merkle_node nodes[MERKLE_LEVELS_MAX];
+	size_t count = 0, completed = 0;
+	const struct held_entry *held = verify_held(verifier, head->log, head->incarnation, &count);
+	struct merkle_frontier *frontier = calloc(1, sizeof *frontier);
+	bool done = frontier != NULL && count >= head->size;
+	if (frontier != NULL)
+		merkle_frontier_init(frontier);
+	for (size_t i = 0; done && i < head->size; i++) {
+		size_t size = 0;
+		struct merkle_hash hash;
+		done = held[i].position == i && verify_get_hex(held[i].object, "leaf", verifier->leaf_bytes,
+							       sizeof verifier->leaf_bytes, &size);
+		merkle_leaf_hash(bytes_make(verifier->leaf_bytes, size), &hash);
+		done = done && merkle_append(frontier, &hash, nodes, &completed) == ERROR_OK;
+	}
+	if (done)
+		merkle_frontier_root(frontier, root);
+	free(frontier);
+	return done;
+}
+
+/* The cosignature beside a head, where there is one, is by a post that an opening in the record names. */
+static bool check_cosignature(const struct verifier *verifier, const json_t *head,
+			      const struct checkpoint *checkpoint)
+{
+	uint8_t key[PUBLIC_KEY_SIZE], signature[ED25519_SIGNATURE_SIZE];
+	uint64_t time;
+	bool is_known = false;
+	if (json_object_get(head, "cosignature") == NULL)
+		return true;
+	if (!verify_get_hex_exact(head, "cosigner_key", key, sizeof key))
+		return false;
+	for (size_t log = 0; log <= LOG_MAX; log++)
+		is_known |=
+			verifier->has_log[log] && memcmp(verifier->cosigner_key[log], key, sizeof key) == 0;
+	return is_known && verify_get_hex_exact(head, "cosignature", signature, sizeof signature) &&
+	       verify_get_number(head, "cosigned_at", TIME_MAX, &time) &&
+	       cosignature_verify(checkpoint, time, key, signature) == ERROR_OK;
+}
+
+static bool read_head(const struct verifier *verifier, const json_t *object, struct told_head *head)
+{
+	return verify_get_number(object, "log", LOG_MAX, &head->log) &&
+	       verify_get_number(object, "size", POSITION_MAX + 1, &head->size) &&
+	       verify_get_number(object, "incarnation", INCARNATIONS_MAX, &head->incarnation) &&
+	       log_roster_index(head->log) < verifier->roster.count;
+}
+
+static void make_origin(const struct verifier *verifier, const struct told_head *head,
+			char origin[CHECKPOINT_ORIGIN_SIZE + 1])
+{
+	checkpoint_origin(verifier->channel, verifier->roster.ids[log_roster_index(head->log)],
+			  log_slot(head->log), head->incarnation, origin);
+}
+
+static bool check_head(struct verifier *verifier, const json_t *object)
+{
+	struct told_head head;
+	struct merkle_hash computed;
+	uint8_t root[32], signature[ED25519_SIGNATURE_SIZE];
+	char origin[CHECKPOINT_ORIGIN_SIZE + 1];
+	if (!read_head(verifier, object, &head) || !verify_get_hex_exact(object, "root", root, sizeof root) ||
+	    !verify_get_hex_exact(object, "signature", signature, sizeof signature)) {
+		call_fail(verifier->call, "a head is not of the form of an export");
+		return false;
+	}
+	unsigned log = (unsigned)head.log;
+	if (!compute_root(verifier, &head, &computed)) {
+		call_fail(verifier->call, "log %u: the record does not hold every entry below its head", log);
+		return false;
+	}
+	if (memcmp(computed.bytes, root, sizeof root) != 0) {
+		call_fail(verifier->call, "log %u: its entries do not give the root of its head", log);
+		return false;
+	}
+	make_origin(verifier, &head, origin);
+	struct checkpoint checkpoint = {bytes_of_text(origin), head.size, computed};
+	if (!verifier->has_log[head.log] ||
+	    checkpoint_verify(&checkpoint, verifier->log_key[head.log], signature) != ERROR_OK ||
+	    !check_cosignature(verifier, object, &checkpoint)) {
+		call_fail(verifier->call, "log %u: the signatures over its head do not hold", log);
+		return false;
+	}
+	return true;
+}
+
+/* ---- what is not there ---- */
+
+/* The largest head in the export of one incarnation; false where there is none. */
+static bool find_head(const struct verifier *verifier, const json_t *heads, uint64_t log,
+		      uint64_t incarnation, struct told_head *found)
+{
+	*found = (struct told_head){.log = log, .incarnation = incarnation};
+	for (size_t i = 0; i < json_array_size(heads); i++) {
+		struct told_head head;
+		if (read_head(verifier, json_array_get(heads, i), &head) && head.log == log &&
+		    head.incarnation == incarnation && head.size > found->size)
+			*found = head;
+	}
+	return found->size > 0;
+}
+
+/* The newest incarnation of a log of which an entry is held, or that an entry names; 0: none. */
+static uint64_t newest(const struct verifier *verifier, uint64_t log)
+{
+	uint64_t incarnation = 0;
+	for (size_t i = 0; i < verifier->held_count; i++)
+		if (verifier->held[i].log == log && verifier->held[i].incarnation > incarnation)
+			incarnation = verifier->held[i].incarnation;
+	for (size_t i = 0; i < verifier->named_count; i++)
+		if (verifier->named[i].log == log && verifier->named[i].incarnation > incarnation)
+			incarnation = verifier->named[i].incarnation;
+	return incarnation;
+}
+
+/*
+ * Entries without a head over them could be left out unseen, so each log must have one of its newest
+ * incarnation. (The post gives no others.)
+ */
+static bool check_no_log_is_cut_out(const struct verifier *verifier, const json_t *heads)
+{
+	for (uint64_t log = 0; log < verifier->roster.count * POST_SLOTS; log++) {
+		uint64_t incarnation = newest(verifier, log);
+		struct told_head head;
+		if (incarnation == 0 || find_head(verifier, heads, log, incarnation, &head))
+			continue;
+		call_fail(verifier->call,
+			  "log %u, incarnation %u: entries are of it or name it, and no signed head of it is "
+			  "here: "
+			  "it was left out, or its first head is on its way",
+			  (unsigned)log, (unsigned)incarnation);
+		return false;
+	}
+	return true;
+}
+
+bool verify_covered(struct verifier *verifier, const json_t *heads, uint64_t log, uint64_t incarnation,
+		    uint64_t *size)
+{
+	struct told_head head;
+	struct merkle_hash root;
+	bool found = find_head(verifier, heads, log, incarnation, &head);
+	for (size_t i = 0; !found && i < verifier->held_count; i++) {
+		const struct held_entry *entry = &verifier->held[i];
+		if (entry->log != log || entry->continues != incarnation)
+			continue;
+		head.size = entry->continues_size;
+		found = compute_root(verifier, &head, &root) &&
+			merkle_hash_equal(&root, &entry->continues_root);
+	}
+	*size = found ? head.size : 0;
+	return found;
+}
+
+/* ---- proofs of equivocation ---- */
+
+static bool check_proof(const struct verifier *verifier, const json_t *object)
+{
+	struct told_head head = {0};
+	struct equivocation equivocation;
+	uint8_t bytes[EQUIVOCATION_SIZE_MAX];
+	size_t size = 0;
+	char origin[CHECKPOINT_ORIGIN_SIZE + 1];
+	bool good = verify_get_number(object, "log", LOG_MAX, &head.log) &&
+		    verify_get_number(object, "incarnation", INCARNATIONS_MAX, &head.incarnation) &&
+		    log_roster_index(head.log) < verifier->roster.count && verifier->has_log[head.log] &&
+		    verify_get_hex(object, "proof", bytes, sizeof bytes, &size);
+	if (good) {
+		struct cbor_reader reader = cbor_reader_make(bytes_make(bytes, size));
+		equivocation_read(&reader, &equivocation);
+		make_origin(verifier, &head, origin);
+		good = cbor_read_end(&reader) == ERROR_OK &&
+		       equivocation_check(bytes_of_text(origin), verifier->log_key[head.log],
+					  &equivocation) == ERROR_OK;
+	}
+	if (!good)
+		call_fail(verifier->call, "log %u: what is called a proof that it forked proves nothing",
+			  (unsigned)head.log);
+	return good;
+}
+
+bool verify_heads(struct verifier *verifier, const json_t *export)
+{
+	const json_t *heads = json_object_get(export, "logs");
+	const json_t *proofs = json_object_get(export, "equivocations");
+	bool done = true;
+	for (size_t i = 0; done && i < json_array_size(heads); i++)
+		done = check_head(verifier, json_array_get(heads, i));
+	for (size_t i = 0; done && i < json_array_size(proofs); i++)
+		done = check_proof(verifier, json_array_get(proofs, i));
+	return done && check_no_log_is_cut_out(verifier, heads);
+}

@@ -1,0 +1,177 @@
+#include <stdio.h>
+
+#include "cli/output.h"
+#include "cli/verify_parts.h"
+
+/* Something that is not there, or not as it should be, and is no fault of the export. */
+struct remark {
+	uint64_t log;
+	uint64_t incarnation;
+	uint64_t count;
+};
+
+/* Where each kind of remark goes: lines for people, or an array for each. */
+struct remarks {
+	json_t *beyond; /* entries beyond the head: not bound by any signature of the log */
+	json_t *without_head;
+	json_t *missing; /* entries that others had seen */
+	json_t *forked;
+	json_t *absent; /* parties of whom there is no log */
+};
+
+static void add(json_t *to, uint64_t log, uint64_t incarnation, uint64_t count)
+{
+	json_array_append_new(to, json_pack("{s:I, s:I, s:I}", "log", (json_int_t)log, "incarnation",
+					    (json_int_t)incarnation, "entries", (json_int_t)count));
+}
+
+static void look_at_incarnation(struct verifier *verifier, const json_t *heads,
+				const struct held_entry *first, size_t count, struct remarks *remarks)
+{
+	uint64_t size;
+	if (!verify_covered(verifier, heads, first->log, first->incarnation, &size))
+		add(remarks->without_head, first->log, first->incarnation, count);
+	else if (count > size)
+		add(remarks->beyond, first->log, first->incarnation, count - size);
+}
+
+static void look_at_named(const struct verifier *verifier, struct remarks *remarks)
+{
+	for (size_t i = 0; i < verifier->named_count; i++) {
+		const struct log_named *named = &verifier->named[i];
+		size_t count, below = 0;
+		const struct held_entry *held = verify_held(verifier, named->log, named->incarnation, &count);
+		while (below < count && held[below].position < named->size)
+			below++;
+		if (below < named->size)
+			add(remarks->missing, named->log, named->incarnation, named->size - below);
+	}
+}
+
+static void look_at_parties(const struct verifier *verifier, struct remarks *remarks)
+{
+	for (size_t index = 0; index < verifier->roster.count; index++) {
+		bool found = false;
+		for (size_t i = 0; !found && i < verifier->held_count; i++)
+			found = log_roster_index(verifier->held[i].log) == index;
+		if (!found)
+			json_array_append_new(
+				remarks->absent,
+				output_json_hex(bytes_make(verifier->roster.ids[index], PARTY_ID_SIZE)));
+	}
+}
+
+static struct remarks look(struct verifier *verifier, const json_t *export)
+{
+	const json_t *heads = json_object_get(export, "logs");
+	const json_t *proofs = json_object_get(export, "equivocations");
+	struct remarks remarks = {json_array(), json_array(), json_array(), json_array(), json_array()};
+	for (size_t at = 0; at < verifier->held_count;) {
+		size_t count;
+		const struct held_entry *first = &verifier->held[at];
+		verify_held(verifier, first->log, first->incarnation, &count);
+		look_at_incarnation(verifier, heads, first, count, &remarks);
+		at += count;
+	}
+	look_at_named(verifier, &remarks);
+	look_at_parties(verifier, &remarks);
+	for (size_t i = 0; i < json_array_size(proofs); i++) {
+		const json_t *proof = json_array_get(proofs, i);
+		add(remarks.forked, (uint64_t)json_integer_value(json_object_get(proof, "log")),
+		    (uint64_t)json_integer_value(json_object_get(proof, "incarnation")), 0);
+	}
+	return remarks;
+}
+
+static json_t *heads_json(const json_t *heads)
+{
+	json_t *logs = json_array();
+	for (size_t i = 0; i < json_array_size(heads); i++) {
+		const json_t *head = json_array_get(heads, i);
+		json_array_append_new(
+			logs, json_pack("{s:O, s:O, s:O, s:O, s:b}", "log", json_object_get(head, "log"),
+					"incarnation", json_object_get(head, "incarnation"), "size",
+					json_object_get(head, "size"), "root", json_object_get(head, "root"),
+					"cosigned", json_object_get(head, "cosignature") != NULL));
+	}
+	return logs;
+}
+
+static void print_heads(const json_t *heads)
+{
+	for (size_t i = 0; i < json_array_size(heads); i++) {
+		const json_t *head = json_array_get(heads, i);
+		printf("log %d, incarnation %d: %d entries, head %s, %s\n",
+		       (int)json_integer_value(json_object_get(head, "log")),
+		       (int)json_integer_value(json_object_get(head, "incarnation")),
+		       (int)json_integer_value(json_object_get(head, "size")),
+		       json_string_value(json_object_get(head, "root")),
+		       json_object_get(head, "cosignature") != NULL ? "cosigned" : "NOT cosigned");
+	}
+}
+
+static void print_remarks(const json_t *remarks, const char *sentence)
+{
+	for (size_t i = 0; i < json_array_size(remarks); i++) {
+		const json_t *remark = json_array_get(remarks, i);
+		printf("log %d, incarnation %d: ", (int)json_integer_value(json_object_get(remark, "log")),
+		       (int)json_integer_value(json_object_get(remark, "incarnation")));
+		if (json_integer_value(json_object_get(remark, "entries")) > 0)
+			printf("%lld ", (long long)json_integer_value(json_object_get(remark, "entries")));
+		printf("%s\n", sentence);
+	}
+}
+
+static void print_text(const struct verifier *verifier, const json_t *heads, const struct remarks *remarks)
+{
+	print_heads(heads);
+	print_remarks(remarks->beyond,
+		      "more entries lie beyond the head: their number is bound by nothing yet");
+	print_remarks(remarks->without_head, "entries of a past incarnation, of which no head is here");
+	print_remarks(remarks->missing, "entries that others had seen are NOT here");
+	print_remarks(remarks->forked,
+		      "FORKED: two signed heads of it cannot both be true, and the proof holds");
+	for (size_t i = 0; i < json_array_size(remarks->absent); i++)
+		printf("party %s: no log of it is here\n",
+		       json_string_value(json_array_get(remarks->absent, i)));
+	if (verifier->leaves_alone > 0)
+		printf("%zu entries were refused here: of them only the leaves are kept\n",
+		       verifier->leaves_alone);
+	printf("verified: %zu signatures of entries, %zu receipts, every reference, leaf, tree and head "
+	       "here\n",
+	       verifier->signatures, verifier->receipts);
+}
+
+/* Entries that lie under no head: nothing but the export says that none before them is missing. */
+static json_int_t uncovered(const struct remarks *remarks)
+{
+	const json_t *const lists[] = {remarks->beyond, remarks->without_head};
+	json_int_t count = 0;
+	for (size_t i = 0; i < 2; i++)
+		for (size_t j = 0; j < json_array_size(lists[i]); j++)
+			count += json_integer_value(json_object_get(json_array_get(lists[i], j), "entries"));
+	return count;
+}
+
+int verify_report(struct verifier *verifier, const json_t *export)
+{
+	const json_t *heads = json_object_get(export, "logs");
+	struct remarks remarks = look(verifier, export);
+	if (verifier->call->json)
+		return output_json(verifier->call,
+				   json_pack("{s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
+					     "verified", 1, "signatures", (json_int_t)verifier->signatures,
+					     "receipts", (json_int_t)verifier->receipts, "leaves_alone",
+					     (json_int_t)verifier->leaves_alone, "uncovered",
+					     uncovered(&remarks), "logs", heads_json(heads), "beyond_head",
+					     remarks.beyond, "without_head", remarks.without_head, "missing",
+					     remarks.missing, "forked", remarks.forked, "absent",
+					     remarks.absent));
+	print_text(verifier, heads, &remarks);
+	json_decref(remarks.beyond);
+	json_decref(remarks.without_head);
+	json_decref(remarks.missing);
+	json_decref(remarks.forked);
+	json_decref(remarks.absent);
+	return 0;
+}
