@@ -213,6 +213,44 @@ struct accepted_card {
 	char words[FINGERPRINT_TEXT_SIZE];
 };
 
+/* The own card changes nothing unless it says more than the post knows: a further letter, another post. */
+static bool is_of_use(struct client *client, const struct call *call, const struct open_card *open)
+{
+	struct known_parties parties;
+	struct cbor_reader reply;
+	size_t results;
+	client_begin(client, LOCAL_HELLO, 0);
+	if (!client_ask(client, call, "asking the post who it is", &reply, &results))
+		return false;
+	cbor_read_uint(&reply);
+	cbor_read_bytes(&reply, PARTY_ID_SIZE);
+	uint64_t own_slot = cbor_read_uint_max(&reply, POST_SLOTS - 1);
+	if (reply.error != ERROR_OK)
+		return call_fail_error(call, "the post's answer", reply.error) == 0;
+	if (!known_parties_get(client, call, &parties))
+		return false;
+	const struct known_party *own = &parties.party[0];
+	bool useful =
+		memcmp(own->id, open->party.id, PARTY_ID_SIZE) != 0 || open->party.number > own->chain_number;
+	for (uint64_t slot = 0; slot < POST_SLOTS; slot++)
+		useful |= slot != own_slot && open->party.posts[slot].has_prekeys;
+	known_parties_free(&parties);
+	if (!useful)
+		call_fail(call,
+			  "that is this post's own card: the other party accepts it, and you accept theirs");
+	return useful;
+}
+
+static bool check_own(const struct call *call, const struct open_card *open)
+{
+	struct client client;
+	if (!client_open(&client, call))
+		return false;
+	bool done = is_of_use(&client, call, open);
+	client_close(&client);
+	return done;
+}
+
 static bool send_card(const struct call *call, struct bytes card, struct accepted_card *accepted)
 {
 	struct client client;
@@ -257,7 +295,7 @@ static int run_accept(struct call *call)
 		/* Only the post can open it: whose it is can be shown afterwards only. */
 		done = file_read(call, path, SEALED_CARD_SIZE_MAX, &open->memory, &open->bytes);
 	} else if (done) {
-		done = open_card(call, path, open);
+		done = open_card(call, path, open) && check_own(call, open);
 		if (done && !call->json)
 			print_text(open);
 		done = done && call_confirm(call, "Has the other side read you these same words over a line "

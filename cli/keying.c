@@ -239,9 +239,13 @@ const struct command command_keying_make = {
 	.summary = "make the key that is carried to the other party by hand",
 	.help = "Makes a root of 32 random bytes in FILE, gives this post the keys of its slot, keeps those "
 		"of slots not\n"
-		"yet used in the party's directory under a passphrase, and keeps the root nowhere else. "
-		"Both\n"
-		"parties' cards must have been exchanged. Where the parties share a keying already, that "
+		"yet used in the party's directory under a passphrase, and keeps the root nowhere else. (No "
+		"command\n"
+		"of this version hands those out: a further post of the party gets its keys by a keying of "
+		"its "
+		"own,\n"
+		"made there with the next number.) Both parties' cards must have been exchanged. Where the "
+		"parties share a keying already, that "
 		"one stays in\n"
 		"use until the other post is seen to hold this one.\n\n"
 		"Example: liaison keying make /media/usb/keying --with Federation --party /safe/alliance",

@@ -3,11 +3,11 @@
  *
  *   authority.key   secret file "authority key": public [name, authority public key], secret: the seed
  *   successor.key   secret file "successor key": the next authority key, committed to in the founding letter;
- *                   to be moved to another safe at once
+ *                   to be moved to another safe at once; no command reads it yet
  *   letters         CBOR: the card chain, [+ COSE item as bstr]
  *   officers        CBOR: [* [number, name, title, public key, highest precedence]]
- *   keying-N-ID     secret files "reserved keying": packets for slots that no post has yet, by ceremony and
- *                   counterpart
+ *   keying-N-ID     secret files "reserved keying" (cli/reserve.h): packets for slots that no post has yet,
+ *                   by ceremony and counterpart; no command reads them yet
  *
  * Every change replaces a file whole and syncs it.
  */

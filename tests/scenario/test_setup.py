@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from line import SANITIZER, Line
+from line import SANITIZER, Daemon, Line, wait_for
 from post_shell import run_tests
 
 SAID = re.compile(r"^liaison: [^\n]{8,400}$", re.MULTILINE)
@@ -182,6 +182,51 @@ def a_second_keying_has_the_next_number():
     assert not carried.exists() and contents(party) == before
 
 
+def a_further_post_is_given_keys_by_a_keying_of_its_own():
+    alliance, federation = line.sides
+    folder, carried = line.folder / "annex", line.folder / "third-keying"
+    at_annex = {"LIAISON_POST": str(folder)}
+    alliance.json("post", "create", folder, "--name", "Annex", "--node", "ipn:1002.0", "--pin", "00" * 32, "--yes")
+    annex = Daemon(line.programs["liaisond"], folder, line.folder / "annex.log")
+    annex.start()
+    try:
+        wait_for(lambda: alliance.run("card", "show", **at_annex).returncode == 0, "the further post answers")
+        alliance.json("card", "accept", federation.folder / "card", "--yes", **at_annex)
+        alliance.json("keying", "make", carried, "--with", "Federation", "--number", "3", **at_annex)
+        federation.json("keying", "accept", carried)
+        card = line.folder / "annex.card"
+        alliance.json("card", "export", card, **at_annex)
+        assert "own card" in refused(alliance, "card", "accept", card, "--yes", **at_annex)
+        alliance.json("card", "accept", card, "--yes")  # to its sibling, that card is news
+    finally:
+        assert annex.end() == 0
+
+
+def the_own_card_is_not_for_oneself():
+    for side in line.sides:
+        assert "own card" in refused(side, "card", "accept", side.folder / "card", "--yes")
+
+
+# ---- the courier ----
+
+
+def a_courier_says_what_it_was_not_told():
+    folder = line.folder / "idle"
+    courier = Daemon(line.programs["liaison-courierd"], folder, line.folder / "idle.log")
+    subprocess.run([*courier.command, "--init", "--node", "ipn:5.0"], check=True, capture_output=True, timeout=30)
+    configuration = folder / "courier.conf"
+    for more, expected in (
+            ("", ["no `post`", "no `neighbour`"]),
+            ("neighbour other node ipn:6.0 pin " + "ab" * 32, ["no `post`", "no `listen`"])):
+        configuration.write_text(f"node ipn:5.0\n{more}\n")
+        courier.log_file.unlink(missing_ok=True)
+        courier.start()
+        wait_for(lambda: all(words in courier.log() for words in expected), f"the courier says {expected}", 20)
+        assert courier.end() == 0
+        said = [row for row in courier.log().splitlines() if "courier.conf" in row]
+        assert len(said) == 2, said
+
+
 # ---- the channel ----
 
 
@@ -207,5 +252,8 @@ if __name__ == "__main__":
             a_post_is_named_only_as_others_can_use_it,
             a_keying_with_one_whose_card_is_not_held_can_be_accepted_later,
             a_second_keying_has_the_next_number,
+            the_own_card_is_not_for_oneself,
+            a_courier_says_what_it_was_not_told,
             what_was_signed_before_one_declines_is_said,
+            a_further_post_is_given_keys_by_a_keying_of_its_own,
         )
