@@ -151,6 +151,14 @@ enum error client_request(struct client *client, struct cbor_reader *reply, size
 	}
 }
 
+void client_explain(const struct call *call, const char *what, enum error error, const char *detail)
+{
+	if (detail[0] != '\0' && strcmp(detail, error_text(error)) != 0)
+		call_fail(call, "%s: %s (%s)", what, error_text(error), detail);
+	else
+		call_fail_error(call, what, error);
+}
+
 bool client_ask(struct client *client, const struct call *call, const char *what, struct cbor_reader *reply,
 		size_t *result_count)
 {
@@ -158,9 +166,6 @@ bool client_ask(struct client *client, const struct call *call, const char *what
 	enum error error = client_request(client, reply, result_count, detail, sizeof detail);
 	if (error == ERROR_OK)
 		return true;
-	if (detail[0] != '\0' && strcmp(detail, error_text(error)) != 0)
-		call_fail(call, "%s: %s (%s)", what, error_text(error), detail);
-	else
-		call_fail_error(call, what, error);
+	client_explain(call, what, error, detail);
 	return false;
 }

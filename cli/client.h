@@ -47,6 +47,9 @@ enum error client_next(struct client *client, struct bytes *frame);
 /* True if client_next has its frame without reading from the socket. */
 bool client_is_ready(const struct client *client);
 
+/* Says that `what` could not be done: the error, and the post's own sentence where it gave another. */
+void client_explain(const struct call *call, const char *what, enum error error, const char *detail);
+
 /* client_request, and on failure a message that says `what` could not be done. */
 bool client_ask(struct client *client, const struct call *call, const char *what, struct cbor_reader *reply,
 		size_t *result_count);

@@ -11,6 +11,8 @@
 #include "base/text.h"
 #include "cli/output.h"
 
+#define HELP_COLUMNS 80
+
 static const struct option common_options[] = {
 	{"post", 0, "DIR", "the post's directory (or LIAISON_POST)"},
 	{"party", 0, "DIR", "the party's directory, with the authority's key (or LIAISON_PARTY)"},
@@ -153,6 +155,51 @@ bool call_confirm(const struct call *call, const char *question)
 	return said;
 }
 
+/* The word at the front of *text, which ends before a space or line feed; quoted ones may hold both. */
+static size_t word_size(const char *text, bool is_example)
+{
+	size_t size = 0;
+	char quote = 0;
+	for (; text[size] != '\0' && (quote != 0 || (text[size] != ' ' && text[size] != '\n')); size++) {
+		if (is_example && quote == 0 && (text[size] == '\'' || text[size] == '"'))
+			quote = text[size];
+		else if (text[size] == quote)
+			quote = 0;
+	}
+	return size;
+}
+
+/*
+ * Prints a paragraph, which ends at its NUL or an empty line, from `column` on: words fill lines of
+ * HELP_COLUMNS whose first `indent` columns are empty. An example stays one command: its lines end in a
+ * backslash. Returns what follows it.
+ */
+static const char *print_paragraph(const char *text, size_t column, size_t indent)
+{
+	bool is_example = strncmp(text, "Example", 7) == 0;
+	size_t width = is_example ? HELP_COLUMNS - 2 : HELP_COLUMNS;
+	size_t start = is_example ? indent + 4 : indent;
+	bool is_first = true;
+	while (*text != '\0' && strncmp(text, "\n\n", 2) != 0) {
+		size_t size = word_size(text, is_example);
+		if (size > 0 && !is_first && column + 1 + size > width) {
+			printf("%s\n%*s", is_example ? " \\" : "", (int)start, "");
+			column = start;
+			is_first = true;
+		}
+		if (size > 0) {
+			printf("%s%.*s", is_first ? "" : " ", (int)size, text);
+			column += size + !is_first;
+			is_first = false;
+		}
+		text += size;
+		if (*text == ' ' || (*text == '\n' && text[1] != '\n'))
+			text++;
+	}
+	printf("\n");
+	return text;
+}
+
 static void print_options(const struct option *options)
 {
 	for (; options->name != NULL; options++) {
@@ -160,14 +207,20 @@ static void print_options(const struct option *options)
 		snprintf(left, sizeof left, "%c%c --%s%s%s", options->letter ? '-' : ' ',
 			 options->letter ? options->letter : ' ', options->name, options->argument ? " " : "",
 			 options->argument ? options->argument : "");
-		printf("  %-28s  %s\n", left, options->help);
+		printf("  %-28s  ", left);
+		print_paragraph(options->help, 32, 32);
 	}
 }
 
 static void print_command_help(const struct command *command)
 {
-	printf("liaison %s%s%s: %s\n\n%s\n", command->name, command->operands[0] ? " " : "",
-	       command->operands, command->summary, command->help);
+	printf("liaison %s%s%s: ", command->name, command->operands[0] ? " " : "", command->operands);
+	print_paragraph(command->summary, 12 + strlen(command->name) + strlen(command->operands), 2);
+	for (const char *help = command->help; *help != '\0';) {
+		help += strspn(help, "\n");
+		printf("\n");
+		help = print_paragraph(help, 0, 0);
+	}
 	if (command->options[0].name != NULL) {
 		printf("\nOptions:\n");
 		print_options(command->options);
@@ -180,13 +233,15 @@ static void print_help(const struct command *const *commands)
 {
 	printf("liaison: one line that stays open between parties who do not trust each other\n\n"
 	       "Usage: liaison COMMAND [OPERANDS] [OPTIONS]\n\nCommands:\n");
-	for (; *commands != NULL; commands++)
-		printf("  %-16s %s\n", (*commands)->name, (*commands)->summary);
-	printf("\nEach command explains itself: liaison COMMAND --help. To begin: party create, post "
-	       "create,\n"
-	       "officer create, card export, card accept, keying make, channel open, send. The whole way is "
-	       "in\n"
-	       "README.md; the manual is liaison(1).\n");
+	for (; *commands != NULL; commands++) {
+		printf("  %-16s ", (*commands)->name);
+		print_paragraph((*commands)->summary, 19, 19);
+	}
+	printf("\n");
+	print_paragraph("Each command explains itself: liaison COMMAND --help. To begin: party create, post "
+			"create, officer create, card export, card accept, keying make, channel open, send. "
+			"The whole way is in README.md; the manual is liaison(1).",
+			0, 0);
 }
 
 /* The command whose one or two words stand at argv[1]; *words is how many they are. */
@@ -275,9 +330,24 @@ static int parse(struct call *call, int argc, char **argv, int at)
 	return 0;
 }
 
+static int no_command(const struct call *call, const char *name, int words)
+{
+	return call_usage(call, "there is no command '%s'%s: liaison --help lists them", name,
+			  words == 2 ? " of that form" : "");
+}
+
 int command_main(const struct command *const *commands, int argc, char **argv)
 {
 	struct call call = {0};
+	int words = 0;
+	for (int i = 1; i < argc; i++) /* first, so that a mistake before it is told in JSON as well */
+		call.json |= strcmp(argv[i], "--json") == 0;
+	if (argc > 2 && strcmp(argv[1], "help") == 0) {
+		call.command = find_command(commands, argc - 1, argv + 1, &words);
+		if (call.command != NULL)
+			print_command_help(call.command);
+		return call.command != NULL ? 0 : no_command(&call, argv[2], words);
+	}
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
 		print_help(commands);
@@ -287,13 +357,9 @@ int command_main(const struct command *const *commands, int argc, char **argv)
 		printf("liaison %s\n", LIAISON_VERSION);
 		return 0;
 	}
-	int words = 0;
-	for (int i = 1; i < argc; i++) /* first, so that a mistake before it is told in JSON as well */
-		call.json |= strcmp(argv[i], "--json") == 0;
 	call.command = find_command(commands, argc, argv, &words);
 	if (call.command == NULL)
-		return call_usage(&call, "there is no command '%s'%s: liaison --help lists them", argv[1],
-				  words == 2 ? " of that form" : "");
+		return no_command(&call, argv[1], words);
 	int code = parse(&call, argc, argv, 1 + words);
 	if (code != 0)
 		return code;

@@ -34,9 +34,13 @@ static int run_inbox(struct call *call)
 	struct listing listing = {.unread_only = call_has(call, "unread")};
 	if (!client_open(&client, call))
 		return 1;
+	bool of_one = call_has(call, "channel");
+	struct known_channel *channel = of_one ? known_channel_find(&client, call) : NULL;
 	listing.rows = call->json ? json_array() : NULL;
-	bool done = entries_each(&client, call, NULL, call_has(call, "sent") ? SELECT_OWN : SELECT_RECEIVED,
-				 list_row, &listing);
+	bool done = (channel != NULL || !of_one) &&
+		    entries_each(&client, call, of_one ? channel->id : NULL,
+				 call_has(call, "sent") ? SELECT_OWN : SELECT_RECEIVED, list_row, &listing);
+	known_channel_free(channel);
 	client_close(&client);
 	if (!done) {
 		json_decref(listing.rows);
@@ -125,6 +129,7 @@ static int run_show(struct call *call)
 static const struct option inbox_options[] = {
 	{"unread", 'u', NULL, "only what no officer has acknowledged yet"},
 	{"sent", 0, NULL, "own messages and what became of them, instead of those received"},
+	{"channel", 'c', "CHANNEL", "only this channel, by title, other party or id (all if not given)"},
 	{NULL, 0, NULL, NULL},
 };
 static const struct option show_options[] = {

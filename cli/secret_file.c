@@ -200,7 +200,7 @@ static bool read_file(const struct call *call, const char *path, const char *pur
 	if (error == ERROR_OK && !bytes_equal(header->purpose, bytes_of_text(purpose)))
 		call_fail(call, "%s is a file of another kind: a %s file is needed here", path, purpose);
 	else if (error != ERROR_OK)
-		call_fail(call, "%s is not a %s file, or is damaged: %s", path, purpose, error_text(error));
+		call_fail(call, "%s is no %s file, or is damaged: %s", path, purpose, error_text(error));
 	else {
 		file->public_part = header->public_part;
 		return true;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "cli/commands.h"
@@ -147,6 +148,9 @@ static bool read_text(const struct call *call, const char *path, uint8_t **memor
 		call_usage(call, "give the text with -m or as a file, not both");
 		return false;
 	}
+	bool is_typed = given == NULL && (path == NULL || strcmp(path, "-") == 0) && isatty(STDIN_FILENO);
+	if (is_typed)
+		fprintf(stderr, "Type the text; a line with Ctrl-D alone ends it.\n");
 	if (given != NULL)
 		*text = bytes_of_text(given);
 	else if (!file_read(call, path != NULL ? path : "-", TEXT_SIZE_MAX, memory, text))
@@ -183,6 +187,20 @@ static bool set_precedence(const struct call *call, const struct terms *terms, s
 	return false;
 }
 
+/* A line of the command line: what would be refused is told with the way out. */
+static bool take_line(const struct call *call, const char *option, struct bytes *line)
+{
+	*line = bytes_of_text(call_value(call, option, ""));
+	if (line->size > SUBJECT_SIZE_MAX)
+		call_fail(call, "--%s has %zu bytes, and %d are the most: shorten it", option, line->size,
+			  SUBJECT_SIZE_MAX);
+	else if (!text_is_plain_line(*line))
+		call_fail(call, "--%s is to be one line without control characters", option);
+	else
+		return true;
+	return false;
+}
+
 static int send_message(struct call *call, const char *path, const char *answers)
 {
 	struct speaking speaking;
@@ -193,10 +211,10 @@ static int send_message(struct call *call, const char *path, const char *answers
 		content_begin(speaking.content, CONTENT_MESSAGE, PRECEDENCE_ROUTINE,
 			      speaking.channel->registry);
 		message->time = (uint64_t)time(NULL);
-		message->subject = bytes_of_text(call_value(call, "subject", ""));
 		message->has_answers = answers != NULL;
 		memcpy(message->answers, speaking.about.identity, IDENTITY_SIZE);
-		if (set_ack_by(call, message) && read_text(call, path, &memory, &message->text) &&
+		if (take_line(call, "subject", &message->subject) && set_ack_by(call, message) &&
+		    read_text(call, path, &memory, &message->text) &&
 		    set_precedence(call, &speaking.channel->terms, speaking.content))
 			code = speak(&speaking);
 	}
@@ -243,9 +261,9 @@ static int run_ack(struct call *call)
 			      speaking.channel->registry);
 		struct acknowledgment *acknowledgment = &speaking.content->of.acknowledgment;
 		acknowledgment->time = (uint64_t)time(NULL);
-		acknowledgment->note = bytes_of_text(call_value(call, "note", ""));
 		memcpy(acknowledgment->acknowledged, speaking.about.identity, IDENTITY_SIZE);
-		code = speak(&speaking);
+		if (take_line(call, "note", &acknowledgment->note))
+			code = speak(&speaking);
 	}
 	speaking_close(&speaking);
 	return code;

@@ -10,8 +10,19 @@ bool submit(struct client *client, const struct call *call, const char *what, co
 	struct buffer *request = client_begin(client, LOCAL_SUBMIT, 2);
 	cbor_write_bytes(request, bytes_make(channel, 32));
 	cbor_write_bytes(request, cose);
-	if (!client_ask(client, call, what, &reply, &results))
+	char detail[512];
+	enum error sent = client_request(client, &reply, &results, detail, sizeof detail);
+	if (sent == ERROR_CLOSED) {
+		call_fail(call,
+			  "%s: the post's daemon stopped before it answered, so it may have taken this or "
+			  "not: look at inbox --sent and log before doing it again",
+			  what);
 		return false;
+	}
+	if (sent != ERROR_OK) {
+		client_explain(call, what, sent, detail);
+		return false;
+	}
 	submitted->log = cbor_read_uint(&reply);
 	submitted->incarnation = cbor_read_uint(&reply);
 	submitted->position = cbor_read_uint(&reply);

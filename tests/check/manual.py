@@ -16,12 +16,12 @@ def say(*words):
 
 def commands_in_help():
     listing = say("--help").split("Commands:\n")[1].split("\n\n")[0]
-    return [re.match(r"  (\S+(?: \S+)?)\s{2,}", line).group(1) for line in listing.splitlines()]
+    return [re.match(r"  (\S+(?: \S+)?)\s{2,}", line).group(1) for line in listing.splitlines() if line[2] != " "]
 
 
 def options_in_help(command):
     text = say(*command.split(), "--help").split("Common options:")[0]
-    return re.findall(r"^\s+(?:-\w )?\s*--(\S+)", text.split("\nOptions:\n")[1], re.M) if "\nOptions:\n" in text else []
+    return re.findall(r"^  (?:-\w|  ) --(\S+)", text.split("\nOptions:\n")[1], re.M) if "\nOptions:\n" in text else []
 
 
 def sections_in_manual(text):

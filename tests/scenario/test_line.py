@@ -63,6 +63,9 @@ def the_acknowledgment_makes_it_read_and_the_reply_answered():
     line.wait_for_state(alliance, message, "answered")
     line.wait_until_held(alliance, answer)
     assert "seen by the watch" in alliance.text("show", acknowledgment)
+    assert [row["reference"] for row in federation.json("inbox", "-c", "alliance")] == [message]
+    card = alliance.text("card", "show")
+    assert "\033" not in card and re.search(r"\n {40,}\n {40,}\n {4}\S", card), card  # a quiet border of four modules
     assert "ANSWERS" in alliance.text("show", answer)
     line.wait_for_state(federation, answer, "received")
     alliance.json("ack", answer, "--yes")
@@ -112,36 +115,6 @@ def the_longest_text_that_the_terms_allow_goes_across():
     reference = alliance.json("send", file, "--yes")["reference"]
     line.wait_until_held(federation, reference)
     assert federation.show(reference)["text"] == "é" * (longest // 2)
-
-
-def what_is_not_acknowledged_in_time_is_overdue_on_both_sides():
-    alliance, federation = line.sides
-    officer = Officer(alliance)
-    soon = int(time.time()) + 2
-    message = officer.send("Acknowledge this at once.", ack_by=soon)[3]
-    officer.close()
-    line.wait_until_held(federation, message)
-    line.wait_for_state(alliance, message, "received")
-
-    def stands(side):
-        row = side.show(message)
-        listed = [each for each in side.json("inbox", *(["--sent"] if side is alliance else [])) if each["reference"] == message]
-        assert [each["overdue"] for each in listed] == [row["overdue"]]
-        return row["acknowledgment_due"], row["overdue"], side.status()["channels"][0]["overdue"]
-
-    nothing = {"receipts": 0, "acknowledgments": 0, "owed": 0}
-    assert alliance.show(message)["acknowledgment_due"] == soon and alliance.show(message)["receipt_due"] is None
-    wait_for(lambda: time.time() > soon + 1, "the time is past")
-    assert stands(alliance) == (soon, ["acknowledgment"], {**nothing, "acknowledgments": 1})
-    assert stands(federation) == (soon, ["acknowledgment"], {**nothing, "owed": 1})
-    for side, words in ((alliance, "of ours without the acknowledgment"), (federation, "that we have not acknowledged")):
-        assert words in side.text("status"), side.text("status")
-        assert "OVERDUE since then: " in side.text("show", message)
-    assert "ACKNOWLEDGMENT OVERDUE" in federation.text("inbox", "--unread")
-    federation.json("ack", message, "--yes")
-    line.wait_for_state(alliance, message, "read")
-    assert stands(alliance) == stands(federation) == (None, [], nothing)
-    assert "OVERDUE" not in federation.text("status") + federation.text("show", message) + alliance.text("show", message)
 
 
 def numbers_of_the_references_have_no_gap():
@@ -414,8 +387,10 @@ def wrong_input():
         (["send", garbage, "--yes"], {}, "characters"),
         (["send", "-m", "red \x1b[31m", "--yes"], {}, "characters"),
         (["send", "-m", "turned \u202e", "--yes"], {}, "characters"),
-        (["send", "-s", "two\nlines", *say], {}, "cannot be sent"),
-        (["send", "-s", "x" * 201, *say], {}, "cannot be sent"),
+        (["send", "-s", "two\nlines", *say], {}, "--subject is to be one line"),
+        (["send", "-s", "x" * 201, *say], {}, "--subject has 201 bytes, and 200 are the most"),
+        (["inbox", "-c", "Nowhere"], {}, "Nowhere"),
+        (["help", "nonsense"], {}, "no command 'nonsense'"),
         (["send", "-p", "urgent", *say], {}, "no precedence"),
         (["send", "-p", "flash", "-m", "word " * 201, "--yes"], {}, "200 words"),
         (["send", "--ack-by", "yesterday", *say], {}, "date-time group"),
@@ -514,11 +489,14 @@ def every_wrong_input_gets_one_sentence_and_an_exit_status():
 
 def every_command_explains_itself():
     listing = line.alliance.text("--help")
+    assert max(map(len, listing.splitlines())) <= 80, listing
     commands = re.findall(r"^  ([a-z]+(?: [a-z]+)?)  +\S", listing, re.MULTILINE)
     assert len(commands) >= 22, listing
     for command in commands:
         text = line.alliance.text(*command.split(), "--help")
         assert text.startswith(f"liaison {command}") and "--json" in text
+        assert line.alliance.text("help", *command.split()) == text
+        assert max(map(len, text.splitlines())) <= 80, text
     assert line.alliance.run().returncode == 2
     assert line.alliance.text("--version").startswith("liaison ")
 
@@ -554,7 +532,6 @@ if __name__ == "__main__":
             the_reader_sees_what_its_own_side_did,
             a_text_from_a_file_or_standard_input_goes_across_too,
             the_longest_text_that_the_terms_allow_goes_across,
-            what_is_not_acknowledged_in_time_is_overdue_on_both_sides,
             numbers_of_the_references_have_no_gap,
             a_sealed_card_is_accepted_with_the_words_to_compare,
             status_tells_of_courier_route_and_agreement,

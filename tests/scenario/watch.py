@@ -196,7 +196,7 @@ def what_is_overdue_is_told_once_when_the_moment_comes():
 
 def the_example_pages_for_a_flash_that_arrived_and_for_nothing_else():
     text = subprocess.run([LIAISON, "watch", "--help"], capture_output=True, encoding="utf-8", check=True).stdout
-    hook = re.search(r"--hook '(.*?)'", text, re.DOTALL)[1].replace("page-the-duty-officer", "echo paged")
+    hook = re.search(r"--hook[ \\\n]+'(.*?)'", text, re.DOTALL)[1].replace("page-the-duty-officer", "echo paged")
     manual = pathlib.Path(__file__).parents[2] / "doc" / "man" / "liaison.1"
     assert hook.replace("\\\n", "\\e\n").replace("echo paged", "page-the-duty-officer") in manual.read_text(encoding="utf-8")
     cases = [("arrived", "FLASH", True), ("arrived", "ROUTINE", False), ("state", "FLASH", False), ("alert", "", False),

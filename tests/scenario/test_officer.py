@@ -1,0 +1,99 @@
+"""What an officer meets at the command line on a whole line: usage: test_officer.py BUILD"""
+
+import os
+import pathlib
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+import cbor2
+
+from line import Line, wait_for
+from officer import Officer
+from post_shell import SUBMIT, run_tests
+
+line = None
+
+
+def what_is_not_acknowledged_in_time_is_overdue_on_both_sides():
+    alliance, federation = line.sides
+    officer = Officer(alliance)
+    soon = int(time.time()) + 2
+    message = officer.send("Acknowledge this at once.", ack_by=soon)[3]
+    officer.close()
+    line.wait_until_held(federation, message)
+    line.wait_for_state(alliance, message, "received")
+
+    def stands(side):
+        row = side.show(message)
+        listed = [each for each in side.json("inbox", *(["--sent"] if side is alliance else [])) if each["reference"] == message]
+        assert [each["overdue"] for each in listed] == [row["overdue"]]
+        return row["acknowledgment_due"], row["overdue"], side.status()["channels"][0]["overdue"]
+
+    nothing = {"receipts": 0, "acknowledgments": 0, "owed": 0}
+    assert alliance.show(message)["acknowledgment_due"] == soon and alliance.show(message)["receipt_due"] is None
+    wait_for(lambda: time.time() > soon + 1, "the time is past")
+    assert stands(alliance) == (soon, ["acknowledgment"], {**nothing, "acknowledgments": 1})
+    assert stands(federation) == (soon, ["acknowledgment"], {**nothing, "owed": 1})
+    for side, words in ((alliance, "of ours without the acknowledgment"), (federation, "that we have not acknowledged")):
+        assert words in side.text("status"), side.text("status")
+        assert "OVERDUE since then: " in side.text("show", message)
+    assert "ACKNOWLEDGMENT OVERDUE" in federation.text("inbox", "--unread")
+    federation.json("ack", message, "--yes")
+    line.wait_for_state(alliance, message, "read")
+    assert stands(alliance) == stands(federation) == (None, [], nothing)
+    assert "OVERDUE" not in federation.text("status") + federation.text("show", message) + alliance.text("show", message)
+
+
+def stop_at_submit(listener, post):
+    """Between a command and its post, until the command submits."""
+    command = listener.accept()[0]
+    with command, socket.socket(socket.AF_UNIX) as daemon:
+        daemon.connect(post)
+        while True:
+            size = command.recv(4, socket.MSG_WAITALL)
+            request = command.recv(struct.unpack(">I", size)[0], socket.MSG_WAITALL)
+            if cbor2.loads(request)[1] == SUBMIT:
+                return
+            daemon.sendall(size + request)
+            size = daemon.recv(4, socket.MSG_WAITALL)
+            command.sendall(size + daemon.recv(struct.unpack(">I", size)[0], socket.MSG_WAITALL))
+
+
+def a_daemon_that_goes_away_in_the_middle_of_sending_is_told_as_just_that():
+    folder = line.folder / "between"
+    folder.mkdir()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "post.sock"))
+        listener.listen(1)
+        listener.settimeout(30)
+        between = threading.Thread(target=stop_at_submit, args=(listener, line.alliance.path("post.sock")))
+        between.start()
+        result = line.alliance.run("send", "-m", "Taken or not?", "--yes", LIAISON_POST=str(folder))
+        between.join(30)
+    assert result.returncode == 1 and "may have taken this or not: look at inbox --sent" in result.stderr, result
+
+
+def sending_from_a_terminal_says_what_it_waits_for():
+    master, slave = os.openpty()
+    with open(line.folder / "typed", "w+b") as said:
+        sender = subprocess.Popen(
+            [str(line.programs["liaison"]), "send", "--yes"], stdin=slave, stdout=subprocess.DEVNULL, stderr=said,
+            env={**os.environ, **line.alliance.environment, "ASAN_OPTIONS": "detect_leaks=0"})
+        wait_for(lambda: b"Ctrl-D" in pathlib.Path(said.name).read_bytes(), "it says how to end")
+        os.write(master, b"Typed at a terminal.\n\x04")
+        assert sender.wait(30) == 0
+    os.close(master)
+    os.close(slave)
+
+
+if __name__ == "__main__":
+    with Line(sys.argv[1]) as line:
+        run_tests(
+            what_is_not_acknowledged_in_time_is_overdue_on_both_sides,
+            a_daemon_that_goes_away_in_the_middle_of_sending_is_told_as_just_that,
+            sending_from_a_terminal_says_what_it_waits_for,
+        )
