@@ -244,6 +244,21 @@ static int open_store(struct store **store)
 	return 1;
 }
 
+/* A courier straight from --init has nobody to carry for: it says so, once. */
+static void say_what_is_missing(const struct config *config)
+{
+	bool dials = false;
+
+	for (unsigned i = 0; i < config->neighbour_count; i++)
+		dials = dials || config->neighbours[i].dial;
+	if (config->post[0] == '\0')
+		log_say("courier.conf names no `post`: nothing is taken from one or given to one here");
+	if (config->neighbour_count == 0)
+		log_say("courier.conf names no `neighbour`: nothing is carried");
+	else if (config->listen_count == 0 && !dials)
+		log_say("courier.conf has no `listen`, and no neighbour with `dial`: nothing is carried");
+}
+
 static int run_locked(const struct arguments *arguments, struct courier *courier, struct courier_parts *parts)
 {
 	struct certificate certificate;
@@ -265,27 +280,14 @@ static int run_locked(const struct arguments *arguments, struct courier *courier
 		code = close_sandbox(arguments, parts->directory);
 	if (code == 0 && arguments->forbidden != NULL)
 		code = hooks_try_forbidden(arguments->forbidden, courier->config.post);
-	else if (code == 0)
+	else if (code == 0) {
+		say_what_is_missing(&courier->config);
 		code = courier_run(courier);
+	}
 	courier_close(courier);
 	store_close(parts->store);
 	certificate_free(&certificate);
 	return code;
-}
-
-/* A courier straight from --init has nobody to carry for: it says so, once. */
-static void say_what_is_missing(const struct config *config)
-{
-	bool dials = false;
-
-	for (unsigned i = 0; i < config->neighbour_count; i++)
-		dials = dials || config->neighbours[i].dial;
-	if (config->post[0] == '\0')
-		log_say("courier.conf names no `post`: nothing is taken from one or given to one here");
-	if (config->neighbour_count == 0)
-		log_say("courier.conf names no `neighbour`: nothing is carried");
-	else if (config->listen_count == 0 && !dials)
-		log_say("courier.conf has no `listen`, and no neighbour with `dial`: nothing is carried");
 }
 
 static int run(const struct arguments *arguments)
@@ -308,8 +310,6 @@ static int run(const struct arguments *arguments)
 	code = parts.directory >= 0 ? 0 : stops(arguments->directory, strerror(errno));
 	if (code == 0 && courier_read_config(parts.directory, "courier.conf", &courier->config) != ERROR_OK)
 		code = 1;
-	if (code == 0)
-		say_what_is_missing(&courier->config);
 	/* Before the lock and the key: the connector shall have neither. */
 	if (code == 0 && courier->config.post[0] != '\0' &&
 		connector_start(courier->config.post, !arguments->no_sandbox, &parts.channel) != ERROR_OK)
