@@ -61,6 +61,19 @@ static bool older_stays(
 	return session_was_dialed(route->session) == we_are_lower;
 }
 
+/* The session that is replaced now may end in order; those replaced before it have had their time, or whoever
+ * comes again and again would take up all that there may be. */
+static void cut_replaced(struct courier *courier, const struct route *route, const struct session *older)
+{
+	for (unsigned i = courier->session_count; i > 0; i--) {
+		struct session *session = courier->sessions[i - 1];
+
+		if (session_neighbour(session) == route->neighbour && session != route->session &&
+			session != route->dialing && session != older)
+			session_abort(session, "newer sessions have taken its place");
+	}
+}
+
 static bool on_peer(void *context, struct session *session, struct bytes node_id,
 	const struct config_neighbour *proven, bool tls, const char **reason)
 {
@@ -83,6 +96,7 @@ static bool on_peer(void *context, struct session *session, struct bytes node_id
 	route_judge(courier, route);
 	log_limited(&courier->log, LOG_CONNECTION, now_ms(courier), "session with %s (%s, %s)",
 		route->neighbour->name, session_address(session), tls ? "TLS" : "plain");
+	cut_replaced(courier, route, older);
 	if (older != NULL)
 		session_terminate(older, TCPCL_TERM_UNKNOWN);
 	return true;

@@ -23,9 +23,11 @@ import signal
 import socket
 import struct
 import sys
+import time
 
 import cbor2
 
+from courier_pair import read_to_end
 from courier_tshark import Recorder
 from courier_world import run_tests
 from fake_post import FLASH, ROUTINE
@@ -238,6 +240,25 @@ def one_that_takes_no_fragments_gets_bundles_whole(world):
         wire.connection.close()
 
 
+def one_that_comes_again_and_again_holds_three_sessions_at_most(world):
+    """It answers no SESS_TERM and hangs up on none of its sessions."""
+    courier = world.courier("alpha", "ipn:1001.0")
+    courier.configure("neighbour restless node ipn:10.0 closed")
+    courier.up()
+    wires = [plain_peer(courier, "ipn:10.0") for _ in range(9)]
+    begin = time.monotonic()
+    for wire in wires[:-2]:
+        assert read_to_end(wire.connection)[:1] == bytes([SESS_TERM])
+    assert time.monotonic() - begin < 2, "they were left to end in their own time"
+    assert wires[-2].message()[0] == SESS_TERM
+    sealed = os.urandom(100)
+    courier.post.send("ipn:10.0", ROUTINE, sealed)
+    _, bundle, _ = wires[-1].transfer(acknowledge=True)
+    assert blocks_of(bundle)[1][1] == sealed
+    for wire in wires:
+        wire.connection.close()
+
+
 def tls_records_are_short(world):
     """A peer that reads 10 KiB at a time and then asks the socket for more must see the end of each record."""
     a, b = world.pair()
@@ -266,6 +287,7 @@ def main():
         recorded(folder, "demo-agent-dials", "a_recorded_session_that_the_demonstration_agent_dialed"),
         recorded(folder, "demo-agent-dialed", "a_recorded_session_with_the_demonstration_agent_that_was_dialed"),
         one_that_takes_no_fragments_gets_bundles_whole,
+        one_that_comes_again_and_again_holds_three_sessions_at_most,
         tls_records_are_short,
     )
     return run_tests(tests, sys.argv[1], sys.argv[3:])
