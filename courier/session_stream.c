@@ -307,11 +307,15 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
 	session_pump(session);
 }
 
-/* Reads on only while there is room: what the machine cannot take stays in the kernel and with the peer. */
+/*
+ * Reads on only while there is room: what the machine cannot take stays in the kernel and with the peer. TLS
+ * has answers of its own (to KeyUpdate): for a peer that asks for them and does not read no more are made.
+ */
 static void set_reading(struct session *session)
 {
-	bool want = session->tls != NULL ? session->input_size == 0 :
-					   session->input_size < SESSION_INPUT_SIZE_MAX;
+	bool want = session->tls == NULL ? session->input_size < SESSION_INPUT_SIZE_MAX :
+					   session->input_size == 0 &&
+			tls_waiting(session->tls) <= SESSION_WIRE_SIZE_MAX;
 
 	if (want && !session->reading)
 		session->reading = uv_read_start((uv_stream_t *)&session->tcp, on_alloc, on_read) == 0;

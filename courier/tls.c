@@ -280,6 +280,11 @@ size_t tls_send(struct tls *tls, uint8_t *to, size_t size_max)
 	return size > 0 ? (size_t)size : 0;
 }
 
+size_t tls_waiting(const struct tls *tls)
+{
+	return BIO_ctrl_pending(tls->out);
+}
+
 const struct config_neighbour *tls_neighbour(const struct tls *tls)
 {
 	return SSL_is_init_finished(tls->ssl) ? tls->neighbour : NULL;

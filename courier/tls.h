@@ -72,6 +72,9 @@ void tls_end(struct tls *tls);
  * was no room for all. */
 size_t tls_send(struct tls *tls, uint8_t *to, size_t size_max);
 
+/* Bytes that tls_send() has to move still. */
+size_t tls_waiting(const struct tls *tls);
+
 /* The neighbour that the peer's certificate proves; NULL before TLS_OPEN, and when the peer had none. */
 const struct config_neighbour *tls_neighbour(const struct tls *tls);
 

@@ -1,6 +1,6 @@
 """A courier and nodes that are not ours: recorded sessions of other programs are played to it.
 
-usage: courier_foreign.py LIAISON-COURIERD FOLDER-OF-RECORDINGS        prints TAP
+usage: courier_foreign.py LIAISON-COURIERD FOLDER-OF-RECORDINGS KEY-UPDATES        prints TAP
 
 A recording is a text of statements; their bytes are in hexadecimal, and indented lines go on with the last one:
 
@@ -22,6 +22,7 @@ import pathlib
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import time
 
@@ -196,10 +197,14 @@ def play(world, path):
     assert "the session ended" in courier.log() and "refused" not in courier.log(), courier.log()
 
 
-def recorded(folder, name, title):
-    act = functools.partial(play, path=folder / f"{name}.txt")
-    act.__name__ = title
+def named(name, function, **arguments):
+    act = functools.partial(function, **arguments)
+    act.__name__ = name
     return act
+
+
+def recorded(folder, name, title):
+    return named(title, play, path=folder / f"{name}.txt")
 
 
 def wait_for_session(courier, name):
@@ -259,6 +264,15 @@ def one_that_comes_again_and_again_holds_three_sessions_at_most(world):
         wire.connection.close()
 
 
+def new_keys_are_not_made_for_one_that_does_not_read(world, program):
+    courier = world.courier("alpha", "ipn:1001.0")
+    courier.configure("neighbour vessel node ipn:7.0 client-certificate none")
+    courier.up()
+    taken = int(subprocess.run([program, str(courier.port)], check=True, capture_output=True, timeout=60).stdout)
+    print(f"# it took {taken} bytes")
+    assert 10000 < taken < 1000000, taken
+
+
 def tls_records_are_short(world):
     """A peer that reads 10 KiB at a time and then asks the socket for more must see the end of each record."""
     a, b = world.pair()
@@ -289,8 +303,10 @@ def main():
         one_that_takes_no_fragments_gets_bundles_whole,
         one_that_comes_again_and_again_holds_three_sessions_at_most,
         tls_records_are_short,
+        named("new_keys_are_not_made_for_one_that_does_not_read", new_keys_are_not_made_for_one_that_does_not_read,
+            program=sys.argv[3]),
     )
-    return run_tests(tests, sys.argv[1], sys.argv[3:])
+    return run_tests(tests, sys.argv[1], sys.argv[4:])
 
 
 if __name__ == "__main__":
