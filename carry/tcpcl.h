@@ -89,7 +89,8 @@ enum tcpcl_event_kind {
 	/* All of it is here (size: its length). Answer, soon or later, with tcpcl_transfer_stored() or
 	 * tcpcl_transfer_refuse(). */
 	TCPCL_EVENT_TRANSFER_END,
-	/* The machine refused a transfer that had begun (reason: enum tcpcl_refuse): forget its bytes. */
+	/* The machine refused a transfer (reason: enum tcpcl_refuse), perhaps one of which no BEGIN was told:
+	 * forget its bytes. */
 	TCPCL_EVENT_TRANSFER_DROPPED,
 	/* The peer acknowledged an own transfer up to `size`; when `whole`, it is done with. */
 	TCPCL_EVENT_ACKNOWLEDGED,
@@ -182,7 +183,6 @@ struct tcpcl {
 	bool incoming_any;       /* `incoming_transfer` has a meaning */
 	bool incoming_refused;   /* its bytes are passed over */
 	bool incoming_announced; /* incoming_total is known */
-	bool incoming_begun;     /* the shell was told of it */
 	uint8_t incoming_reason;
 	uint64_t incoming_transfer;
 	uint64_t incoming_total;

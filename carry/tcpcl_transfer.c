@@ -65,7 +65,6 @@ static bool transfer_starts(struct tcpcl *session, uint64_t now_ms, struct buffe
 	session->incoming_any = true;
 	session->incoming_refused = false;
 	session->incoming_announced = false;
-	session->incoming_begun = false;
 	session->incoming_transfer = transfer;
 	session->incoming_size = 0;
 	if (session->state == STATE_ENDING)
@@ -146,17 +145,15 @@ bool tcpcl_segment_length(
 			"the peer sent a segment above the segment MRU", output);
 		return false;
 	}
-	if (session->incoming_refused)
+	if (session->incoming_refused && !(session->flags & TCPCL_SEGMENT_START))
 		return true;
-	check_length(session);
+	if (!session->incoming_refused)
+		check_length(session);
 	if (session->incoming_refused) {
-		if (session->incoming_begun) {
-			event->kind = TCPCL_EVENT_TRANSFER_DROPPED;
-			event->transfer = session->incoming_transfer;
-			event->reason = session->incoming_reason;
-		}
+		event->kind = TCPCL_EVENT_TRANSFER_DROPPED;
+		event->transfer = session->incoming_transfer;
+		event->reason = session->incoming_reason;
 	} else if (session->flags & TCPCL_SEGMENT_START) {
-		session->incoming_begun = true;
 		event->kind = TCPCL_EVENT_TRANSFER_BEGIN;
 		event->transfer = session->incoming_transfer;
 		event->size = session->incoming_announced ? session->incoming_total : 0;

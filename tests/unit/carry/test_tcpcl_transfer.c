@@ -125,7 +125,9 @@ static void extension_items_are_skipped_unless_critical_or_broken(void **state)
 	end_expect(&end, REFUSE("04", "04"));
 	end_feed_hex(&end, "01 03" ID("05") "00000009 00 0001 0004 00000001" LENGTH("01") "61");
 	end_expect(&end, REFUSE("04", "05"));
-	end_expect_trace(&end, "begin 0 1; end 0 1; ");
+	end_expect_trace(&end,
+		"begin 0 1; end 0 1; dropped 1 extension failure; dropped 2 not acceptable; "
+		"dropped 3 not acceptable; dropped 4 not acceptable; dropped 5 not acceptable; ");
 	end_feed_hex(&end, "01 03" ID("06") "00001001");
 	end_expect(&end, "05 00 05");
 	end_expect_trace(&end, "close TOO_LARGE; ");
@@ -141,12 +143,12 @@ static void an_announced_length_above_the_mru_is_refused_before_its_data(void **
 	end_expect(&end, REFUSE("02", "00"));
 	end_feed_hex(&end, MIDDLE("00", "01") "61" SINGLE("01", "01") "62");
 	end_expect(&end, REFUSE("02", "00"));
-	end_expect_trace(&end, "begin 1 1; end 1 1; ");
+	end_expect_trace(&end, "dropped 0 no resources; begin 1 1; end 1 1; ");
 	end_feed_hex(&end, "01 03" ID("02") "0000000d 00 0001 0008 ffffffffffffffff" LENGTH("01") "61");
 	stored(1);
 	end_expect(&end, ACK("03", "01", "01") REFUSE("02", "02"));
 	end_feed_hex(&end, "01 02" ID("03") "0000000d 00 0001 0008 0000000000020000" LENGTH("01") "61");
-	end_expect_trace(&end, "begin 3 131072; ");
+	end_expect_trace(&end, "dropped 2 no resources; begin 3 131072; ");
 }
 
 static void a_length_other_than_announced_is_not_acceptable(void **state)
@@ -161,7 +163,7 @@ static void a_length_other_than_announced_is_not_acceptable(void **state)
 	end_expect(&end, REFUSE("04", "02"));
 	end_feed_hex(&end, FIRST_OF("03", "0000000000000000", "01") "61");
 	end_expect(&end, REFUSE("04", "03"));
-	end_expect_trace(&end, "");
+	end_expect_trace(&end, "dropped 2 not acceptable; dropped 3 not acceptable; ");
 }
 
 static void empty_transfers_and_segments_that_lead_nowhere_are_not_acceptable(void **state)
@@ -170,7 +172,7 @@ static void empty_transfers_and_segments_that_lead_nowhere_are_not_acceptable(vo
 	end_expect(&end, REFUSE("04", "00"));
 	end_feed_hex(&end, FIRST("01", "01") "61" MIDDLE("01", "00"));
 	end_expect(&end, ACK("02", "01", "01") REFUSE("04", "01"));
-	end_expect_trace(&end, "begin 1 0; dropped 1 not acceptable; ");
+	end_expect_trace(&end, "dropped 0 not acceptable; begin 1 0; dropped 1 not acceptable; ");
 }
 
 static void a_transfer_that_grows_above_the_mru_is_refused(void **state)
@@ -493,7 +495,7 @@ static void an_ending_session_finishes_what_is_under_way_and_starts_nothing(void
 	/* A new one is refused. */
 	end_feed_hex(&end, SINGLE("01", "01") "62");
 	end_expect(&end, REFUSE("06", "01"));
-	end_expect_trace(&end, "begin 0 0; ending busy; end 0 2; ");
+	end_expect_trace(&end, "begin 0 0; ending busy; end 0 2; dropped 1 session terminating; ");
 	end_feed_hex(&end, "02 02" ID("00") "0000000000004000");
 	end_feed_hex(&end, "02 01" ID("00") "0000000000004001");
 	end_expect_trace(&end, "acknowledged 0 16384; acknowledged 0 16385 whole; close OK; ");
