@@ -69,7 +69,7 @@
  *                state times: [* [state, unix ms, detail: tstr]],
  *                receipt due: unix s / null (own, not yet receipted by all: the handling time of the terms),
  *                acknowledgment due: unix s / null (not yet acknowledged: what the author asks for)]
- *               What is due and past is overdue.
+ *               What is due and past is overdue. (LOCAL_ENTRY_ROW_ITEMS)
  *
  * Notices: ARRIVED entry_row (a message or acknowledgment of another party was accepted), STATE entry_row (an
  * own message changed its state), CHANNEL_CHANGED channel: bstr32 (its registry changed), ALERT reason: uint,
@@ -82,8 +82,9 @@
 #include "base/error.h"
 #include "base/limits.h"
 
-#define LOCAL_VERSION        1
-#define LOCAL_FRAME_SIZE_MAX (1024 * 1024) /* 64 entry rows and a card with 64 posts fit many times over */
+#define LOCAL_VERSION         1
+#define LOCAL_ENTRY_ROW_ITEMS 18
+#define LOCAL_FRAME_SIZE_MAX  (1024 * 1024) /* 64 entry rows and a card with 64 posts fit many times over */
 
 enum local_verb {
 	LOCAL_HELLO = 1,

@@ -13,7 +13,7 @@
 void entry_row_read(struct cbor_reader *reader, struct entry_row *row)
 {
 	*row = (struct entry_row){0};
-	cbor_read_array_exact(reader, 18);
+	cbor_read_array_exact(reader, LOCAL_ENTRY_ROW_ITEMS);
 	cbor_read_bytes_exact(reader, row->channel, sizeof row->channel);
 	row->log = cbor_read_uint_max(reader, LOG_MAX);
 	row->incarnation = cbor_read_uint(reader);

@@ -121,7 +121,7 @@ enum error query_entry_row(struct run *run, const struct entry_key *key, const s
 	if (error != ERROR_OK)
 		return error;
 	bool own = key->log == log_own_number(run, &described.channel);
-	cbor_write_array(buffer, 18);
+	cbor_write_array(buffer, LOCAL_ENTRY_ROW_ITEMS);
 	query_write_fixed(buffer, described.channel.id, sizeof(described.channel.id));
 	cbor_write_uint(buffer, key->log);
 	cbor_write_uint(buffer, key->incarnation);

@@ -131,7 +131,7 @@ static void read_notice(struct world *world, size_t node, struct bytes frame)
 	}
 	if (kind != LOCAL_ARRIVED)
 		return;
-	(void)cbor_read_array(&reader, 16);
+	cbor_read_array_exact(&reader, LOCAL_ENTRY_ROW_ITEMS);
 	cbor_read_bytes_exact(&reader, channel, sizeof(channel));
 	(void)cbor_read_uint(&reader);
 	(void)cbor_read_uint(&reader);

@@ -43,7 +43,7 @@ static struct entry_row read_row(struct world *world, struct cbor_reader *reader
 {
 	struct entry_row row;
 
-	cbor_read_array_exact(reader, 18);
+	cbor_read_array_exact(reader, LOCAL_ENTRY_ROW_ITEMS);
 	expect_bytes(reader, world->channel, CHANNEL_ID_SIZE);
 	row.log = cbor_read_uint_max(reader, LOG_MAX);
 	row.incarnation = cbor_read_uint(reader);
