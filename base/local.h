@@ -72,8 +72,9 @@
  *               What is due and past is overdue. (LOCAL_ENTRY_ROW_ITEMS)
  *
  * Notices: ARRIVED entry_row (a message or acknowledgment of another party was accepted), STATE entry_row (an
- * own message changed its state), CHANNEL_CHANGED channel: bstr32 (its registry changed), ALERT reason: uint,
- * detail: tstr (equivocation, new incarnation, refused letter).
+ * entry has come to a state: an own one to each from RELEASED on, another's to READ and ANSWERED; one notice
+ * for each, in their order, also where several are reached in one commit), CHANNEL_CHANGED channel: bstr32
+ * (its registry changed), ALERT reason: uint, detail: tstr (equivocation, new incarnation, refused letter).
  */
 #ifndef BASE_LOCAL_H
 #define BASE_LOCAL_H

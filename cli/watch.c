@@ -237,6 +237,16 @@ static bool tend(struct watching *watching, int fd, int64_t until_ms)
 	}
 }
 
+/* From here on nothing is missed: whoever started us may wait for this line. No event for a hook. */
+static void announce_begin(const struct watching *watching)
+{
+	if (watching->call->json)
+		printf("{\"event\":\"watching\"}\n");
+	else
+		printf("watching: what comes is told here, until Ctrl-C\n");
+	fflush(stdout);
+}
+
 /*
  * Watches until the daemon goes away. False if it could not even be asked. Subscribed first: what comes while
  * the list is read is told as it comes, so nothing falls between the two.
@@ -254,6 +264,7 @@ static bool watch_once(struct watching *watching)
 	if (!client_ask(client, watching->call, "watching", &reply, &results) ||
 	    !entries_each(client, watching->call, NULL, SELECT_RECEIVED, announce_unread, watching))
 		return false;
+	announce_begin(watching);
 	while (watching->error == ERROR_OK) {
 		struct bytes frame;
 		if (steady_ms() >= watching->ask_ms && !ask_for_overdue(watching))
@@ -355,8 +366,9 @@ const struct command command_watch = {
 	.name = "watch",
 	.operands = "",
 	.summary = "tell what arrives, live, with bell and hook, so that a FLASH is never silent",
-	.help = "Names the messages that nobody has acknowledged yet, then waits for what comes:\n"
-		"messages, acknowledgments, changes of state, alerts, and what becomes overdue: a\n"
+	.help = "Names the messages that nobody has acknowledged yet, says that it watches, and\n"
+		"waits for what comes: messages, acknowledgments, each state of own messages from\n"
+		"released on, alerts, and what becomes overdue: a\n"
 		"receipt of an own message once the handling time of the terms is over, an\n"
 		"acknowledgment, own or owed, once the time asked for is past. It goes on when\n"
 		"the daemon restarts, until Ctrl-C. A FLASH received rings again every 10 seconds until an\n"

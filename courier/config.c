@@ -176,9 +176,9 @@ static enum error line_post(struct config *config, struct words *words, char *me
 
 	if (config->post[0] != '\0')
 		return wrong(message, ERROR_EXISTS, "`post` is stated twice: state it once");
-	if (path.size == 0 || path.data[0] != '/' || !copy_word(config->post, sizeof config->post, path))
+	if (!copy_word(config->post, sizeof config->post, path))
 		return wrong(message, ERROR_MALFORMED,
-			"expected `post PATH`, the post's socket: absolute, under %d bytes, without space or "
+			"expected `post PATH`, the post's socket: under %d bytes, without space or "
 			"'#'",
 			SOCKET_PATH_SIZE_MAX);
 	return ERROR_OK;

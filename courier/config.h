@@ -61,7 +61,7 @@ struct config_path {
 
 struct config {
 	char node[NODE_ID_SIZE_MAX + 1];
-	char post[SOCKET_PATH_SIZE_MAX]; /* empty when there is none */
+	char post[SOCKET_PATH_SIZE_MAX]; /* empty when there is none; may be relative, to DIR */
 	char keylog[PATH_SIZE_MAX];      /* empty when there is none */
 	struct config_address listen[LISTEN_MAX];
 	unsigned listen_count;

@@ -2,14 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "courier/sandbox.h"
+
+#define WAIT_MS 500
 
 /* One descriptor in a control message. */
 union control {
@@ -77,7 +81,7 @@ __attribute__((noreturn)) static void serve(int channel, const char *path, bool 
 	_exit(0);
 }
 
-enum error connector_start(const char *path, bool sandbox, int *channel)
+enum error connector_start(const char *path, bool sandbox, int *channel, pid_t *process)
 {
 	int ends[2];
 	pid_t child;
@@ -107,7 +111,14 @@ enum error connector_start(const char *path, bool sandbox, int *channel)
 		return ERROR_IO;
 	}
 	*channel = ends[0];
+	*process = child;
 	return ERROR_OK;
+}
+
+void connector_wait(pid_t process)
+{
+	for (unsigned waited_ms = 0; waited_ms < WAIT_MS && waitpid(process, NULL, WNOHANG) == 0; waited_ms++)
+		poll(NULL, 0, 1);
 }
 
 enum error connector_ask(int channel)

@@ -11,15 +11,23 @@
 
 #include <stdbool.h>
 
+#include <sys/types.h>
+
 #include "base/error.h"
 
 /*
  * Forks the connector for `path` (under SOCKET_PATH_SIZE_MAX bytes). *channel: the courier's end,
- * non-blocking, which closes when the connector ends. Call before any thread, lock or key is there. sandbox:
- * whether the connector closes its own; where it cannot, it ends at once, and the courier will find the same.
- * ERROR_IO with errno. In the child it does not return.
+ * non-blocking, which closes when the connector ends; *process for connector_wait(). Call before any thread,
+ * lock or key is there. sandbox: whether the connector closes its own; where it cannot, it ends at once, and
+ * the courier will find the same. ERROR_IO with errno. In the child it does not return.
  */
-enum error connector_start(const char *path, bool sandbox, int *channel);
+enum error connector_start(const char *path, bool sandbox, int *channel, pid_t *process);
+
+/*
+ * Waits until the connector has ended, which it does once the channel is closed, so that none is left when
+ * the courier is gone. Not for long: one that hangs in a connect() is killed by the courier's own end.
+ */
+void connector_wait(pid_t process);
 
 /* Asks for a connection; the answer comes on `channel`. ERROR_CLOSED if the connector is gone. */
 enum error connector_ask(int channel);

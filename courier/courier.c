@@ -347,8 +347,20 @@ static void close_handle(uv_handle_t *handle, void *unused)
 		uv_close(handle, NULL);
 }
 
+/* That it runs: whoever started it may wait for these lines. */
+static void say_where(const struct courier *courier)
+{
+	log_say("runs as %s", courier->config.node);
+	for (unsigned i = 0; i < courier->config.listen_count; i++) {
+		const struct config_address *listen = &courier->config.listen[i];
+
+		log_say("listens on %s port %u", listen->host, listen->port);
+	}
+}
+
 int courier_run(struct courier *courier)
 {
+	say_where(courier);
 	routes_dial(courier);
 	courier_set_timer(courier);
 	uv_run(&courier->loop, UV_RUN_DEFAULT);

@@ -49,7 +49,7 @@ static const char help[] =
 	"DIR/courier.conf, one statement a line, '#' begins a comment:\n"
 	"  node ipn:1001.0                      this courier\n"
 	"  listen 127.0.0.1:4556                where neighbours may dial it (numeric; [::1]:4556)\n"
-	"  post /srv/post/courier.sock          its post's socket\n"
+	"  post /srv/post/courier.sock          its post's socket; ../post/courier.sock is seen from DIR\n"
 	"  neighbour NAME node ipn:2002.0 pin HEX address 192.0.2.7:4556 dial\n"
 	"      a neighbour whose key has the pin HEX (its --show-pin); `dial`: we connect to it;\n"
 	"      `closed`: plain TCPCL without TLS on this link, for wires that nobody else reaches;\n"
@@ -294,6 +294,7 @@ static int run(const struct arguments *arguments)
 {
 	struct courier *courier = calloc(1, sizeof *courier);
 	struct courier_parts parts = {.channel = -1, .keylog = -1};
+	pid_t connector = -1;
 	int lock;
 	int code;
 
@@ -312,7 +313,8 @@ static int run(const struct arguments *arguments)
 		code = 1;
 	/* Before the lock and the key: the connector shall have neither. */
 	if (code == 0 && courier->config.post[0] != '\0' &&
-		connector_start(courier->config.post, !arguments->no_sandbox, &parts.channel) != ERROR_OK)
+		connector_start(courier->config.post, !arguments->no_sandbox, &parts.channel, &connector) !=
+			ERROR_OK)
 		code = stops("the connector", strerror(errno));
 	if (code == 0) {
 		enum error error = lock_take(parts.directory, &lock);
@@ -327,6 +329,11 @@ static int run(const struct arguments *arguments)
 	}
 	if (parts.directory >= 0)
 		close(parts.directory);
+	/* The link to the post, where there came to be one, has closed its channel. */
+	if (parts.channel >= 0 && courier->post == NULL)
+		close(parts.channel);
+	if (connector >= 0)
+		connector_wait(connector);
 	free(courier);
 	return code;
 }

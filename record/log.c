@@ -139,6 +139,20 @@ static void write_entry(struct run *run, const struct entry_key *key, const stru
 	}
 }
 
+/* ---- telling ---- */
+
+/* LOCAL_STATE, unless the event has much else to say. */
+static enum error tell_state(struct run *run, const struct entry_key *key, const struct entry *entry)
+{
+	if (run_actions_room(run) < 64)
+		return ERROR_OK;
+	struct buffer *notice = run_notice_begin(run, LOCAL_STATE, 1);
+	enum error error = query_entry_row(run, key, entry, notice);
+	if (error == ERROR_OK)
+		run_notice_end(run);
+	return error;
+}
+
 /* ---- the own log ---- */
 
 /* The heads that grew since the last own entry; those named are forgotten. */
@@ -207,7 +221,8 @@ enum error log_append(struct run *run, const struct log_item *item, struct entry
 	write_log(run, key, &row, &frontier);
 	write_entry(run, key, item, entry, true);
 	batch_note_channel(run, key->channel);
-	return outbox_entry(run, item->channel, key, item->content);
+	error = outbox_entry(run, item->channel, key, item->content);
+	return error == ERROR_OK ? tell_state(run, key, entry) : error;
 }
 
 /* ---- logs of others ---- */
@@ -503,11 +518,5 @@ enum error log_set_state(struct run *run, const struct entry_key *key, struct en
 		entry->state = state;
 	run_put(run, &row_key, &schema_entry, entry);
 	write_ack_by(run, key, entry);
-	if (!changed || run_actions_room(run) < 64)
-		return ERROR_OK;
-	struct buffer *notice = run_notice_begin(run, LOCAL_STATE, 1);
-	enum error error = query_entry_row(run, key, entry, notice);
-	if (error == ERROR_OK)
-		run_notice_end(run);
-	return error;
+	return changed ? tell_state(run, key, entry) : ERROR_OK;
 }

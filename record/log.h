@@ -27,8 +27,8 @@ uint64_t log_own_number(struct run *run, const struct channel *channel);
 
 /*
  * Appends to the own log: gives the position, names the heads seen, writes all rows and makes the copies
- * (outbox_entry). The first entry of a channel's log makes the log. key->channel is given; the rest of *key
- * is the result.
+ * (outbox_entry), and gives LOCAL_STATE: the entry is released. The first entry of a channel's log makes the
+ * log. key->channel is given; the rest of *key is the result.
  */
 enum error log_append(struct run *run, const struct log_item *item, struct entry_key *key,
 		      struct entry *entry);

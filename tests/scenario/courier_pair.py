@@ -291,6 +291,11 @@ def the_connector_and_the_courier_end_together(world):
     connector, = children(a.process.pid)
     a.kill()
     until(lambda: gone(connector), 5, "the connector's end")
+    # One that is told to stop leaves nothing at all, not even for whoever adopts it to bury.
+    assert "listens on 127.0.0.1 port" in b.up().log()
+    connector, = children(b.process.pid)
+    assert b.stop() == 0
+    assert not os.path.exists(f"/proc/{connector}")
 
 
 def a_second_sigterm_cuts_off_who_does_not_hang_up(world):

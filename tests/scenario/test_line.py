@@ -338,7 +338,7 @@ def watch_rings_and_tells_a_hook_of_what_arrives():
             [str(line.programs["liaison"]), "watch", "--json", "--bell", "--hook", hook], stdout=out, stderr=rung,
             stdin=subprocess.DEVNULL, env={**federation.environment, "PATH": "/usr/bin:/bin", "ASAN_OPTIONS": "detect_leaks=0"})
         try:
-            time.sleep(0.5)
+            wait_for(lambda: b"watching" in (line.folder / "watched").read_bytes(), "the watcher watches")
             message = alliance.send("Watch this.", "-p", "flash")
             wait_for(lambda: told.exists() and f"arrived FLASH {message}" in told.read_text(), "the hook is told")
             wait_for(lambda: pathlib.Path(rung.name).read_bytes().count(b"\a") >= 4, "it has rung four times", 3)
@@ -348,6 +348,32 @@ def watch_rings_and_tells_a_hook_of_what_arrives():
         out.seek(0)
         events = [json.loads(row) for row in out.read().splitlines()]
     assert any(event["event"] == "arrived" and event["reference"] == message for event in events), events
+
+
+def watch_tells_the_author_each_state_as_it_happens():
+    alliance, _ = line.sides
+    watched = line.folder / "watched"
+    message = None
+
+    def states():
+        rows = [json.loads(row) for row in watched.read_text().splitlines(keepends=True) if row.endswith("\n")]
+        return [row for row in rows if row["event"] == "state" and row["reference"] == message]
+
+    with open(watched, "wb") as out:
+        watcher = subprocess.Popen(
+            [str(line.programs["liaison"]), "watch", "--json"], stdout=out, stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL, env={**alliance.environment, "ASAN_OPTIONS": "detect_leaks=0"})
+        try:
+            wait_for(lambda: b"watching" in watched.read_bytes(), "the watcher watches")
+            message = alliance.send("From one state to the next.", "-p", "flash")
+            wait_for(lambda: "received" in [row["state"] for row in states()], "the watcher tells that it is received")
+        finally:
+            watcher.terminate()
+            watcher.wait(10)
+    told = [row["state"] for row in states()]
+    assert told == ["released", "queued", "carried", "received"], told
+    for count, row in enumerate(states(), 1):
+        assert [moment["state"] for moment in row["times"]] == told[:count], row
 
 
 # ---- wrong input ----
@@ -544,6 +570,7 @@ if __name__ == "__main__":
             what_an_export_says_moves_no_cursor,
             lists_longer_than_a_reply_are_given_whole,
             watch_rings_and_tells_a_hook_of_what_arrives,
+            watch_tells_the_author_each_state_as_it_happens,
             every_wrong_input_gets_one_sentence_and_an_exit_status,
             every_command_explains_itself,
             all_four_daemons_end_well_and_say_nothing_of_content,

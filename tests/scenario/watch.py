@@ -181,14 +181,14 @@ def what_is_overdue_is_told_once_when_the_moment_comes():
             row(1, FLASH, own=True, state=1, receipt_due=now + 3), row(2, ROUTINE, acknowledgment_due=now + 3),
             row(3, FLASH, own=True, receipt_due=now + 1000, acknowledgment_due=now + 1000)]
         wait_for(lambda: watch.asked.count("entries 4") >= 1, "the post is asked")
-        assert watch.said == "" and watch.bells == 0
+        assert watch.said == '{"event":"watching"}\n' and watch.bells == 0
         wait_for(lambda: len(watch.hooked) == 2, "both are told", 12)
         wait_for(lambda: watch.bells == 4, "the FLASH rings", 3)
         before = watch.asked.count("entries 4")
         wait_for(lambda: watch.asked.count("entries 4") > before, "the post is asked again", 8)
         time.sleep(0.5)
         assert watch.hooked == ["overdue EMBASSY 0001/26", "overdue EMBASSY 0002/26"], watch.hooked
-        told = [json.loads(line) for line in watch.said.splitlines()]
+        told = [json.loads(line) for line in watch.said.splitlines()[1:]]
         assert [(each["event"], each["overdue"]) for each in told] == [
             ("overdue", ["receipt"]), ("overdue", ["acknowledgment"])], told
         assert watch.bells == 4

@@ -58,6 +58,8 @@ static void a_whole_file_is_understood(void **state)
 	assert_true(config.neighbours[0].fragments_none && !config.neighbours[1].fragments_none);
 	assert_true(config.neighbours[2].closed && config.neighbours[2].dial);
 	assert_int_equal(config.paths[0].neighbour, 2);
+	assert_int_equal(parse("node ipn:1.0\npost ../post/courier.sock\n"), ERROR_OK);
+	assert_string_equal(config.post, "../post/courier.sock");
 }
 
 static void node_ids_are_written_in_their_one_form(void **state)
@@ -94,7 +96,7 @@ static void what_is_wrong_is_told_with_its_line(void **state)
 	refuses("listen ::1:4\n", 1, "expected `listen ADDRESS:PORT`");
 	refuses("listen [::1]4\n", 1, "expected `listen ADDRESS:PORT`");
 	refuses("listen [127.0.0.1]:4\n", 1, "expected `listen ADDRESS:PORT`");
-	refuses("post courier.sock\n", 1, "expected `post PATH`");
+	refuses("post\n", 1, "expected `post PATH`");
 	refuses("post /a\npost /b\n", 2, "twice");
 	refuses("keylog /tmp/keys\n", 1, "test_hooks");
 }

@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "envelope/wire.h"
 #include "tests/unit/record/world.h"
@@ -46,6 +48,68 @@ static void a_message_runs_through_all_states(void **state)
 	assert_int_equal(world_state(world, 0, identity), LOCAL_ANSWERED);
 	assert_int_equal(world_state(world, 1, identity), LOCAL_ANSWERED);
 	assert_true(world_agrees(world));
+	world_free(world);
+}
+
+/* The states of an entry that a post's subscribers were told, one digit each, in their order. */
+static void expect_told(const struct world *world, size_t index, const uint8_t identity[IDENTITY_SIZE],
+			const char *states)
+{
+	const struct world_post *post = &world->posts[index];
+	char told[16] = "";
+	size_t size = 0;
+
+	assert_true(post->told_count < WORLD_NOTICES_MAX);
+	for (size_t i = 0; i < post->told_count; i++)
+		if (memcmp(post->told[i].identity, identity, IDENTITY_SIZE) == 0 && size + 1 < sizeof(told))
+			told[size++] = (char)('0' + post->told[i].state);
+	assert_string_equal(told, states);
+}
+
+/* The packet that waits for a post, given to it in the batch that is open. */
+static void deliver_held(struct world *world, size_t to)
+{
+	struct world_packet *packet = world->packets;
+
+	while (packet < world->packets + WORLD_PACKETS_MAX && !(packet->used && packet->to == to))
+		packet++;
+	assert_true(packet < world->packets + WORLD_PACKETS_MAX);
+	world_deliver(world, to, packet->from, bytes_make(packet->bytes, packet->size));
+	packet->used = false;
+	free(packet->bytes);
+}
+
+/* From "released" on; what comes in one commit is told one by one. */
+static void each_state_is_told_once_and_in_order_on_both_sides(void **state)
+{
+	struct world *world = world_open_line(4);
+	struct world_message message = {.precedence = PRECEDENCE_FLASH, .text = "Is this line open?"};
+	struct record_event carried = {.kind = RECORD_PROGRESS, .of.progress.state = LOCAL_CARRIED};
+	uint8_t prefix = TABLE_SEALED;
+	uint8_t identity[IDENTITY_SIZE];
+	struct row row;
+	size_t at = 0;
+
+	world->hold = true;
+	assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
+	expect_told(world, 0, identity, "12");
+	assert_true(store_find(&world->posts[0].store, bytes_make(&prefix, 1), &at, &row));
+	memcpy(carried.of.progress.copy, row.key.data + 1, sizeof(carried.of.progress.copy));
+	deliver_held(world, 1);
+	world_commit(world, 1);
+	assert_int_equal(world_event(world, 0, &carried), ERROR_OK);
+	deliver_held(world, 0);
+	world_commit(world, 0);
+	expect_told(world, 0, identity, "1234");
+	world->hold = false;
+	assert_int_equal(world_acknowledge(world, 1, identity), ERROR_OK);
+	world_settle(world);
+	message.answers = identity;
+	assert_int_equal(world_send(world, 1, &message, NULL), ERROR_OK);
+	world_settle(world);
+	expect_told(world, 0, identity, "123456");
+	expect_told(world, 1, identity, "56");
+	assert_int_equal(world->posts[1].arrived, 1);
 	world_free(world);
 }
 
@@ -111,6 +175,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_sides_open_the_channel),
 		cmocka_unit_test(a_message_runs_through_all_states),
+		cmocka_unit_test(each_state_is_told_once_and_in_order_on_both_sides),
 		cmocka_unit_test(channels_whose_ids_begin_alike_are_told_apart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,6 +126,21 @@ static void carry(struct world *world, size_t from, const struct record_action *
 
 /* ---- actions ---- */
 
+static void read_state(struct world_post *post, struct cbor_reader *reader)
+{
+	struct world_told told;
+
+	cbor_read_array_exact(reader, LOCAL_ENTRY_ROW_ITEMS);
+	for (size_t i = 0; i < 5; i++) /* channel, log, incarnation, position, reference */
+		(void)cbor_read_item(reader);
+	cbor_read_bytes_exact(reader, told.identity, sizeof(told.identity));
+	for (size_t i = 0; i < 7; i++) /* kind, precedence, time, subject, officer, its name, own */
+		(void)cbor_read_item(reader);
+	told.state = cbor_read_uint(reader);
+	if (post->told_count < WORLD_NOTICES_MAX)
+		post->told[post->told_count++] = told;
+}
+
 static void read_notice(struct world_post *post, struct bytes frame)
 {
 	struct cbor_reader reader = cbor_reader_make(bytes_make(frame.data + 4, frame.size - 4));
@@ -134,6 +149,8 @@ static void read_notice(struct world_post *post, struct bytes frame)
 	uint64_t kind = cbor_read_uint(&reader);
 	if (kind == LOCAL_ARRIVED)
 		post->arrived++;
+	if (kind == LOCAL_STATE)
+		read_state(post, &reader);
 	if (kind == LOCAL_ALERT) {
 		post->alerts++;
 		post->last_alert = (enum error)cbor_read_uint(&reader);

@@ -37,6 +37,12 @@ struct world_party {
 	uint8_t chain_head[IDENTITY_SIZE];
 };
 
+/* LOCAL_STATE: what was told of an entry. */
+struct world_told {
+	uint8_t identity[IDENTITY_SIZE];
+	uint64_t state;
+};
+
 struct world_action {
 	struct record_action action;
 	uint8_t *bytes;
@@ -65,6 +71,8 @@ struct world_post {
 	size_t reply_size;
 	size_t replies;
 	size_t arrived; /* LOCAL_ARRIVED */
+	size_t told_count;
+	struct world_told told[WORLD_NOTICES_MAX]; /* the first ones */
 	size_t alerts;
 	size_t logs;
 	size_t wipes;
