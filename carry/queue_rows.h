@@ -70,7 +70,7 @@ enum timer_kind {
 	TIMER_CARRIED = 3, /* id: a carried copy, to be forgotten */
 	TIMER_SEEN = 4,    /* id: an identity to be forgotten */
 	TIMER_UNIT = 5,    /* id: the identity of a unit to be forgotten */
-	TIMER_KINDS = 5,
+	TIMER_KINDS = TIMER_UNIT,
 };
 
 struct bytes key_totals(struct key *key);

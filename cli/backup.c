@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,10 +19,10 @@
 
 /*
  * A backup file is a head, then chunks:
- *   head  = "liaison backup 1\n", operations u32, memory KiB u32, salt 16, secretstream header 24
- *   chunk = size u32, that many bytes of crypto_secretstream_xchacha20poly1305 ciphertext; the
- *           head is additional data of the first; the last one bears the tag FINAL, so that a backup cut
- *           short is seen
+ *   head  = "liaison backup 1\n", operations u32 = 3, memory KiB u32 = 262144, salt 16, stream header 24
+ *   chunk = size u32, that many bytes of crypto_secretstream_xchacha20poly1305 ciphertext; the head is
+ *           additional data of the first; the last one bears the tag FINAL, so that a backup cut short is
+ *           seen
  */
 #define MAGIC                 "liaison backup 1\n"
 #define MAGIC_SIZE            (sizeof MAGIC - 1)
@@ -30,7 +31,11 @@
 #define HEAD_SIZE             (MAGIC_SIZE + 8 + SALT_SIZE + STREAM_HEADER_SIZE)
 #define CHUNK_SIZE_MAX        LOCAL_FRAME_SIZE_MAX
 #define SEALED_CHUNK_SIZE_MAX (CHUNK_SIZE_MAX + crypto_secretstream_xchacha20poly1305_ABYTES)
-#define STORE_NAME "store.db"
+#define STORE_NAME            "store.db"
+#define STORE_UNFINISHED_NAME "store.db.restoring" /* no post starts from it */
+#define LOCK_NAME             "lock"
+#define OPERATIONS            3 /* of Argon2id: libsodium's "moderate", for good in version 1 */
+#define MEMORY_KIB            262144
 
 struct backup {
 	const struct call *call;
@@ -45,27 +50,26 @@ struct backup {
 
 static bool derive_key(const struct backup *backup, const struct passphrase *passphrase, uint8_t key[32])
 {
-	const uint8_t *at = backup->head + MAGIC_SIZE;
-	uint32_t operations = load_u32(at), memory_kib = load_u32(at + 4);
-	if (operations < 1 || operations > 64 || memory_kib < 8 || memory_kib > 4 * 1024 * 1024)
-		return false;
-	return crypto_pwhash(key, 32, passphrase->text, passphrase->size, at + 8, operations,
-			     (size_t)memory_kib * 1024, crypto_pwhash_ALG_ARGON2ID13) == 0;
+	if (crypto_pwhash(key, 32, passphrase->text, passphrase->size, backup->head + MAGIC_SIZE + 8,
+			  OPERATIONS, (size_t)MEMORY_KIB * 1024, crypto_pwhash_ALG_ARGON2ID13) == 0)
+		return true;
+	return call_fail(backup->call, "256 MiB of memory are needed for a moment, and are not there") == 0;
 }
 
 static bool begin_writing(struct backup *backup, const struct passphrase *passphrase)
 {
 	uint8_t key[32];
 	memcpy(backup->head, MAGIC, MAGIC_SIZE);
-	store_u32(backup->head + MAGIC_SIZE, crypto_pwhash_OPSLIMIT_MODERATE);
-	store_u32(backup->head + MAGIC_SIZE + 4, crypto_pwhash_MEMLIMIT_MODERATE / 1024);
+	store_u32(backup->head + MAGIC_SIZE, OPERATIONS);
+	store_u32(backup->head + MAGIC_SIZE + 4, MEMORY_KIB);
 	randombytes_buf(backup->head + MAGIC_SIZE + 8, SALT_SIZE);
 	if (!derive_key(backup, passphrase, key))
-		return call_fail_error(backup->call, "protecting the backup", ERROR_NO_MEMORY) == 0;
+		return false;
 	crypto_secretstream_xchacha20poly1305_init_push(&backup->state,
 							backup->head + HEAD_SIZE - STREAM_HEADER_SIZE, key);
 	sodium_memzero(key, sizeof key);
-	return fwrite(backup->head, 1, HEAD_SIZE, backup->file) == HEAD_SIZE;
+	return fwrite(backup->head, 1, HEAD_SIZE, backup->file) == HEAD_SIZE ||
+	       call_fail(backup->call, "cannot write the backup: %s", strerror(errno)) == 0;
 }
 
 static bool write_chunk(struct backup *backup, struct bytes chunk)
@@ -115,13 +119,23 @@ static bool receive(struct backup *backup, struct client *client)
 	return true;
 }
 
-/* Reads the head and sets the stream up. */
+static bool read_head(struct backup *backup)
+{
+	const uint8_t *numbers = backup->head + MAGIC_SIZE;
+	if (fread(backup->head, 1, HEAD_SIZE, backup->file) == HEAD_SIZE &&
+	    memcmp(backup->head, MAGIC, MAGIC_SIZE) == 0 && load_u32(numbers) == OPERATIONS &&
+	    load_u32(numbers + 4) == MEMORY_KIB)
+		return true;
+	return call_fail(backup->call,
+			 "this is no backup made by liaison backup, or its beginning is damaged") == 0;
+}
+
+/* Sets the stream up, after its head. */
 static bool begin_reading(struct backup *backup, const struct passphrase *passphrase)
 {
 	uint8_t key[32];
-	if (fread(backup->head, 1, HEAD_SIZE, backup->file) != HEAD_SIZE ||
-	    memcmp(backup->head, MAGIC, MAGIC_SIZE) != 0 || !derive_key(backup, passphrase, key))
-		return call_fail(backup->call, "this is no backup made by liaison backup") == 0;
+	if (!derive_key(backup, passphrase, key))
+		return false;
 	crypto_secretstream_xchacha20poly1305_init_pull(&backup->state,
 							backup->head + HEAD_SIZE - STREAM_HEADER_SIZE, key);
 	sodium_memzero(key, sizeof key);
@@ -138,17 +152,19 @@ static bool read_chunk(struct backup *backup, size_t *size, bool *last)
 	if (sealed_size < crypto_secretstream_xchacha20poly1305_ABYTES ||
 	    sealed_size > SEALED_CHUNK_SIZE_MAX ||
 	    fread(backup->sealed, 1, sealed_size, backup->file) != sealed_size)
-		return call_fail(backup->call, "the backup is cut short") == 0;
+		return call_fail(backup->call, "the backup is cut short, or damaged") == 0;
 	if (crypto_secretstream_xchacha20poly1305_pull(&backup->state, backup->plain, &plain_size, &tag,
 						       backup->sealed, sealed_size, backup->head,
 						       backup->begun ? 0 : HEAD_SIZE) != 0)
-		return call_fail(backup->call, "the passphrase is another, or the backup is damaged") == 0;
+		return call_fail(backup->call, backup->begun ? "the backup is damaged"
+							     : "the passphrase is another, or the backup "
+							       "is damaged") == 0;
 	backup->begun = true;
 	backup->bytes += plain_size;
 	*size = (size_t)plain_size;
 	*last = tag == crypto_secretstream_xchacha20poly1305_TAG_FINAL;
 	if (*last && fgetc(backup->file) != EOF)
-		return call_fail(backup->call, "the backup has something after its end") == 0;
+		return call_fail(backup->call, "the backup is damaged: something follows its end") == 0;
 	return true;
 }
 
@@ -170,22 +186,30 @@ static bool read_all(struct backup *backup, const struct passphrase *passphrase,
 
 static bool open_file(struct backup *backup, const char *path, const char *mode)
 {
-	int flags = mode[0] == 'r' ? O_RDONLY : O_WRONLY | O_CREAT | O_EXCL;
+	/* O_NONBLOCK: a FIFO in the place of a file must not hang us before it is refused. */
+	int flags = mode[0] == 'r' ? O_RDONLY | O_NONBLOCK : O_WRONLY | O_CREAT | O_EXCL;
 	int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct stat status;
+	backup->file = NULL;
+	if (fd >= 0 && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))) {
+		close(fd);
+		return call_fail(backup->call, "%s is not a regular file", path) == 0;
+	}
 	backup->file = fd >= 0 ? fdopen(fd, mode) : NULL;
 	if (backup->file == NULL)
 		call_fail(backup->call, "%s: %s", path, strerror(errno));
 	return backup->file != NULL;
 }
 
-static bool sync_and_close(struct backup *backup, FILE *file)
+/* `done`: all was written. If not, it was said why. */
+static bool sync_and_close(struct backup *backup, FILE *file, bool done)
 {
-	bool done = fflush(file) == 0 && fsync(fileno(file)) == 0;
+	bool synced = fflush(file) == 0 && fsync(fileno(file)) == 0;
 	int reason = errno;
-	done = fclose(file) == 0 && done;
-	if (!done)
+	synced = fclose(file) == 0 && synced;
+	if (done && !synced)
 		call_fail(backup->call, "cannot write: %s", strerror(reason));
-	return done;
+	return done && synced;
 }
 
 static bool write_backup(struct backup *backup, const char *path, const struct passphrase *passphrase)
@@ -196,7 +220,9 @@ static bool write_backup(struct backup *backup, const char *path, const struct p
 	bool done = open_file(backup, path, "w");
 	if (done) {
 		done = begin_writing(backup, passphrase) && receive(backup, &client);
-		done = sync_and_close(backup, backup->file) && done;
+		done = sync_and_close(backup, backup->file, done);
+		if (done && !directory_sync_of(path))
+			done = call_fail(backup->call, "cannot write %s: %s", path, strerror(errno)) == 0;
 		if (!done)
 			unlink(path);
 	}
@@ -212,7 +238,7 @@ static bool verify_backup(struct backup *backup, const char *path, const struct 
 	backup->bytes = 0;
 	if (!open_file(backup, path, "r"))
 		return false;
-	bool done = read_all(backup, passphrase, NULL);
+	bool done = read_head(backup) && read_all(backup, passphrase, NULL);
 	fclose(backup->file);
 	if (done && backup->bytes != bytes)
 		done = call_fail(backup->call, "the backup does not read back as it was written") == 0;
@@ -239,23 +265,58 @@ static int run_backup(struct call *call)
 	return done ? 0 : 1;
 }
 
-/* The store of a new post directory, from the backup. */
-static bool restore_into(struct backup *backup, const char *directory, const struct passphrase *passphrase)
+/* ---- restoring ---- */
+
+/* True if a post runs in the directory: its daemon holds the lock. */
+static bool is_running(const char *directory)
 {
 	char path[PATH_MAX];
-	if (!directory_create(backup->call, directory) ||
+	int size = snprintf(path, sizeof path, "%s/%s", directory, LOCK_NAME);
+	int fd = size > 0 && (size_t)size < sizeof path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+	if (fd < 0)
+		return false;
+	bool locked = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+	close(fd);
+	return locked;
+}
+
+/* Only a directory that is empty or not there yet is taken. */
+static bool take_directory(const struct backup *backup, const char *directory)
+{
+	if (is_running(directory))
+		return call_fail(backup->call, "a post runs in %s: nothing was touched; name a new directory",
+				 directory) == 0;
+	return directory_create(backup->call, directory);
+}
+
+/* The store appears whole or not at all: no post can start from a part of it. */
+static bool write_store(struct backup *backup, const char *directory, const struct passphrase *passphrase)
+{
+	char unfinished[PATH_MAX], path[PATH_MAX];
+	if (!path_join(backup->call, directory, STORE_UNFINISHED_NAME, unfinished, sizeof unfinished) ||
 	    !path_join(backup->call, directory, STORE_NAME, path, sizeof path))
 		return false;
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = open(unfinished, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	FILE *store = fd >= 0 ? fdopen(fd, "w") : NULL;
 	if (store == NULL)
-		return call_fail(backup->call, "%s: %s", path, strerror(errno)) == 0;
-	bool done = read_all(backup, passphrase, store);
-	done = sync_and_close(backup, store) && done;
+		return call_fail(backup->call, "%s: %s", unfinished, strerror(errno)) == 0;
+	bool done = sync_and_close(backup, store, read_all(backup, passphrase, store));
+	if (done && (rename(unfinished, path) != 0 || !directory_sync_of(path)))
+		done = call_fail(backup->call, "cannot write %s: %s", path, strerror(errno)) == 0;
 	if (!done) {
+		unlink(unfinished);
 		unlink(path);
-		rmdir(directory);
 	}
+	return done;
+}
+
+static bool restore_into(struct backup *backup, const char *directory, const struct passphrase *passphrase)
+{
+	if (!take_directory(backup, directory))
+		return false;
+	bool done = write_store(backup, directory, passphrase);
+	if (!done)
+		rmdir(directory);
 	return done;
 }
 
@@ -263,17 +324,18 @@ static int run_restore(struct call *call)
 {
 	struct passphrase passphrase;
 	struct backup *backup = calloc(1, sizeof *backup);
-	if (backup == NULL || !passphrase_get(call, "the backup", false, &passphrase)) {
-		free(backup);
-		return 1;
-	}
+	if (backup == NULL)
+		return call_fail_error(call, "restoring", ERROR_NO_MEMORY);
 	backup->call = call;
 	bool done = open_file(backup, call->operand[0], "r");
 	if (done) {
-		done = restore_into(backup, call->operand[1], &passphrase);
+		done = read_head(backup) && passphrase_get(call, "the backup", false, &passphrase);
+		if (done) {
+			done = restore_into(backup, call->operand[1], &passphrase);
+			passphrase_wipe(&passphrase);
+		}
 		fclose(backup->file);
 	}
-	passphrase_wipe(&passphrase);
 	sodium_memzero(backup, sizeof *backup);
 	free(backup);
 	if (done && call->json)
@@ -281,9 +343,8 @@ static int run_restore(struct call *call)
 						   output_json_text(bytes_of_text(call->operand[1]))));
 	if (done)
 		fprintf(stderr,
-			"Start it with liaisond --dir %s. It opens a new incarnation of its logs and says so "
-			"to the\n"
-			"others; what was held after the backup comes back from them.\n",
+			"Now start liaisond --dir %s, and its courier with that directory's socket in its\n"
+			"configuration. liaison restore --help says what comes back, and what to do next.\n",
 			call->operand[1]);
 	return done ? 0 : 1;
 }
@@ -294,11 +355,16 @@ const struct command command_backup = {
 	.name = "backup",
 	.operands = "FILE",
 	.summary = "write an encrypted backup of the post while it runs, and read it back",
-	.help = "Takes a consistent image of the post's store, without the keys of epochs, encrypts it under "
-		"a\n"
-		"passphrase into FILE, and opens FILE again to the end: it returns 0 only for a backup that "
-		"can be\n"
-		"restored.\n\n"
+	.help = "Takes a consistent image of the post's store while it works, encrypts it under a\n"
+		"passphrase into FILE, and opens FILE again to the end: it returns 0 only for a\n"
+		"backup that can be restored.\n\n"
+		"The image holds the record, the registry, the post's own keys, its last-resort\n"
+		"key and the PSKs that go with it. It never holds the keys of epochs: whoever\n"
+		"finds a backup and its passphrase can speak as the post and read what is sealed\n"
+		"by last resort, but not what was sealed to an epoch. It holds neither the anchor\n"
+		"nor the courier's directory: keep those where they are.\n\n"
+		"Make one after every keying and every channel that was opened, and then as often\n"
+		"as you can do without what only this post has seen.\n\n"
 		"Example: liaison backup /media/safe/embassy.backup",
 	.options = no_options,
 	.operands_min = 1,
@@ -310,10 +376,24 @@ const struct command command_restore = {
 	.name = "restore",
 	.operands = "FILE DIR",
 	.summary = "make a post's directory again from a backup",
-	.help = "Makes DIR with the store from the backup in FILE. The post that starts there shows no "
-		"continuity with\n"
-		"what was signed after the backup, so it opens a new incarnation: the line goes on at once.\n"
-		"Never run it beside the post that was backed up.",
+	.help = "Makes DIR, which must be new or empty, with the store from the backup in FILE.\n"
+		"Then:\n\n"
+		"  1. Make sure that the post that was backed up runs nowhere, and never will: two\n"
+		"     of one post are shown on both sides as a log that branched.\n"
+		"  2. Start liaisond --dir DIR. If the old anchor survives, give it with --anchor.\n"
+		"  3. Name DIR/courier.sock as the post in the courier's configuration, and start\n"
+		"     the courier, best with its old directory: it knows which numbers were used.\n"
+		"     Before it is there nothing can be sent.\n"
+		"  4. Watch liaison status. Sign no letters before it shows nothing as missing.\n"
+		"  5. Make a keying with the next number, and let both sides accept it.\n\n"
+		"The post opens a new incarnation of its logs (EMBASSY.2 0001/26), and the line\n"
+		"goes on at once, by last resort until step 5. It asks the others for what it\n"
+		"received and what it sent after the backup: that comes back to its old numbers.\n"
+		"What nobody else holds, a message that had not left or was on its way, is lost:\n"
+		"it is shown as missing on both sides, and accuses nobody. A backup that is older\n"
+		"than the keying in use speaks at once, and hears only after step 5; one that is\n"
+		"older than a channel knows nothing of it.\n\n"
+		"Example: liaison restore /media/safe/embassy.backup /var/lib/liaison/embassy",
 	.options = no_options,
 	.operands_min = 2,
 	.operands_max = 2,

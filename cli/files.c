@@ -74,7 +74,7 @@ static bool write_all(int fd, struct bytes bytes)
 	return true;
 }
 
-static bool sync_directory_of(const char *path)
+bool directory_sync_of(const char *path)
 {
 	char copy[PATH_MAX];
 	if (strlen(path) >= sizeof copy)
@@ -98,7 +98,7 @@ bool file_create(const struct call *call, const char *path, struct bytes bytes, 
 	}
 	bool done = write_all(fd, bytes) && fsync(fd) == 0;
 	int reason = errno;
-	if (close(fd) != 0 || !done || !sync_directory_of(path)) {
+	if (close(fd) != 0 || !done || !directory_sync_of(path)) {
 		call_fail(call, "cannot write %s: %s", path, strerror(done ? errno : reason));
 		unlink(path);
 		return false;
@@ -117,7 +117,7 @@ bool file_replace(const struct call *call, const char *path, struct bytes bytes,
 	unlink(beside);
 	if (!file_create(call, beside, bytes, mode))
 		return false;
-	if (rename(beside, path) != 0 || !sync_directory_of(path)) {
+	if (rename(beside, path) != 0 || !directory_sync_of(path)) {
 		call_fail(call, "cannot replace %s: %s", path, strerror(errno));
 		return false;
 	}
@@ -127,7 +127,7 @@ bool file_replace(const struct call *call, const char *path, struct bytes bytes,
 bool directory_create(const struct call *call, const char *path)
 {
 	if (mkdir(path, 0700) == 0) {
-		if (sync_directory_of(path))
+		if (directory_sync_of(path))
 			return true;
 		call_fail(call, "cannot sync the directory that holds %s: %s", path, strerror(errno));
 		return false;
@@ -152,7 +152,7 @@ bool file_erase(const struct call *call, const char *path)
 		done = write_all(fd, bytes_make(zeros, part));
 		left -= (off_t)part;
 	}
-	done = done && fsync(fd) == 0 && unlink(path) == 0 && sync_directory_of(path);
+	done = done && fsync(fd) == 0 && unlink(path) == 0 && directory_sync_of(path);
 	if (!done)
 		call_fail(call, "cannot erase %s: %s; destroy the medium", path, strerror(errno));
 	if (fd >= 0)

@@ -29,6 +29,9 @@ bool file_replace(const struct call *call, const char *path, struct bytes bytes,
  */
 bool directory_create(const struct call *call, const char *path);
 
+/* Syncs the directory that holds `path`: what was made or renamed there stays. False with errno. */
+bool directory_sync_of(const char *path);
+
 /* Overwrites a file with zeros, syncs it, and removes it. False after an error message. */
 bool file_erase(const struct call *call, const char *path);
 

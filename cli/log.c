@@ -90,7 +90,8 @@ const struct command command_verify = {
 		"cosignature, each proof that a log forked. It stops at the first thing that does\n"
 		"not hold, and names it; a log without a head of its newest incarnation does not\n"
 		"hold. What is not there is said: entries beyond a head, entries that others had\n"
-		"seen, cosignatures, parties without a log.\n\n"
+		"seen, cosignatures, parties without a log. Entries missing below a head, since a\n"
+		"store was lost or they were left out, are counted; then it does not verify.\n\n"
 		"Example: liaison verify record.json",
 	.options = channel_options,
 	.operands_max = 1,

@@ -45,10 +45,26 @@ static json_t *read_gaps(struct cbor_reader *reply)
 	return gaps;
 }
 
+static json_t *read_branches(struct cbor_reader *reply)
+{
+	json_t *branches = json_array();
+	size_t count = cbor_read_array(reply, LOCAL_FRAME_SIZE_MAX);
+	for (size_t i = 0; i < count && reply->error == ERROR_OK; i++) {
+		json_int_t numbers[5];
+		cbor_read_array_exact(reply, 5);
+		for (size_t j = 0; j < 5; j++)
+			numbers[j] = (json_int_t)cbor_read_uint(reply);
+		json_array_append_new(branches, json_pack("{s:I, s:I, s:I, s:I, s:I}", "log", numbers[0],
+							  "incarnation", numbers[1], "follows", numbers[2],
+							  "size", numbers[3], "known", numbers[4]));
+	}
+	return branches;
+}
+
 static json_t *read_channel(struct cbor_reader *reply)
 {
 	json_int_t waiting[PRECEDENCE_COUNT];
-	cbor_read_array_exact(reply, 7);
+	cbor_read_array_exact(reply, 8);
 	struct bytes id = cbor_read_bytes(reply, CHANNEL_ID_SIZE);
 	struct bytes title = cbor_read_text(reply, NAME_SIZE_MAX);
 	cbor_read_array_exact(reply, PRECEDENCE_COUNT);
@@ -59,10 +75,11 @@ static json_t *read_channel(struct cbor_reader *reply)
 	const char *heads = heads_name(cbor_read_uint(reply));
 	json_t *cosigned_at =
 		cbor_read_null(reply) ? json_null() : json_integer((json_int_t)cbor_read_uint(reply));
-	return json_pack("{s:o, s:o, s:[I,I,I,I], s:o, s:s, s:o, s:o}", "channel", output_json_hex(id),
+	json_t *gaps = read_gaps(reply);
+	return json_pack("{s:o, s:o, s:[I,I,I,I], s:o, s:s, s:o, s:o, s:o}", "channel", output_json_hex(id),
 			 "title", output_json_text(title), "waiting_for_receipt", waiting[0], waiting[1],
 			 waiting[2], waiting[3], "oldest_unreceipted_ms", oldest, "heads", heads,
-			 "cosigned_at", cosigned_at, "gaps", read_gaps(reply));
+			 "cosigned_at", cosigned_at, "gaps", gaps, "branches", read_branches(reply));
 }
 
 static json_t *read_route(struct cbor_reader *reply)
@@ -176,32 +193,59 @@ static json_t *reference_json(const char *post_name, uint64_t incarnation, uint6
 	return output_json_text(bytes_make(reference.data, reference.size > 0 ? reference.size - 1 : 0));
 }
 
+static const char *name_of_log(const struct known_channel *channel, const json_t *object)
+{
+	uint64_t log = (uint64_t)json_integer_value(json_object_get(object, "log"));
+	for (size_t i = 0; i < channel->logs_count; i++)
+		if (channel->logs[i].log == log)
+			return channel->logs[i].post_name;
+	return "?";
+}
+
+static uint64_t number_of(const json_t *object, const char *name)
+{
+	return (uint64_t)json_integer_value(json_object_get(object, name));
+}
+
 /* Says by its name which post's numbers are missing. */
 static void name_gap(json_t *gap, const struct known_channel *channel)
 {
-	uint64_t log = (uint64_t)json_integer_value(json_object_get(gap, "log"));
-	uint64_t incarnation = (uint64_t)json_integer_value(json_object_get(gap, "incarnation"));
-	uint64_t first = (uint64_t)json_integer_value(json_object_get(gap, "first"));
-	uint64_t count = (uint64_t)json_integer_value(json_object_get(gap, "count"));
-	const char *name = "?";
-	for (size_t i = 0; i < channel->logs_count; i++)
-		if (channel->logs[i].log == log)
-			name = channel->logs[i].post_name;
+	const char *name = name_of_log(channel, gap);
+	uint64_t incarnation = number_of(gap, "incarnation"), first = number_of(gap, "first");
 	json_object_set_new(gap, "from", reference_json(name, incarnation, first));
-	json_object_set_new(gap, "to", reference_json(name, incarnation, first + count - 1));
+	uint64_t last = first + number_of(gap, "count") - 1;
+	json_object_set_new(gap, "to", reference_json(name, incarnation, last));
 }
 
-static bool name_gaps(struct client *client, const struct call *call, json_t *channels)
+static json_t *end_json(const char *name, uint64_t incarnation, uint64_t size)
+{
+	return size == 0 ? json_string("nothing") : reference_json(name, incarnation, size - 1);
+}
+
+static void name_branch(json_t *branch, const struct known_channel *channel)
+{
+	const char *name = name_of_log(channel, branch);
+	uint64_t follows = number_of(branch, "follows");
+	json_object_set_new(branch, "begins", reference_json(name, number_of(branch, "incarnation"), 0));
+	json_object_set_new(branch, "after", end_json(name, follows, number_of(branch, "size")));
+	json_object_set_new(branch, "up_to", end_json(name, follows, number_of(branch, "known")));
+}
+
+static bool name_logs(struct client *client, const struct call *call, json_t *channels)
 {
 	for (size_t i = 0; i < json_array_size(channels); i++) {
 		json_t *channel = json_array_get(channels, i), *gaps = json_object_get(channel, "gaps");
+		json_t *branches = json_object_get(channel, "branches");
 		struct known_channel *known = NULL;
 		uint8_t id[CHANNEL_ID_SIZE];
 		channel_id_of(channel, id);
-		if (json_array_size(gaps) > 0 && !known_channel_get(client, call, id, &known))
+		if (json_array_size(gaps) + json_array_size(branches) > 0 &&
+		    !known_channel_get(client, call, id, &known))
 			return false;
 		for (size_t j = 0; j < json_array_size(gaps); j++)
 			name_gap(json_array_get(gaps, j), known);
+		for (size_t j = 0; j < json_array_size(branches); j++)
+			name_branch(json_array_get(branches, j), known);
 		known_channel_free(known);
 	}
 	return true;
@@ -231,6 +275,16 @@ static void print_overdue(const json_t *channel)
 		printf("  OVERDUE: %lld of the other side that we have not acknowledged\n", owed);
 }
 
+/* Two continuations of one log: no fork, for each has its own numbers. */
+static void print_branch(const json_t *branch)
+{
+	printf("  BRANCHED: %s follows %s, and so do the numbers up to %s:\n"
+	       "    its post was restored from a backup, or two of it run\n",
+	       json_string_value(json_object_get(branch, "begins")),
+	       json_string_value(json_object_get(branch, "after")),
+	       json_string_value(json_object_get(branch, "up_to")));
+}
+
 static void print_channel(const json_t *channel)
 {
 	const json_t *waiting = json_object_get(channel, "waiting_for_receipt");
@@ -250,6 +304,9 @@ static void print_channel(const json_t *channel)
 	const json_t *gaps = json_object_get(channel, "gaps");
 	for (size_t i = 0; i < json_array_size(gaps); i++)
 		print_gap(json_array_get(gaps, i));
+	const json_t *branches = json_object_get(channel, "branches");
+	for (size_t i = 0; i < json_array_size(branches); i++)
+		print_branch(json_array_get(branches, i));
 }
 
 static void print_status(const json_t *status)
@@ -298,7 +355,7 @@ static int run_status(struct call *call)
 	json_t *status = json_pack("{s:o, s:b, s:o, s:o, s:I}", "channels", channels, "courier_connected",
 				   connected, "routes", routes, "refused", refused, "store_bytes", size);
 	bool done = error == ERROR_OK && add_overdue(&client, call, channels) &&
-		    name_gaps(&client, call, channels);
+		    name_logs(&client, call, channels);
 	client_close(&client);
 	if (!done) {
 		json_decref(status);
@@ -317,12 +374,10 @@ const struct command command_status = {
 	.name = "status",
 	.operands = "",
 	.summary = "what waits for a receipt, what is missing, which routes are up",
-	.help = "For each channel: own messages without a receipt by precedence, the oldest of them, entries "
-		"of the other\n"
-		"side that are missing, what is overdue, whether both sides' heads agree. Then the courier, "
-		"its routes, and "
-		"what was\n"
-		"refused and why since the store was made.",
+	.help = "For each channel: own messages without a receipt by precedence, the oldest of\n"
+		"them, entries that are missing (they are asked for), logs that branched because\n"
+		"a post was restored, what is overdue, whether both sides' heads agree. Then the\n"
+		"courier, its routes, and what was refused and why since the store was made.",
 	.options = no_options,
 	.run = run_status,
 };

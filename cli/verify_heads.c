@@ -35,6 +35,16 @@ static bool compute_root(struct verifier *verifier, const struct told_head *head
 	return done;
 }
 
+static uint64_t count_below(const struct verifier *verifier, const struct told_head *head)
+{
+	size_t count = 0;
+	uint64_t below = 0;
+	const struct held_entry *held = verify_held(verifier, head->log, head->incarnation, &count);
+	for (size_t i = 0; i < count; i++)
+		below += held[i].position < head->size;
+	return below;
+}
+
 /* The cosignature beside a head, where there is one, is by a post that an opening in the record names. */
 static bool check_cosignature(const struct verifier *verifier, const json_t *head,
 			      const struct checkpoint *checkpoint)
@@ -82,7 +92,11 @@ static bool check_head(struct verifier *verifier, const json_t *object)
 	}
 	unsigned log = (unsigned)head.log;
 	if (!compute_root(verifier, &head, &computed)) {
-		call_fail(verifier->call, "log %u: the record does not hold every entry below its head", log);
+		call_fail(verifier->call,
+			  "log %u, incarnation %u: of the %llu entries below its head %llu are missing: they "
+			  "were lost, or left out",
+			  log, (unsigned)head.incarnation, (unsigned long long)head.size,
+			  (unsigned long long)(head.size - count_below(verifier, &head)));
 		return false;
 	}
 	if (memcmp(computed.bytes, root, sizeof root) != 0) {
@@ -131,7 +145,7 @@ static uint64_t newest(const struct verifier *verifier, uint64_t log)
 
 /*
  * Entries without a head over them could be left out unseen, so each log must have one of its newest
- * incarnation. (The post gives no others.)
+ * incarnation. (The post gives the last ones of former incarnations, too, as far as it knows of them.)
  */
 static bool check_no_log_is_cut_out(const struct verifier *verifier, const json_t *heads)
 {

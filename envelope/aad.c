@@ -20,6 +20,8 @@ static const char *context_text(enum aad_context context)
 		return "liaison prekeys";
 	case AAD_CANNOT_OPEN:
 		return "liaison cannot open";
+	case AAD_MISSING:
+		return "liaison missing";
 	}
 	assert(!"a context is one of these");
 	return "";

@@ -13,6 +13,7 @@ enum aad_context {
 	AAD_HEADS = 3,
 	AAD_PREKEYS = 4,
 	AAD_CANNOT_OPEN = 5,
+	AAD_MISSING = 6,
 };
 
 struct aad {

@@ -173,15 +173,16 @@ static void read_head(struct cbor_reader *reader, struct head *head)
 	cbor_read_bytes_exact(reader, head->cosignature, sizeof(head->cosignature));
 }
 
-/* The own head first, bare; the others cosigned, in order, of other logs. */
+/* The own head first, bare; then in order those of other logs, cosigned, and former ones of the own, bare. */
 static bool head_fits(const struct heads_statement *heads, size_t i)
 {
 	const struct head *head = &heads->heads[i];
 	const struct head *previous;
+	bool own = head->log == heads->by;
 
 	if (i == 0)
-		return head->log == heads->by && !head->has_cosignature;
-	if (head->log == heads->by || !head->has_cosignature)
+		return own && !head->has_cosignature;
+	if (own == head->has_cosignature || (own && head->incarnation >= heads->heads[0].incarnation))
 		return false;
 	if (i == 1)
 		return true;
@@ -331,4 +332,44 @@ void cannot_open_encode(const struct cannot_open *cannot_open, struct buffer *bu
 	cbor_write_array(buffer, cannot_open->hashes_count);
 	for (size_t i = 0; i < cannot_open->hashes_count; i++)
 		fields_write_bytes(buffer, cannot_open->hashes[i], sizeof(cannot_open->hashes[i]));
+}
+
+/* ---- missing ---- */
+
+enum error missing_decode(struct bytes payload, struct missing_statement *missing)
+{
+	struct cbor_reader reader = cbor_reader_make(payload);
+	uint64_t next = 0;
+
+	memset(missing, 0, sizeof(*missing));
+	cbor_read_array_exact(&reader, 4);
+	missing->by = cbor_read_uint_max(&reader, LOG_MAX);
+	missing->log = cbor_read_uint_max(&reader, LOG_MAX);
+	missing->incarnation = fields_read_between(&reader, 1, INCARNATIONS_MAX);
+	missing->ranges_count = read_flat_list(&reader, 2);
+	for (size_t i = 0; i < missing->ranges_count; i++) {
+		struct held_range *range = &missing->ranges[i];
+
+		fields_read_range(&reader, &range->first, &range->count);
+		if (i > 0 && range->first <= next)
+			cbor_reader_fail(&reader, ERROR_MALFORMED);
+		next = range->first + range->count;
+	}
+	if (missing->ranges_count == 0)
+		cbor_reader_fail(&reader, ERROR_MALFORMED);
+	return cbor_read_end(&reader);
+}
+
+void missing_encode(const struct missing_statement *missing, struct buffer *buffer)
+{
+	assert(missing->ranges_count >= 1 && missing->ranges_count <= RANGES_MAX);
+	cbor_write_array(buffer, 4);
+	cbor_write_uint(buffer, missing->by);
+	cbor_write_uint(buffer, missing->log);
+	cbor_write_uint(buffer, missing->incarnation);
+	cbor_write_array(buffer, missing->ranges_count * 2);
+	for (size_t i = 0; i < missing->ranges_count; i++) {
+		cbor_write_uint(buffer, missing->ranges[i].first);
+		cbor_write_uint(buffer, missing->ranges[i].count);
+	}
 }

@@ -1,6 +1,7 @@
 /*
  * Statements of a post about logs and keys: receipts (doc/PROTOCOL.md, section 6), heads (section 7),
- * prekeys and "cannot open" (section 8). Signed with the post's statement key, filed in no log.
+ * prekeys and "cannot open" (section 8), "missing" (section 7). Signed with the post's statement key, filed
+ * in no log.
  *
  * Decoding is strict and whole, and checks everything that can be checked without the record. Errors are
  * those of base/cbor.h, ERROR_OUT_OF_RANGE, and ERROR_MALFORMED for orders and counts.
@@ -19,6 +20,7 @@ enum statement_kind {
 	STATEMENT_HEADS = 2,
 	STATEMENT_PREKEYS = 3,
 	STATEMENT_CANNOT_OPEN = 4,
+	STATEMENT_MISSING = 5,
 };
 
 /* ---- receipts ---- */
@@ -82,8 +84,10 @@ struct head {
 	uint8_t cosignature[64]; /* of the author's cosigner key, over the C2SP cosignature text */
 };
 
-/* heads[0] is the author's own, without cosignature, its log == by; then others, each cosigned, none of log
- * `by`, ascending by (log, incarnation). */
+/*
+ * heads[0] is the author's own, without cosignature, its log == by; then others, ascending by (log,
+ * incarnation): of other logs, each cosigned, and of earlier incarnations of log `by`, without.
+ */
 struct heads_statement {
 	uint64_t by;
 	uint64_t time;
@@ -140,5 +144,25 @@ struct cannot_open {
 
 enum error cannot_open_decode(struct bytes payload, struct cannot_open *cannot_open);
 void cannot_open_encode(const struct cannot_open *cannot_open, struct buffer *buffer);
+
+/* ---- missing ---- */
+
+/*
+ * What a post asks for of one incarnation of a log: its own, of which it has lost entries, or that of the
+ * post that it asks. Ranges ascend and do not touch; one that ends at POSITION_MAX + 1 asks for all later
+ * incarnations as well.
+ */
+struct missing_statement {
+	uint64_t by; /* log number of the asking post */
+	uint64_t log;
+	uint64_t incarnation; /* from 1 */
+	size_t ranges_count;  /* 1 to RANGES_MAX */
+	struct held_range ranges[RANGES_MAX];
+};
+
+#define MISSING_SIZE_MAX (32 + RANGES_MAX * 18)
+
+enum error missing_decode(struct bytes payload, struct missing_statement *missing);
+void missing_encode(const struct missing_statement *missing, struct buffer *buffer);
 
 #endif

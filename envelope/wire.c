@@ -80,8 +80,10 @@ void leaf_hash(const struct leaf *leaf, struct merkle_hash *hash)
 
 static void write_entry(const struct wire *wire, struct buffer *buffer)
 {
-	cbor_write_array(buffer, 5);
+	cbor_write_array(buffer, wire->kind == WIRE_RETURNED ? 6 : 5);
 	fields_write_bytes(buffer, wire->tag, sizeof(wire->tag));
+	if (wire->kind == WIRE_RETURNED)
+		cbor_write_uint(buffer, wire->log);
 	cbor_write_uint(buffer, wire->incarnation);
 	cbor_write_uint(buffer, wire->position);
 	write_heads_seen(&wire->heads, buffer);
@@ -97,10 +99,10 @@ static void write_statement(const struct wire *wire, struct buffer *buffer)
 enum error wire_encode(const struct wire *wire, struct buffer *buffer)
 {
 	assert(buffer->size == 0);
-	if (wire->kind == WIRE_ENTRY)
-		write_entry(wire, buffer);
-	else
+	if (wire->kind == WIRE_STATEMENT)
 		write_statement(wire, buffer);
+	else
+		write_entry(wire, buffer);
 	buffer_append(buffer, wire->cose);
 	if (buffer_error(buffer) != ERROR_OK)
 		return ERROR_TOO_LARGE;
@@ -120,9 +122,11 @@ static void read_tag(struct cbor_reader *reader, struct wire *wire)
 	}
 }
 
-static void read_entry(struct cbor_reader *reader, struct wire *wire)
+static void read_entry(struct cbor_reader *reader, struct wire *wire, enum wire_kind kind)
 {
-	wire->kind = WIRE_ENTRY;
+	wire->kind = kind;
+	if (kind == WIRE_RETURNED)
+		wire->log = cbor_read_uint_max(reader, LOG_MAX);
 	wire->incarnation = fields_read_between(reader, 1, INCARNATIONS_MAX);
 	wire->position = cbor_read_uint_max(reader, POSITION_MAX);
 	read_heads_seen(reader, &wire->heads);
@@ -137,6 +141,7 @@ static void read_statement(struct cbor_reader *reader, struct wire *wire)
 	switch (wire->statement) {
 	case STATEMENT_RECEIPT:
 	case STATEMENT_HEADS:
+	case STATEMENT_MISSING:
 		if (!wire->has_tag)
 			cbor_reader_fail(reader, ERROR_MALFORMED);
 		break;
@@ -154,16 +159,16 @@ static void read_statement(struct cbor_reader *reader, struct wire *wire)
 enum error wire_decode(struct bytes plaintext, struct wire *wire)
 {
 	struct cbor_reader reader = cbor_reader_make(plaintext);
-	size_t items = cbor_read_array(&reader, 5);
+	size_t items = cbor_read_array(&reader, 6);
 
 	memset(wire, 0, sizeof(*wire));
-	if (items != 3 && items != 5)
+	if (items != 3 && items != 5 && items != 6)
 		cbor_reader_fail(&reader, ERROR_WRONG_TYPE);
 	read_tag(&reader, wire);
-	if (items == 5)
-		read_entry(&reader, wire);
-	else
+	if (items == 3)
 		read_statement(&reader, wire);
+	else
+		read_entry(&reader, wire, items == 5 ? WIRE_ENTRY : WIRE_RETURNED);
 	wire->cose = cbor_read_item(&reader);
 	if (cbor_reader_error(&reader) != ERROR_OK)
 		return cbor_reader_error(&reader);

@@ -42,15 +42,17 @@ void leaf_hash(const struct leaf *leaf, struct merkle_hash *hash);
 enum wire_kind {
 	WIRE_ENTRY = 1,
 	WIRE_STATEMENT = 2,
+	WIRE_RETURNED = 3, /* an entry of the receiver's own log, given back by another post */
 };
 
 struct wire {
 	enum wire_kind kind;
 	bool has_tag; /* false only for statements without channel */
 	uint8_t tag[CHANNEL_TAG_SIZE];
-	uint64_t incarnation;    /* WIRE_ENTRY: of the author's log, from 1 */
-	uint64_t position;       /* WIRE_ENTRY */
-	struct heads_seen heads; /* WIRE_ENTRY: as in the leaf */
+	uint64_t log;            /* WIRE_RETURNED: the receiver's log number */
+	uint64_t incarnation;    /* WIRE_ENTRY, WIRE_RETURNED: of the author's log, from 1 */
+	uint64_t position;       /* the same */
+	struct heads_seen heads; /* the same: as in the leaf */
 	uint64_t statement;      /* WIRE_STATEMENT: enum statement_kind */
 	struct bytes cose;       /* one whole item; signed.h reads it */
 };

@@ -6,6 +6,7 @@
 #include "envelope/checkpoint.h"
 #include "record/batch.h"
 #include "record/clock.h"
+#include "record/heads.h"
 #include "record/log.h"
 #include "record/receipt.h"
 #include "record/registry.h"
@@ -25,6 +26,19 @@ static void sign_once(struct run *run, const uint8_t channel[CHANNEL_ID_SIZE],
 		assert(error == ERROR_OK);
 	}
 	memcpy(signature, room, 64);
+}
+
+/* The last head of an incarnation is kept when the next one has its first. */
+static enum error keep_former(struct run *run, uint64_t number, uint64_t log, const struct line *line)
+{
+	struct entry_key key = {.channel = number, .log = log, .incarnation = line->head_incarnation};
+	struct former_head head = {.size = line->head_size};
+
+	if (line->head_size == 0 || line->head_incarnation == line->incarnation)
+		return ERROR_OK;
+	memcpy(head.root, line->head_root, sizeof(head.root));
+	memcpy(head.signature, line->head_signature, sizeof(head.signature));
+	return heads_keep_former(run, &key, &head);
 }
 
 /* Signs the head of one own log, and gives it to the courier to carry. */
@@ -47,7 +61,9 @@ static enum error sign_head(struct run *run, uint64_t number)
 		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
 	if (line.incarnation == 0)
 		line.incarnation = 1;
-	error = log_row(run, number, log, line.incarnation, &row);
+	error = keep_former(run, number, log, &line);
+	if (error == ERROR_OK)
+		error = log_row(run, number, log, line.incarnation, &row);
 	if (error != ERROR_OK)
 		return error;
 	if (merkle_frontier_read(row.frontier, &frontier) != ERROR_OK)

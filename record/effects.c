@@ -5,48 +5,119 @@
 #include "base/cbor.h"
 #include "base/local.h"
 #include "record/batch.h"
+#include "record/keys.h"
 #include "record/log.h"
 #include "record/query.h"
 
+#define AWAITED_MAX 32 /* acknowledgments and answers of one entry that came before it and count */
+
+static struct row_key key_awaited(const uint8_t named[IDENTITY_SIZE], const struct entry_key *by)
+{
+	struct row_key key = key_make(TABLE_AWAITED);
+
+	key_bytes(&key, named, IDENTITY_SIZE);
+	if (by == NULL)
+		return key;
+	key_u16(&key, by->channel);
+	key_u16(&key, by->log);
+	key_u16(&key, by->incarnation);
+	key_u32(&key, by->position);
+	return key;
+}
+
 /*
- * The entry that an acknowledgment or answer names moves on, with the acting post's name. Only one that was
+ * An entry that was acknowledged or answered moves on, with the acting post's name. Only one that was
  * addressed to the actor moves: nobody reads or answers his own words.
  */
-static enum error move(struct run *run, const struct registry_entry *registry_entry,
-		       const struct entry_key *key, const uint8_t named[IDENTITY_SIZE], uint64_t state)
+static enum error move(struct run *run, const struct entry_key *target, const struct entry_key *by,
+		       uint64_t state)
 {
-	struct entry_key target;
+	struct channel channel;
 	struct entry entry;
 	struct party_post post;
-	struct row_key post_key =
-		key_party_post(TABLE_PARTY_POST, registry_entry->party, registry_entry->slot);
 
-	enum error error = log_find(run, named, &target);
-	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
-	if (target.channel != key->channel || log_roster_index(target.log) == registry_entry->index)
+	if (target->channel != by->channel || log_roster_index(target->log) == log_roster_index(by->log))
 		return ERROR_OK;
-	error = log_entry(run, &target, &entry);
+	enum error error = run_must(registry_channel(run, by->channel, &channel));
+	if (error != ERROR_OK)
+		return error;
+	struct row_key post_key = key_party_post(
+		TABLE_PARTY_POST, registry_party_of(&channel, log_roster_index(by->log)), log_slot(by->log));
+	error = log_entry(run, target, &entry);
 	enum error post_error = run_get(run, &post_key, &schema_party_post, &post);
 	if (error == ERROR_OK || post_error == ERROR_NEEDS_ROWS)
 		error = post_error;
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-	return log_set_state(run, &target, &entry, state, post.name);
+		return run_must(error);
+	return log_set_state(run, target, &entry, state, post.name);
 }
 
-static enum error effects_of_incarnation(struct run *run, const struct entry_key *key)
+/* What is named may come later: from a third party, or back to a post that was restored. */
+static enum error move_named(struct run *run, const struct entry_key *by, const uint8_t named[IDENTITY_SIZE],
+			     uint64_t state)
 {
+	struct entry_key target;
+	struct number awaited = {.number = state};
+
+	enum error error = log_find(run, named, &target);
+	if (error == ERROR_OK)
+		return move(run, &target, by, state);
+	if (error != ERROR_NOT_FOUND)
+		return error;
+	struct row_key key = key_awaited(named, by);
+	run_put(run, &key, &schema_number, &awaited);
+	run_state(run)->awaited++;
+	return ERROR_OK;
+}
+
+enum error effects_awaited(struct run *run, const struct entry_key *target,
+			   const uint8_t identity[IDENTITY_SIZE])
+{
+	struct row_key prefix = key_awaited(identity, NULL);
+	struct row row;
+
+	if (run_state(run)->awaited == 0)
+		return ERROR_OK;
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	for (size_t i = 0; error == ERROR_OK && i < AWAITED_MAX; i++) {
+		struct key_reader reader = key_reader_make(row.key);
+		struct number state;
+		for (size_t j = 0; j < IDENTITY_SIZE / 8; j++)
+			(void)key_read_u64(&reader);
+		struct entry_key by = {.channel = key_read_u16(&reader)};
+		by.log = key_read_u16(&reader);
+		by.incarnation = key_read_u16(&reader);
+		by.position = key_read_u32(&reader);
+		if (key_read_end(&reader) != ERROR_OK ||
+		    schema_read(&schema_number, row.value, &state) != ERROR_OK)
+			return ERROR_MALFORMED;
+		error = move(run, target, &by, state.number);
+		if (error != ERROR_OK)
+			return error;
+		rows_delete(run_rows(run), row.key);
+		run_state(run)->awaited--;
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+/* The heads held of that post's log, and of the own one, are told to it at once: it may know less. */
+static enum error effects_of_incarnation(struct run *run, const struct registry_entry *registry_entry,
+					 const struct entry_key *key)
+{
+	const struct incarnation *content = &registry_entry->content->of.incarnation;
 	struct row_key line_key = key_line(key->channel, key->log);
 	struct line line;
 
-	enum error error = run_get(run, &line_key, &schema_line, &line);
+	enum error error = run_must(run_get(run, &line_key, &schema_line, &line));
+	if (error == ERROR_OK)
+		error = keys_distrust_before(run, registry_entry->party, registry_entry->slot, content->time);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-	if (key->incarnation > line.incarnation) {
+		return error;
+	if (key->incarnation > line.incarnation)
 		line.incarnation = key->incarnation;
-		run_put(run, &line_key, &schema_line, &line);
-	}
+	line.heads_sent_ms = 0;
+	run_put(run, &line_key, &schema_line, &line);
 	run_alert(run, ERROR_OK, "a post has opened a new incarnation of its log: its store was restored");
 	return ERROR_OK;
 }
@@ -81,15 +152,16 @@ enum error effects_of(struct run *run, const struct registry_entry *registry_ent
 	switch (content->kind) {
 	case CONTENT_MESSAGE:
 		if (content->of.message.has_answers)
-			error = move(run, registry_entry, key, content->of.message.answers, LOCAL_ANSWERED);
+			error = move_named(run, key, content->of.message.answers, LOCAL_ANSWERED);
 		break;
 	case CONTENT_ACKNOWLEDGMENT:
-		error = move(run, registry_entry, key, content->of.acknowledgment.acknowledged, LOCAL_READ);
+		error = move_named(run, key, content->of.acknowledgment.acknowledged, LOCAL_READ);
 		break;
 	case CONTENT_LETTER:
 		return effects_of_letter(run, registry_entry, key);
 	case CONTENT_INCARNATION:
-		return own ? ERROR_OK : effects_of_incarnation(run, key);
+		error = log_follow(run, key, &content->of.incarnation);
+		return own || error != ERROR_OK ? error : effects_of_incarnation(run, registry_entry, key);
 	default:
 		return ERROR_OK;
 	}

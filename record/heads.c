@@ -9,8 +9,10 @@
 #include "record/outbox.h"
 #include "record/registry.h"
 
-#define LOOK_INTERVAL_MS 5000 /* shorter than any interval of terms */
-#define SENT_MAX         16   /* statements made in one event */
+#define LOOK_INTERVAL_MS  5000 /* shorter than any interval of terms */
+#define SENT_MAX          16   /* statements made in one event */
+#define FORMER_TOLD_TIMES 4
+#define FORMER_STATED_MAX 16 /* former incarnations of one log whose heads are told */
 
 /* The lines of one channel, in order; the own one among them. */
 struct lines {
@@ -71,6 +73,13 @@ static void write_head(struct head *head, uint64_t log, const struct line *line)
 	memcpy(head->cosignature, line->cosignature, sizeof(head->cosignature));
 }
 
+/* The first few statements to a post after a new incarnation began. */
+static bool tells_former(const struct lines *lines, const struct line *receiver)
+{
+	return receiver->former_told != lines->own->head_incarnation ||
+	       receiver->former_count < FORMER_TOLD_TIMES;
+}
+
 /* What changed since: a sum does, since sizes and incarnations only grow. */
 static uint64_t sum_of(const struct lines *lines)
 {
@@ -79,6 +88,59 @@ static uint64_t sum_of(const struct lines *lines)
 	for (size_t i = 0; i < lines->count; i++)
 		sum += (lines->lines[i].head_incarnation << 34) + lines->lines[i].head_size;
 	return sum;
+}
+
+/*
+ * The heads of former incarnations of one log: of the receiver's, which may have lost them and asks for them;
+ * and for a while after a new one began, of the own, since the receiver may not have heard of the last ones.
+ */
+static enum error add_former(struct run *run, const struct lines *lines, size_t index, uint64_t first,
+			     struct heads_statement *heads)
+{
+	const struct line *line = &lines->lines[index];
+	struct entry_key log = {.channel = lines->number, .log = lines->logs[index], .incarnation = first};
+	bool own = line == lines->own;
+	bool missing = false;
+
+	if (line->head_incarnation > FORMER_STATED_MAX &&
+	    log.incarnation < line->head_incarnation - FORMER_STATED_MAX)
+		log.incarnation = line->head_incarnation - FORMER_STATED_MAX;
+	for (; log.incarnation < line->head_incarnation && heads->heads_count < HEADS_STATED_MAX;
+	     log.incarnation++) {
+		struct former_head former;
+		struct line as_line = {.head_incarnation = log.incarnation};
+		enum error error = heads_former(run, &log, &former);
+		if (!run_missing(error, &missing))
+			return error;
+		if (error != ERROR_OK || former.size == 0 || (!own && former.cosigned_at == 0))
+			continue;
+		as_line.head_size = former.size;
+		memcpy(as_line.head_root, former.root, sizeof(former.root));
+		memcpy(as_line.head_signature, former.signature, sizeof(former.signature));
+		as_line.cosigned_at = own ? 0 : former.cosigned_at;
+		memcpy(as_line.cosignature, former.cosignature, sizeof(former.cosignature));
+		write_head(&heads->heads[heads->heads_count++], log.log, &as_line);
+	}
+	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
+}
+
+/* All but the own newest, in order. */
+static enum error add_heads(struct run *run, const struct lines *lines, const struct line *receiver,
+			    struct heads_statement *heads)
+{
+	for (size_t i = 0; i < lines->count && heads->heads_count < HEADS_STATED_MAX; i++) {
+		const struct line *line = &lines->lines[i];
+		enum error error = ERROR_OK;
+		if (line == receiver && line->asked != 0)
+			error = add_former(run, lines, i, line->asked, heads);
+		else if (line == lines->own && tells_former(lines, receiver))
+			error = add_former(run, lines, i, 1, heads);
+		if (error != ERROR_OK)
+			return error;
+		if (line != lines->own && line->cosigned_at != 0 && heads->heads_count < HEADS_STATED_MAX)
+			write_head(&heads->heads[heads->heads_count++], lines->logs[i], line);
+	}
+	return ERROR_OK;
 }
 
 static enum error make_statement(struct run *run, const struct lines *lines, const struct line *receiver,
@@ -94,22 +156,22 @@ static enum error make_statement(struct run *run, const struct lines *lines, con
 	heads->heads_count = 1;
 	write_head(&heads->heads[0], lines->own_log, own);
 	heads->heads[0].has_cosignature = false;
-	for (size_t i = 0; i < lines->count && heads->heads_count < HEADS_STATED_MAX; i++)
-		if (&lines->lines[i] != own && lines->lines[i].cosigned_at != 0)
-			write_head(&heads->heads[heads->heads_count++], lines->logs[i], &lines->lines[i]);
+	enum error error = add_heads(run, lines, receiver, heads);
+	if (error != ERROR_OK)
+		return error;
 	bool same = receiver->theirs_incarnation == own->head_incarnation;
 	if (same && receiver->theirs_size > 0 && receiver->theirs_size <= own->head_size) {
 		heads->has_proof = true;
 		heads->old_size = receiver->theirs_size;
-		enum error error = log_consistency(run, lines->number, lines->own_log, own->head_incarnation,
-						   heads->old_size, own->head_size, &heads->proof);
+		error = log_consistency(run, lines->number, lines->own_log, own->head_incarnation,
+					heads->old_size, own->head_size, &heads->proof);
 		if (error != ERROR_OK)
 			return error;
 	}
 	struct buffer payload = run_buffer(run, HEADS_SIZE_MAX);
 	heads_encode(heads, &payload);
 	assert(buffer_error(&payload) == ERROR_OK);
-	enum error error = registry_aad(run, &lines->channel, AAD_HEADS, lines->channel.own_index, aad);
+	error = registry_aad(run, &lines->channel, AAD_HEADS, lines->channel.own_index, aad);
 	if (error == ERROR_OK)
 		*cose = run_sign(run, aad, buffer_bytes(&payload));
 	return error;
@@ -120,7 +182,7 @@ static bool is_due(struct run *run, const struct lines *lines, const struct line
 	uint64_t interval_ms = lines->terms.heads_interval_s * 1000;
 	uint64_t since_ms = run_slow_ms(run) - line->heads_sent_ms;
 
-	if (line->heads_sent_ms == 0)
+	if (line->heads_sent_ms == 0 || line->asked != 0)
 		return true;
 	if (since_ms >= interval_ms * HEADS_IDLE_INTERVALS)
 		return true;
@@ -148,9 +210,43 @@ static enum error send_heads(struct run *run, const struct lines *lines, size_t 
 		error = outbox_statement(run, &statement, &line->heads_serial);
 	if (error != ERROR_OK)
 		return error;
+	line->asked = 0;
+	if (line->former_told != lines->own->head_incarnation)
+		line->former_count = 0;
+	line->former_told = lines->own->head_incarnation;
+	line->former_count++;
 	line->heads_sent_ms = run_slow_ms(run) + 1;
 	line->heads_sent_sum = sum_of(lines);
 	run_put(run, &key, &schema_line, line);
+	return ERROR_OK;
+}
+
+/*
+ * True in *held if that post has receipted the first entry of the own newest incarnation as held. Before,
+ * no head of it is told there: had this incarnation's number been used before, by a store that was restored
+ * twice, that post would hold two heads that cannot both be true.
+ */
+static enum error is_held_there(struct run *run, const struct lines *lines, uint64_t log, bool *held)
+{
+	struct entry_key key = {
+		.channel = lines->number, .log = lines->own_log, .incarnation = lines->own->head_incarnation};
+	struct row_key copy = key_channel(TABLE_COPY, key.channel);
+	uint64_t index = log_roster_index(log);
+	struct entry entry;
+	struct bytes value;
+
+	*held = key.incarnation <= 1;
+	if (*held)
+		return ERROR_OK;
+	key_u16(&copy, key.incarnation);
+	key_u32(&copy, 0);
+	key_u16(&copy, log);
+	enum error copy_error = rows_get(run_rows(run), key_view(&copy), &value);
+	enum error error = run_must(log_entry(run, &key, &entry));
+	if (error != ERROR_OK || copy_error == ERROR_NEEDS_ROWS)
+		return error != ERROR_OK ? error : copy_error;
+	bool sibling = index == lines->channel.own_index;
+	*held = copy_error == ERROR_NOT_FOUND && (sibling || (entry.received >> index & 1) != 0);
 	return ERROR_OK;
 }
 
@@ -158,11 +254,15 @@ static enum error tick_channel(struct run *run, struct lines *lines, size_t *sen
 {
 	enum error error = read_lines(run, lines, KEYS_POSTS_MAX);
 
-	if (error != ERROR_OK || lines->own == NULL || lines->own->head_size == 0)
+	if (error != ERROR_OK || lines->own == NULL || lines->own->head_size == 0 || lines->own->unsure != 0)
 		return error;
 	for (size_t i = 0; error == ERROR_OK && i < lines->count && *sent < SENT_MAX; i++) {
 		const struct line *line = &lines->lines[i];
+		bool held;
 		if (line == lines->own || !has_keys(line) || !is_due(run, lines, line))
+			continue;
+		error = is_held_there(run, lines, lines->logs[i], &held);
+		if (error != ERROR_OK || !held)
 			continue;
 		error = send_heads(run, lines, i);
 		(*sent)++;
@@ -208,8 +308,8 @@ static enum local_heads heads_of_line(const struct line *line)
 		return LOCAL_HEADS_FORKED;
 	if (line->disagrees != 0)
 		return LOCAL_HEADS_DIFFER;
-	return line->cosigned_at != 0 && line->theirs_size != 0 ? LOCAL_HEADS_AGREE :
-								  LOCAL_HEADS_NOT_COMPARED;
+	return line->cosigned_at != 0 && line->theirs_size != 0 ? LOCAL_HEADS_AGREE
+								: LOCAL_HEADS_NOT_COMPARED;
 }
 
 static void add_line(const struct line *line, enum local_heads *heads, uint64_t *cosigned_at)
@@ -244,6 +344,8 @@ enum error heads_stand(struct run *run, uint64_t channel_number, const struct ch
 		if (log != own_log && has_keys(&line)) {
 			add_line(&line, heads, cosigned_at);
 			others++;
+		} else if (log == own_log && line.disagrees != 0 && *heads < LOCAL_HEADS_DIFFER) {
+			*heads = LOCAL_HEADS_DIFFER;
 		}
 		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
 	}

@@ -16,6 +16,18 @@ enum error heads_take(struct run *run, const struct received_statement *statemen
 #define HEADS_IDLE_INTERVALS 60
 enum error heads_tick(struct run *run);
 
+/* ---- of former incarnations ---- */
+
+/* The last head of an incarnation that is not the newest; zeros where none is kept. */
+enum error heads_former(struct run *run, const struct entry_key *log, struct former_head *head);
+/* Keeps it, unless a larger one is kept. Its signature is verified. */
+enum error heads_keep_former(struct run *run, const struct entry_key *log, const struct former_head *head);
+/*
+ * A former own log has grown by what others gave back, or a signed head of it has come: where it covers the
+ * head, the roots must be equal. Else the line's `disagrees` says so; it accuses nobody.
+ */
+enum error heads_compare_own(struct run *run, const struct entry_key *log);
+
 /*
  * How the heads of a channel stand, the worst of all other posts on it, for STATUS. LOCAL_HEADS_AGREE takes a
  * cosignature in both directions from each; *cosigned_at is then the time (Unix seconds, by their clocks) of

@@ -7,6 +7,7 @@
 #include "record/heads.h"
 #include "record/incarnation.h"
 #include "record/log.h"
+#include "record/missing.h"
 #include "record/registry.h"
 
 #define PROOFS_MAX 8 /* proofs kept against one log: one is enough */
@@ -16,7 +17,9 @@ struct told {
 	uint64_t channel_number;
 	const struct channel *channel;
 	uint64_t log;
-	struct line line;
+	struct line line;   /* with the head that is kept of this incarnation */
+	struct line newest; /* of a former incarnation: as the row is */
+	bool former;
 	uint64_t tree_size; /* leaves held, contiguous */
 	const struct head *head;
 	const struct heads_statement *statement; /* whose proof leads to the head; NULL: another's head */
@@ -215,6 +218,64 @@ static void cosign(struct run *run, struct told *told)
 	assert(error == ERROR_OK);
 }
 
+static struct entry_key log_of(const struct told *told, uint64_t incarnation)
+{
+	return (struct entry_key){
+		.channel = told->channel_number, .log = told->log, .incarnation = incarnation};
+}
+
+static void former_of_line(const struct line *line, struct former_head *head)
+{
+	head->size = line->head_size;
+	memcpy(head->root, line->head_root, sizeof(head->root));
+	memcpy(head->signature, line->head_signature, sizeof(head->signature));
+	head->cosigned_at = line->cosigned_at;
+	memcpy(head->cosignature, line->cosignature, sizeof(head->cosignature));
+}
+
+/* The head that is kept of a former incarnation, in the place of the newest's. */
+static enum error take_former(struct run *run, struct told *told)
+{
+	struct entry_key log = log_of(told, told->head->incarnation);
+	struct former_head head;
+	struct line *line = &told->line;
+
+	told->newest = *line;
+	told->former = told->head->incarnation < line->head_incarnation;
+	if (!told->former)
+		return ERROR_OK;
+	enum error error = heads_former(run, &log, &head);
+	line->head_incarnation = told->head->incarnation;
+	line->head_size = head.size;
+	memcpy(line->head_root, head.root, sizeof(line->head_root));
+	memcpy(line->head_signature, head.signature, sizeof(line->head_signature));
+	line->cosigned_at = head.cosigned_at;
+	memcpy(line->cosignature, head.cosignature, sizeof(line->cosignature));
+	return error;
+}
+
+/* Writes the head to where it is kept: a newer incarnation's takes the place of the former's. */
+static enum error write_line(struct run *run, struct told *told)
+{
+	struct row_key key = key_line(told->channel_number, told->log);
+	const struct line *before = &told->newest;
+	const struct line *kept = told->former ? &told->line : before;
+	struct entry_key log = log_of(told, kept->head_incarnation);
+	struct former_head head;
+	enum error error = ERROR_OK;
+
+	former_of_line(kept, &head);
+	if (head.size > 0 && (told->former || told->line.head_incarnation > before->head_incarnation))
+		error = heads_keep_former(run, &log, &head);
+	if (told->former) {
+		told->newest.disagrees = told->line.disagrees;
+		told->newest.forked = told->line.forked;
+	}
+	if (error == ERROR_OK)
+		run_put(run, &key, &schema_line, told->former ? &told->newest : &told->line);
+	return error;
+}
+
 static enum error conclude(struct run *run, struct told *told, enum finding finding,
 			   const struct equivocation *equivocation)
 {
@@ -232,14 +293,12 @@ static enum error conclude(struct run *run, struct told *told, enum finding find
 				  "a post's signed head is not that of its log as held here");
 		line->disagrees = 1;
 	} else if (finding == FINDING_CONSISTENT) {
-		line->disagrees = 0;
+		if (!told->former)
+			line->disagrees = 0;
 		if (newer)
 			cosign(run, told);
 	}
-	struct row_key key = key_line(told->channel_number, told->log);
-	if (error == ERROR_OK)
-		run_put(run, &key, &schema_line, line);
-	return error;
+	return error == ERROR_OK ? write_line(run, told) : error;
 }
 
 /* ---- reading ---- */
@@ -296,12 +355,19 @@ static enum error take_head(struct run *run, struct told *told)
 	if (!valid)
 		return run_count(run, ERROR_BAD_SIGNATURE,
 				 "a head dropped: it is not signed by its log's key");
+	if (told->head->size == 0 ||
+	    told->head->incarnation > told->line.incarnation + LOG_INCARNATIONS_AHEAD)
+		return ERROR_OK;
+	struct entry_key log = log_of(told, told->head->incarnation);
+	error = missing_told(run, &log, told->head->size);
+	if (error == ERROR_OK)
+		error = take_former(run, told);
+	if (error != ERROR_OK)
+		return error;
 	bool known = told->head->incarnation == told->line.head_incarnation &&
 		     told->head->size == told->line.head_size &&
 		     memcmp(told->head->root.bytes, told->line.head_root, MERKLE_HASH_SIZE) == 0;
-	if (told->head->size == 0 || told->head->incarnation < told->line.head_incarnation ||
-	    told->head->incarnation > told->line.incarnation + LOG_INCARNATIONS_AHEAD ||
-	    (known && told->line.disagrees == 0))
+	if (known && told->line.disagrees == 0)
 		return ERROR_OK;
 	error = judge(run, told, &finding, equivocation);
 	return error == ERROR_OK ? conclude(run, told, finding, equivocation) : error;
@@ -329,13 +395,19 @@ static enum error take_own(struct run *run, struct told *told, uint64_t by)
 	if (!valid || cosignature_verify(&checkpoint, head->cosigned_at, line.cosigner_key,
 					 head->cosignature) != ERROR_OK)
 		return run_count(run, ERROR_BAD_SIGNATURE, "a cosignature dropped: it does not match");
-	if (head->incarnation > told->line.incarnation || head->size > told->tree_size)
-		return incarnation_behind(run, told->channel_number, head->incarnation);
-	error = log_root_at(run, told->channel_number, told->log, head->incarnation, head->size, &root);
+	bool same = head->incarnation == told->line.incarnation && head->size <= told->tree_size;
+	if (same)
+		error = log_root_at(run, told->channel_number, told->log, head->incarnation, head->size,
+				    &root);
 	if (error != ERROR_OK)
 		return error;
-	if (!merkle_hash_equal(&root, &head->root))
-		return incarnation_behind(run, told->channel_number, head->incarnation);
+	if (!same || !merkle_hash_equal(&root, &head->root)) {
+		struct former_head former = {.size = head->size};
+		memcpy(former.root, head->root.bytes, sizeof(former.root));
+		memcpy(former.signature, head->signature, sizeof(former.signature));
+		error = incarnation_told(run, told->channel_number, head->incarnation, &former);
+		return error == ERROR_OK ? incarnation_open(run) : error;
+	}
 	line.theirs_incarnation = head->incarnation;
 	line.theirs_size = head->size;
 	memcpy(line.theirs_root, head->root.bytes, sizeof(line.theirs_root));

@@ -1,30 +1,47 @@
 /*
- * Incarnations: where it is not shown that the own log goes on, a new one begins at once. A line must not
- * fall silent because a disk was restored.
+ * Incarnations: where it is not shown that the own log goes on, a new one begins. A line must not fall
+ * silent because a disk was restored.
+ *
+ * What the store itself cannot know is which incarnations it has forgotten. So the own lines are only
+ * marked unsure at the start, and the new incarnation begins when the courier has told the heads that it
+ * keeps, or as soon as anything else comes from it: nothing can leave this post before. Until then nothing
+ * is filed in the own log (incarnation_unsure).
  */
 #ifndef RECORD_INCARNATION_H
 #define RECORD_INCARNATION_H
 
 #include "record/run.h"
 
-/* RECORD_START: compares every own log with the anchor, whose head must be a prefix of it. */
+/*
+ * RECORD_START: every own log is compared with the anchor, whose head must be a prefix of it. A store that
+ * was made from a backup never shows that it goes on: nobody knows what it had received since.
+ */
 enum error incarnation_start(struct run *run);
 
-/* RECORD_COURIER_HEADS: a head under an own log key that is larger than the own log, or has another root at
- * its size, shows that the store was set back. */
+/* True while new incarnations are to begin: nothing can be filed in the own log. */
+bool incarnation_unsure(struct run *run);
+/* Begins them. */
+enum error incarnation_open(struct run *run);
+
+/*
+ * RECORD_COURIER_HEADS: a head under an own log key that is larger than the own log, or has another root at
+ * its size, shows that the store was set back, and one of an incarnation that is not known here, that there
+ * is one. Then begins what is to begin.
+ */
 enum error incarnation_heads(struct run *run);
 
-/* The same, found otherwise (a counterpart's cosignature over such a head of this incarnation): begins a new
- * one, unless the present one is newer already. */
-enum error incarnation_behind(struct run *run, uint64_t channel_number, uint64_t incarnation);
+/*
+ * The same for one head of the own log on a channel, its signature verified: the line is marked unsure
+ * where it shows that the store was set back. What it tells of other incarnations is kept, and what they
+ * hold asked for.
+ */
+enum error incarnation_told(struct run *run, uint64_t channel_number, uint64_t incarnation,
+			    const struct former_head *head);
 
 /*
  * A channel that was made just now, of which an anchor had told that this post wrote on it before: its log
  * there is lost, and goes on in a new incarnation, whose first entry says so.
  */
 enum error incarnation_resume(struct run *run, uint64_t channel_number);
-
-/* RECORD_TICK: after a restore, copies wait again, some at a time, to be sealed anew. */
-enum error incarnation_requeue(struct run *run);
 
 #endif

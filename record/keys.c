@@ -171,6 +171,18 @@ static enum error cover_posts(struct run *run)
 
 /* ---- own epochs ---- */
 
+#define NUMBER_TIME_MAX 4000000000 /* a clock beyond it, in 2096, shall not use all numbers up */
+
+void keys_doubt(struct run *run)
+{
+	struct state *state = run_state(run);
+	uint64_t now = run_time_s(run);
+
+	state->restored = 1;
+	if (now > state->prekeys_number && now <= NUMBER_TIME_MAX)
+		state->prekeys_number = now;
+}
+
 static void make_epoch(struct run *run, uint64_t number)
 {
 	const struct state *state = run_state(run);
@@ -210,9 +222,6 @@ static enum error publish(struct run *run, uint64_t first)
 	memset(prekeys, 0, sizeof(*prekeys));
 	prekeys->slot = own->slot;
 	prekeys->number = state->prekeys_number + 1;
-	if (state->restored != 0 && prekeys->number < run_time_s(run))
-		/* numbers published since the image was taken are below it */
-		prekeys->number = run_time_s(run);
 	prekeys->first_epoch = first;
 	prekeys->start = state->epoch_start + (first - state->epoch_origin) * KEYS_EPOCH_S;
 	prekeys->length_s = KEYS_EPOCH_S;
@@ -247,6 +256,8 @@ enum error keys_send_prekeys(struct run *run, uint64_t party, uint64_t slot)
 	struct leaf_row leaf;
 	struct bytes cose;
 
+	if (run_state(run)->restored != 0)
+		return ERROR_OK; /* their keys may be lost */
 	enum error error = run_get(run, &use_key, &schema_epoch_use, &use);
 	enum error keying_error = run_get(run, &keying_key, &schema_leaf_row, &leaf);
 	sodium_memzero(&leaf, sizeof(leaf));

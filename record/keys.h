@@ -32,6 +32,12 @@ enum error keys_make(struct run *run, bool anew);
  * RECORD_TICK. */
 enum error keys_sweep(struct run *run);
 
+/*
+ * What was published may be anyone's, and its keys may be lost: nothing of it is sent any more, and new
+ * prekeys follow (keys_make), with a number from the Unix time on, above all that were given before.
+ */
+void keys_doubt(struct run *run);
+
 /* The newest own statement, COSE. ERROR_NOT_FOUND before provision. */
 enum error keys_own_prekeys(struct run *run, struct bytes *cose);
 
@@ -91,6 +97,8 @@ enum error keys_open(struct run *run, struct bytes sealed, struct keys_opened *o
 
 /* That post cannot open what is sealed to the prekeys held of it: last resort until it publishes others. */
 enum error keys_distrust(struct run *run, uint64_t party, uint64_t slot);
+/* It has opened a new incarnation at `time`: the same for prekeys with a number below that. */
+enum error keys_distrust_before(struct run *run, uint64_t party, uint64_t slot, uint64_t time);
 
 /*
  * After something opened was found good: notes which own epoch that post has reached and which keying it
@@ -106,7 +114,7 @@ enum error keys_open_card(struct run *run, struct bytes sealed, struct bytes *ca
 enum error keys_seal_card(struct run *run, struct bytes receiver_card, struct bytes card,
 			  struct bytes *sealed, enum error *reason);
 
-/* Queues the newest own prekeys statement for a post; nothing without keying. */
+/* Queues the newest own prekeys statement for a post; nothing without keying, or while it is in doubt. */
 enum error keys_send_prekeys(struct run *run, uint64_t party, uint64_t slot);
 
 /* A statement as a row, whose views live as long as the statement and `cose`; and back. ERROR_MALFORMED: a

@@ -10,6 +10,8 @@
 #include "envelope/padding.h"
 #include "envelope/signed.h"
 #include "envelope/wire.h"
+#include "record/missing.h"
+#include "record/outbox.h"
 
 #define CANDIDATES_MAX 8 /* PSKs of one id: 3 bytes repeat by chance, never often */
 
@@ -194,7 +196,7 @@ enum error keys_seal(struct run *run, const struct keys_target *target, struct b
 	return ERROR_OK;
 }
 
-enum error keys_distrust(struct run *run, uint64_t party, uint64_t slot)
+enum error keys_distrust_before(struct run *run, uint64_t party, uint64_t slot, uint64_t time)
 {
 	struct row_key key = key_party_post(TABLE_PREKEYS, party, slot);
 	struct prekeys_row row;
@@ -202,9 +204,16 @@ enum error keys_distrust(struct run *run, uint64_t party, uint64_t slot)
 	enum error error = run_get(run, &key, &schema_prekeys_row, &row);
 	if (error != ERROR_OK)
 		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	if (row.number >= time)
+		return ERROR_OK;
 	row.cannot_open = true;
 	run_put(run, &key, &schema_prekeys_row, &row);
 	return ERROR_OK;
+}
+
+enum error keys_distrust(struct run *run, uint64_t party, uint64_t slot)
+{
+	return keys_distrust_before(run, party, slot, UINT64_MAX);
 }
 
 /* ---- opening ---- */
@@ -339,6 +348,18 @@ enum error keys_open(struct run *run, struct bytes sealed, struct keys_opened *o
 
 #define PREKEYS_RESEND_MS 60000
 
+/*
+ * Both ends hold the new keying. Where one was restored from before the one in use until now, neither
+ * copies nor receipts could be opened there.
+ */
+static enum error begin_anew(struct run *run, const struct keys_opened *opened)
+{
+	enum error error = outbox_requeue_party(run, opened->party);
+	if (error == ERROR_OK)
+		error = missing_open_party(run, opened->party);
+	return error == ERROR_OK ? keys_send_prekeys(run, opened->party, opened->slot) : error;
+}
+
 enum error keys_note_use(struct run *run, const struct keys_opened *opened)
 {
 	struct row_key key = key_party_post(TABLE_EPOCH_USE, opened->party, opened->slot);
@@ -356,7 +377,7 @@ enum error keys_note_use(struct run *run, const struct keys_opened *opened)
 	if (error != ERROR_OK)
 		return error;
 	if (confirmed) /* under the new keying: so that it is seen there that it is held here */
-		return keys_send_prekeys(run, opened->party, opened->slot);
+		return begin_anew(run, opened);
 	if (opened->has_epoch && opened->epoch >= run_state(run)->epoch_marked)
 		return ERROR_OK;
 	/* The last resort, or an epoch that is over: it may lack the newest statement. */

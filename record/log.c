@@ -5,8 +5,10 @@
 
 #include "base/cbor.h"
 #include "base/local.h"
+#include "record/missing.h"
 #include "record/outbox.h"
 #include "record/query.h"
+#include "record/registry.h"
 
 #define ADVANCE_MAX  64  /* leaves that follow in the event that closed the gap */
 #define ADVANCE_TICK 192 /* and in one RECORD_COMMIT or RECORD_TICK */
@@ -36,8 +38,8 @@ static enum error read_frontier(const struct log *row, struct merkle_frontier *f
 	return ERROR_OK;
 }
 
-static void write_log(struct run *run, const struct entry_key *key, struct log *row,
-		      const struct merkle_frontier *frontier)
+static enum error write_log(struct run *run, const struct entry_key *key, struct log *row,
+			    const struct merkle_frontier *frontier)
 {
 	struct row_key log_key = key_log(TABLE_LOG, key->channel, key->log, key->incarnation);
 	struct buffer buffer = run_buffer(run, MERKLE_FRONTIER_SIZE_MAX);
@@ -45,7 +47,33 @@ static void write_log(struct run *run, const struct entry_key *key, struct log *
 	merkle_frontier_write(frontier, &buffer);
 	row->size = frontier->size;
 	row->frontier = buffer_bytes(&buffer);
-	run_put(run, &log_key, &schema_log, row);
+	enum error error = missing_note(run, key, row);
+	if (error == ERROR_OK)
+		run_put(run, &log_key, &schema_log, row);
+	return error;
+}
+
+enum error log_write_row(struct run *run, const struct entry_key *log, struct log *row)
+{
+	struct merkle_frontier frontier;
+
+	enum error error = read_frontier(row, &frontier);
+	return error == ERROR_OK ? write_log(run, log, row, &frontier) : error;
+}
+
+enum error log_follow(struct run *run, const struct entry_key *key, const struct incarnation *content)
+{
+	struct entry_key former = *key;
+	struct log row;
+
+	enum error error = log_row(run, key->channel, key->log, key->incarnation, &row);
+	if (error != ERROR_OK)
+		return error;
+	row.follows = content->previous;
+	row.follows_size = content->size;
+	error = log_write_row(run, key, &row);
+	former.incarnation = content->previous;
+	return error == ERROR_OK && content->size > 0 ? missing_told(run, &former, content->size) : error;
 }
 
 /* Level 0 is not stored: TABLE_ENTRY has the leaves. */
@@ -179,6 +207,19 @@ static enum error take_seen(struct run *run, uint64_t channel, struct heads_seen
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }
 
+/* The times of an entry that has just been filed in the own log. */
+static struct bytes released_now(struct run *run)
+{
+	struct buffer times = run_buffer(run, 32);
+
+	cbor_write_array(&times, 1);
+	cbor_write_array(&times, 3);
+	cbor_write_uint(&times, LOCAL_RELEASED);
+	cbor_write_uint(&times, run_wall_ms(run));
+	cbor_write_text(&times, bytes_of_text(""));
+	return buffer_bytes(&times);
+}
+
 enum error log_append(struct run *run, const struct log_item *item, struct entry_key *key,
 		      struct entry *entry)
 {
@@ -194,6 +235,7 @@ enum error log_append(struct run *run, const struct log_item *item, struct entry
 	enum error seen_error = take_seen(run, key->channel, heads);
 	if (error != ERROR_OK || seen_error != ERROR_OK)
 		return seen_error == ERROR_NEEDS_ROWS || error == ERROR_OK ? seen_error : error;
+	assert(line.unsure == 0); /* a position might be given twice */
 	key->incarnation = line.incarnation == 0 ? 1 : line.incarnation;
 	error = log_row(run, key->channel, key->log, key->incarnation, &row);
 	if (error == ERROR_OK)
@@ -206,19 +248,15 @@ enum error log_append(struct run *run, const struct log_item *item, struct entry
 	memset(entry, 0, sizeof(*entry));
 	entry->leaf = encode_leaf(run, key, item, heads);
 	entry->state = LOCAL_RELEASED;
-	struct buffer times = run_buffer(run, 32);
-	cbor_write_array(&times, 1);
-	cbor_write_array(&times, 3);
-	cbor_write_uint(&times, LOCAL_RELEASED);
-	cbor_write_uint(&times, run_wall_ms(run));
-	cbor_write_text(&times, bytes_of_text(""));
-	entry->times = buffer_bytes(&times);
+	entry->times = released_now(run);
 	merkle_leaf_hash(entry->leaf, &leaf);
 	error = append_leaf(run, key, &frontier, &leaf);
 	if (error != ERROR_OK)
 		return error;
 	row.end = frontier.size;
-	write_log(run, key, &row, &frontier);
+	error = write_log(run, key, &row, &frontier);
+	if (error != ERROR_OK)
+		return error;
 	write_entry(run, key, item, entry, true);
 	batch_note_channel(run, key->channel);
 	error = outbox_entry(run, item->channel, key, item->content);
@@ -250,7 +288,7 @@ enum error log_look(struct run *run, const struct entry_key *key, const uint8_t 
 		return ERROR_OK;
 	}
 	uint64_t newest = line.incarnation == 0 ? 1 : line.incarnation;
-	bool far = key->incarnation > newest + LOG_INCARNATIONS_AHEAD ||
+	bool far = (key->incarnation > newest + LOG_INCARNATIONS_AHEAD && key->position > 0) ||
 		   (key->position > row.size && key->position - row.size > LOG_AHEAD_MAX);
 	*place = far ? LOG_FAR : LOG_NEW;
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
@@ -292,20 +330,31 @@ static enum error follow(struct run *run, const struct entry_key *log, struct lo
 	return ERROR_OK;
 }
 
-/* After the tree of another's log grew: the row, what the next own entry names, and whether more is to
- * follow. */
-static void write_grown(struct run *run, const struct entry_key *key, struct log *row,
-			const struct merkle_frontier *frontier, bool more)
+/*
+ * After a tree grew: the row, what the next own entry names (of the newest incarnations of others' logs), and
+ * whether more is to follow.
+ */
+static enum error write_grown(struct run *run, const struct entry_key *key, struct log *row,
+			      const struct merkle_frontier *frontier, bool more)
 {
 	struct row_key seen_key = key_channel(TABLE_SEEN, key->channel);
 	struct row_key advance_key = key_log(TABLE_ADVANCE, key->channel, key->log, key->incarnation);
+	struct row_key line_key = key_line(key->channel, key->log);
 	struct seen seen = {.incarnation = key->incarnation, .size = frontier->size};
+	struct channel channel;
+	struct line line;
 
-	write_log(run, key, row, frontier);
+	enum error error = run_must(run_get(run, &line_key, &schema_line, &line));
+	if (error == ERROR_OK)
+		error = run_must(registry_channel(run, key->channel, &channel));
+	if (error != ERROR_OK)
+		return error;
 	key_u16(&seen_key, key->log);
-	run_put(run, &seen_key, &schema_seen, &seen);
+	if (key->log != log_own_number(run, &channel) && key->incarnation >= line.incarnation)
+		run_put(run, &seen_key, &schema_seen, &seen);
 	if (more)
 		rows_put(run_rows(run), key_view(&advance_key), bytes_make(NULL, 0));
+	return write_log(run, key, row, frontier);
 }
 
 enum error log_take(struct run *run, const struct entry_key *key, const struct log_item *item,
@@ -322,6 +371,10 @@ enum error log_take(struct run *run, const struct entry_key *key, const struct l
 	if (error != ERROR_OK)
 		return error;
 	entry.state = reason == ERROR_OK ? LOCAL_RECEIVED : LOCAL_REFUSED;
+	if (item->own) {
+		entry.state = reason == ERROR_OK ? LOCAL_RELEASED : LOCAL_REFUSED;
+		entry.times = released_now(run);
+	}
 	entry.leaf = encode_leaf(run, key, item, heads);
 	merkle_leaf_hash(entry.leaf, &leaf);
 	if (key->position + 1 > row.end)
@@ -331,16 +384,16 @@ enum error log_take(struct run *run, const struct entry_key *key, const struct l
 		error = append_leaf(run, key, &frontier, &leaf);
 		if (error == ERROR_OK)
 			error = follow(run, key, &row, &frontier, ADVANCE_MAX, &more);
-		if (error != ERROR_OK)
-			return error;
-		write_grown(run, key, &row, &frontier, more);
+		if (error == ERROR_OK)
+			error = write_grown(run, key, &row, &frontier, more);
 	} else {
 		struct row_key ahead_key = key_entry(TABLE_AHEAD, key);
 		rows_put(run_rows(run), key_view(&ahead_key), bytes_make(leaf.bytes, sizeof(leaf.bytes)));
-		write_log(run, key, &row, &frontier);
+		error = write_log(run, key, &row, &frontier);
 	}
-	write_entry(run, key, item, &entry, false);
-	return ERROR_OK;
+	if (error == ERROR_OK)
+		write_entry(run, key, item, &entry, item->own);
+	return error;
 }
 
 enum error log_advance(struct run *run)
@@ -370,8 +423,7 @@ enum error log_advance(struct run *run)
 	if (error != ERROR_OK)
 		return error;
 	rows_delete(run_rows(run), found.key);
-	write_grown(run, &key, &row, &frontier, more);
-	return ERROR_OK;
+	return write_grown(run, &key, &row, &frontier, more);
 }
 
 /* ---- looking up ---- */

@@ -20,6 +20,7 @@ struct log_item {
 	struct bytes cose;
 	uint8_t identity[IDENTITY_SIZE];
 	bool again; /* these very words are held at another position: they are filed, and shown once */
+	bool own;   /* log_take: an entry of a former own log that is given back */
 };
 
 /* The own log's number on a channel. */
@@ -45,7 +46,7 @@ enum log_place {
 enum error log_look(struct run *run, const struct entry_key *key, const uint8_t identity[IDENTITY_SIZE],
 		    enum log_place *place, struct entry *held, bool *gap);
 
-/* Files an entry of another's log at its position (LOG_NEW), accepted or refused. */
+/* Files an entry of another's log, or of a former own one, at its position (LOG_NEW), accepted or refused. */
 enum error log_take(struct run *run, const struct entry_key *key, const struct log_item *item,
 		    const struct heads_seen *heads, enum error reason);
 
@@ -61,6 +62,12 @@ enum error log_find(struct run *run, const uint8_t identity[IDENTITY_SIZE], stru
 
 /* The log's row; a log that is not there is empty: ERROR_OK, size 0. */
 enum error log_row(struct run *run, uint64_t channel, uint64_t log, uint64_t incarnation, struct log *row);
+/* Writes it, after its other fields were changed; notes a gap that came to be, or was closed
+ * (record/missing.h). */
+enum error log_write_row(struct run *run, const struct entry_key *log, struct log *row);
+
+/* The first entry of an incarnation says which one it follows, and how much of that its author held. */
+enum error log_follow(struct run *run, const struct entry_key *key, const struct incarnation *content);
 
 /* The root at a size not above the log's (0: the empty tree). */
 enum error log_root_at(struct run *run, uint64_t channel, uint64_t log, uint64_t incarnation, uint64_t size,

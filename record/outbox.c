@@ -154,14 +154,15 @@ enum error outbox_terms(struct run *run, uint64_t number, struct terms *terms)
 
 /* ---- making copies ---- */
 
-static void make_copy(struct run *run, const struct entry_key *key, uint64_t log, uint64_t precedence,
-		      uint64_t urgency)
+void outbox_make_copy(struct run *run, const struct entry_key *key, uint64_t log, uint64_t precedence,
+		      uint64_t urgency, bool again)
 {
 	struct outgoing outgoing = {.key.entry = *key};
 
 	outgoing.key.entry.log = log;
 	outgoing.copy.precedence = precedence;
 	outgoing.copy.urgency = urgency;
+	outgoing.copy.again = again;
 	outgoing.copy.number = ++run_state(run)->numbers;
 	outbox_wait(run, &outgoing);
 }
@@ -215,8 +216,8 @@ enum error outbox_entry(struct run *run, const struct channel *channel, const st
 		uint64_t index = log_roster_index(log);
 		bool action = to_all || (index != served && index != channel->own_index);
 		if (log != key->log)
-			make_copy(run, key, log, action ? content->precedence : PRECEDENCE_ROUTINE,
-				  content->precedence);
+			outbox_make_copy(run, key, log, action ? content->precedence : PRECEDENCE_ROUTINE,
+					 content->precedence, false);
 		served = index;
 		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
 	}
@@ -242,6 +243,7 @@ enum error outbox_statement(struct run *run, const struct outbox_statement *stat
 				.party = statement->party,
 				.slot = statement->slot,
 				.cose = statement->cose,
+				.entry = statement->entry,
 			},
 	};
 	outgoing.key.statement = outgoing.copy.number;

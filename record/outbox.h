@@ -22,8 +22,25 @@
 enum error outbox_entry(struct run *run, const struct channel *channel, const struct entry_key *key,
 			const struct content *content);
 
+/*
+ * The receiver of `log` asks for an own entry: a copy is made anew, ROUTINE, or where there is one that its
+ * courier has had, or that is held, that is sealed and sent again. *made: something was done.
+ */
+enum error outbox_again(struct run *run, const struct entry_key *key, uint64_t log, bool *made);
+/* Copies of an own entry, ROUTINE, for all other posts: it was lost here and came back. */
+enum error outbox_all_again(struct run *run, const struct channel *channel, const struct entry_key *key,
+			    uint64_t precedence);
+/*
+ * All copies under way, or those for the posts of one party, are to be sealed and sent anew: what was
+ * sealed, or the receipts for it, may be of no use any more. outbox_requeue does it, some at a time, at
+ * RECORD_TICK.
+ */
+void outbox_requeue_all(struct run *run);
+enum error outbox_requeue_party(struct run *run, uint64_t party);
+enum error outbox_requeue(struct run *run);
+
 struct outbox_statement {
-	uint64_t kind;    /* enum statement_kind */
+	uint64_t kind;    /* enum statement_kind; 0: an entry of that post's own log, given back */
 	uint64_t channel; /* 0: none */
 	uint64_t party;
 	uint64_t slot;
@@ -31,6 +48,7 @@ struct outbox_statement {
 	bool last_resort;
 	bool next_keying; /* shows a post that this one holds a keying that is not in use yet */
 	struct bytes cose;
+	struct entry_key entry; /* kind 0 */
 };
 /* Queues a statement, once: it is forgotten when the courier has it on disk. *serial may be NULL. */
 enum error outbox_statement(struct run *run, const struct outbox_statement *statement, uint64_t *serial);

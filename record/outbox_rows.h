@@ -34,6 +34,9 @@ void outbox_forget_due(struct run *run, struct copy *copy);
 enum error outbox_count_pending(struct run *run, uint64_t channel, uint64_t precedence, bool more);
 /* Holds back an entry's copy that is of no use now; when it is due it is tried again. */
 enum error outbox_hold(struct run *run, struct outgoing *outgoing);
+/* A new copy of an own entry, which waits. */
+void outbox_make_copy(struct run *run, const struct entry_key *key, uint64_t log, uint64_t precedence,
+		      uint64_t urgency, bool again);
 /* Makes it wait at its precedence, from whatever state it is in. */
 void outbox_wait(struct run *run, struct outgoing *outgoing);
 

@@ -26,10 +26,11 @@ static enum error wire_statement(struct run *run, const struct outgoing *outgoin
 	return ERROR_OK;
 }
 
-/* The plaintext of an own entry, from its rows. */
+/* The plaintext of an own entry, or one that is given back to its author, from its rows. */
 static enum error wire_entry(struct run *run, const struct outgoing *outgoing, struct wire *wire)
 {
-	struct entry_key key = outgoing->key.entry;
+	bool own = outgoing->key.statement == 0;
+	struct entry_key key = own ? outgoing->key.entry : outgoing->statement.entry;
 	struct leaf *leaf = run_take(run, sizeof(*leaf));
 	struct channel channel;
 	struct entry entry;
@@ -37,7 +38,8 @@ static enum error wire_entry(struct run *run, const struct outgoing *outgoing, s
 	enum error error = registry_channel(run, key.channel, &channel);
 	if (error != ERROR_OK)
 		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-	key.log = log_own_number(run, &channel);
+	if (own)
+		key.log = log_own_number(run, &channel);
 	error = log_entry(run, &key, &entry);
 	enum error cose_error = log_cose(run, &key, &wire->cose);
 	if (error == ERROR_OK || cose_error == ERROR_NEEDS_ROWS)
@@ -46,9 +48,10 @@ static enum error wire_entry(struct run *run, const struct outgoing *outgoing, s
 		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
 	if (leaf_decode(entry.leaf, leaf) != ERROR_OK)
 		return ERROR_MALFORMED;
-	wire->kind = WIRE_ENTRY;
+	wire->kind = own ? WIRE_ENTRY : WIRE_RETURNED;
 	wire->has_tag = true;
 	channel_tag_make(channel.id, wire->tag);
+	wire->log = key.log;
 	wire->incarnation = key.incarnation;
 	wire->position = key.position;
 	wire->heads = leaf->heads;
@@ -76,9 +79,10 @@ enum error outbox_seal(struct run *run, struct outgoing *outgoing, struct bytes 
 	if (copy->sealed)
 		return stored_bytes(run, outgoing, bytes);
 	memset(wire, 0, sizeof(*wire));
-	bool is_entry = outgoing->key.statement == 0;
+	bool is_own = outgoing->key.statement == 0;
+	bool is_entry = is_own || outgoing->statement.kind == 0;
 	enum error error = is_entry ? wire_entry(run, outgoing, wire) : wire_statement(run, outgoing, wire);
-	uint64_t channel = is_entry ? outgoing->key.entry.channel : outgoing->statement.channel;
+	uint64_t channel = is_own ? outgoing->key.entry.channel : outgoing->statement.channel;
 	if (error == ERROR_OK)
 		error = outbox_terms(run, channel, &terms);
 	if (error != ERROR_OK)

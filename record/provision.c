@@ -84,6 +84,8 @@ enum error provision_handle(struct run *run)
 		card->addresses_count = 1;
 		card->addresses[0] = (struct card_address){.slot = file->slot, .address = file->address};
 	}
+	key = key_make(TABLE_HERE);
+	rows_put(run_rows(run), key_view(&key), bytes_make(NULL, 0));
 	run_state(run)->session = 1;
 	error = registry_take_own_card(run, card, &reason);
 	if (error == ERROR_OK && reason != ERROR_OK)

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "envelope/checkpoint.h"
+#include "record/heads.h"
 #include "record/query_parts.h"
 #include "record/registry.h"
 
@@ -144,6 +145,8 @@ enum error query_channel_answer(struct run *run, uint64_t number)
 
 /* ---- HEADS ---- */
 
+#define FORMER_MAX 16 /* former incarnations of one log whose last heads are told */
+
 struct heads_view {
 	struct query_answer answer;
 	uint64_t number;
@@ -241,6 +244,37 @@ static enum error write_own_head(struct run *run, struct heads_view *view, const
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
 
+/* The last heads of its former incarnations. */
+static enum error write_former_heads(struct run *run, struct heads_view *view, uint64_t log,
+				     const struct line *line)
+{
+	struct entry_key key = {.channel = view->number, .log = log};
+	bool own = log == view->own_log;
+	bool missing = false;
+
+	key.incarnation = line->head_incarnation > FORMER_MAX ? line->head_incarnation - FORMER_MAX : 1;
+	for (; key.incarnation < line->head_incarnation; key.incarnation++) {
+		struct former_head former;
+		struct line as_line = {.head_incarnation = key.incarnation};
+		enum error error = heads_former(run, &key, &former);
+		if (!run_missing(error, &missing))
+			return error;
+		if (error != ERROR_OK || former.size == 0)
+			continue;
+		as_line.head_size = former.size;
+		memcpy(as_line.log_key, line->log_key, sizeof(line->log_key));
+		memcpy(as_line.head_root, former.root, sizeof(former.root));
+		memcpy(as_line.head_signature, former.signature, sizeof(former.signature));
+		as_line.cosigned_at = former.cosigned_at;
+		memcpy(as_line.cosignature, former.cosignature, sizeof(former.cosignature));
+		if (own)
+			write_head(view, log, &as_line, &(struct cosigned){0});
+		else
+			write_other_head(view, log, &as_line);
+	}
+	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
+}
+
 static enum error write_heads_of(struct run *run, struct heads_view *view, uint64_t index)
 {
 	bool missing = false;
@@ -252,6 +286,9 @@ static enum error write_heads_of(struct run *run, struct heads_view *view, uint6
 		const struct line *line = &view->lines.lines[i];
 		if (line->head_size == 0)
 			continue;
+		error = write_former_heads(run, view, view->lines.logs[i], line);
+		if (!run_missing(error, &missing))
+			return error;
 		if (view->lines.logs[i] == view->own_log)
 			error = write_own_head(run, view, line);
 		else

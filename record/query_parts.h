@@ -51,6 +51,13 @@ struct query_lines {
 };
 enum error query_lines(struct run *run, uint64_t channel, uint64_t index, struct query_lines *lines);
 
+/*
+ * For STATUS: the list of what is missing, then that of incarnations which follow an earlier point of a log
+ * than its end.
+ */
+enum error query_gaps(struct run *run, uint64_t number, const struct channel *channel,
+		      struct query_lines *lines, struct buffer *buffer);
+
 /* ---- answers in files of their own ---- */
 
 enum error query_channel_answer(struct run *run, uint64_t number);

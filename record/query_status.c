@@ -4,11 +4,8 @@
 #include "record/query_parts.h"
 #include "record/registry.h"
 
-#define GAPS_MAX     32 /* of one channel that are told: the first of each log */
-#define GAP_SIZE_MAX 32 /* bytes of one */
-#define AHEAD_MAX    64 /* entries beyond a log's first gap that are looked at */
-#define COPIES_MAX   64 /* copies under way that are looked at for the oldest entry without receipt */
-#define REASONS_MAX  256
+#define COPIES_MAX  64 /* copies under way that are looked at for the oldest entry without receipt */
+#define REASONS_MAX 256
 
 /* ---- waiting for receipts ---- */
 
@@ -74,92 +71,6 @@ static enum error write_waiting(struct run *run, uint64_t number, const struct c
 	return ERROR_OK;
 }
 
-/* ---- gaps ---- */
-
-struct gaps {
-	size_t count;
-	struct buffer list;
-};
-
-static void write_gap(struct gaps *gaps, const struct entry_key *first, uint64_t count)
-{
-	if (gaps->count == GAPS_MAX)
-		return;
-	gaps->count++;
-	cbor_write_array(&gaps->list, 4);
-	cbor_write_uint(&gaps->list, first->log);
-	cbor_write_uint(&gaps->list, first->incarnation);
-	cbor_write_uint(&gaps->list, first->position);
-	cbor_write_uint(&gaps->list, count);
-}
-
-/* What is missing between the entries that are held of one log. */
-static enum error find_gaps(struct run *run, struct entry_key *at, struct gaps *gaps)
-{
-	struct row_key prefix = key_log(TABLE_AHEAD, at->channel, at->log, at->incarnation);
-	struct row row;
-	struct log log;
-
-	enum error error = log_row(run, at->channel, at->log, at->incarnation, &log);
-	if (error != ERROR_OK || log.end <= log.size)
-		return error;
-	at->position = log.size;
-	error = rows_first(run_rows(run), key_view(&prefix), &row);
-	for (size_t i = 0; error == ERROR_OK && i < AHEAD_MAX; i++) {
-		struct key_reader reader = key_reader_make(row.key);
-		(void)key_read_u16(&reader);
-		(void)key_read_u16(&reader);
-		(void)key_read_u16(&reader);
-		uint64_t held = key_read_u32(&reader);
-		if (key_read_end(&reader) != ERROR_OK || held < at->position)
-			return ERROR_MALFORMED;
-		if (held > at->position)
-			write_gap(gaps, at, held - at->position);
-		at->position = held + 1;
-		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
-	}
-	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
-}
-
-/* Of one post's log: the newest incarnation, and the one before it, which may still be filled up. */
-static enum error find_gaps_of_line(struct run *run, uint64_t number, uint64_t log, const struct line *line,
-				    struct gaps *gaps)
-{
-	struct entry_key key = {.channel = number, .log = log};
-	uint64_t newest = line->incarnation == 0 ? 1 : line->incarnation;
-	bool missing = false;
-
-	for (key.incarnation = newest > 1 ? newest - 1 : 1; key.incarnation <= newest; key.incarnation++) {
-		enum error error = find_gaps(run, &key, gaps);
-		if (!run_missing(error, &missing))
-			return error;
-	}
-	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
-}
-
-static enum error write_gaps(struct run *run, uint64_t number, const struct channel *channel,
-			     struct query_lines *lines, struct buffer *buffer)
-{
-	struct gaps gaps = {.list = run_buffer(run, GAPS_MAX * GAP_SIZE_MAX)};
-	bool missing = false;
-
-	for (uint64_t i = 0; i < channel->parties.size; i++) {
-		enum error error = query_lines(run, number, i, lines);
-		if (!run_missing(error, &missing))
-			return error;
-		if (error != ERROR_OK)
-			continue;
-		for (size_t j = 0; j < lines->count; j++) {
-			error = find_gaps_of_line(run, number, lines->logs[j], &lines->lines[j], &gaps);
-			if (!run_missing(error, &missing))
-				return error;
-		}
-	}
-	cbor_write_array(buffer, gaps.count);
-	buffer_append(buffer, buffer_bytes(&gaps.list));
-	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
-}
-
 /* ---- the whole ---- */
 
 static enum error write_channel(struct run *run, uint64_t number, const struct channel *channel,
@@ -173,7 +84,7 @@ static enum error write_channel(struct run *run, uint64_t number, const struct c
 	enum error error = registry_terms(channel, &terms);
 	if (error != ERROR_OK)
 		return error;
-	cbor_write_array(buffer, 7);
+	cbor_write_array(buffer, 8);
 	query_write_fixed(buffer, channel->id, sizeof(channel->id));
 	cbor_write_text(buffer, terms.title);
 	error = write_waiting(run, number, channel, buffer);
@@ -187,7 +98,7 @@ static enum error write_channel(struct run *run, uint64_t number, const struct c
 		cbor_write_null(buffer);
 	else
 		cbor_write_uint(buffer, cosigned_at);
-	error = write_gaps(run, number, channel, lines, buffer);
+	error = query_gaps(run, number, channel, lines, buffer);
 	if (!run_missing(error, &missing))
 		return error;
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;

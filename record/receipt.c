@@ -306,9 +306,9 @@ static bool is_new(struct run *run, const struct received_statement *statement, 
 {
 	struct row_key copy_row = copy_row_of(receipt, named);
 	uint64_t told = named->reason == ERROR_OK ? entry->received : entry->refused;
-	struct bytes value;
+	struct copy copy;
 
-	if (rows_get(run_rows(run), key_view(&copy_row), &value) == ERROR_OK)
+	if (run_get(run, &copy_row, &schema_copy, &copy) == ERROR_OK && !copy.again)
 		return true;
 	return statement->index != statement->channel.own_index && (told >> statement->index & 1) == 0;
 }
@@ -336,8 +336,10 @@ enum error receipt_take(struct run *run, const struct received_statement *statem
 	bool any_new = false;
 	for (size_t i = 0; i < count; i++)
 		any_new = any_new || is_new(run, statement, receipt, &named[i], &entries[i]);
-	if (!any_new)
-		return ERROR_OK;
+	for (size_t i = 0; error == ERROR_OK && !any_new && i < count; i++)
+		error = outbox_receipted(run, &named[i].key, receipt->by);
+	if (error != ERROR_OK || !any_new)
+		return error;
 	struct receipt_row row = {
 		.channel = statement->channel_number,
 		.by = receipt->by,

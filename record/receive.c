@@ -10,53 +10,17 @@
 #include "record/heads.h"
 #include "record/incarnation.h"
 #include "record/log.h"
+#include "record/missing.h"
 #include "record/outbox.h"
 #include "record/receipt.h"
 #include "record/registry.h"
 
-#define CHANNELS_OF_TAG_MAX    4    /* channels whose ids begin alike */
-#define ENTRIES_PROPOSED_MAX   1024 /* of others, on a channel that the own party has not signed */
-#define EVIDENCE_MAX           8    /* entries kept as evidence for one log */
-#define CANNOT_OPEN_PER_MINUTE 8
+#define ENTRIES_PROPOSED_MAX 1024 /* of others, on a channel that the own party has not signed */
+#define EVIDENCE_MAX         8    /* entries kept as evidence for one log */
 
 static enum error drop(struct run *run, enum error reason, const char *text)
 {
 	return run_count(run, reason, text);
-}
-
-/* ---- the channel ---- */
-
-struct found_channel {
-	uint64_t number;
-	uint64_t index;
-	struct channel channel;
-};
-
-/* The channels with this tag that the sender's party is on. */
-static enum error channels_of(struct run *run, const uint8_t tag[CHANNEL_TAG_SIZE], uint64_t party,
-			      struct found_channel *found, size_t *count)
-{
-	struct row_key prefix = key_make(TABLE_CHANNEL_TAG);
-	struct row row;
-
-	*count = 0;
-	key_bytes(&prefix, tag, CHANNEL_TAG_SIZE);
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
-	while (error == ERROR_OK && *count < CHANNELS_OF_TAG_MAX) {
-		struct key_reader reader = key_reader_make(row.key);
-		struct found_channel *one = &found[*count];
-		(void)key_read_u16(&reader);
-		one->number = key_read_u16(&reader);
-		if (key_read_end(&reader) != ERROR_OK)
-			return ERROR_MALFORMED;
-		error = registry_channel(run, one->number, &one->channel);
-		if (error != ERROR_OK)
-			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-		if (registry_index_of(&one->channel, party, &one->index))
-			(*count)++;
-		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
-	}
-	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }
 
 /* ---- entries ---- */
@@ -89,6 +53,28 @@ static uint64_t precedence_of(const struct arriving *arriving)
 										  : PRECEDENCE_ROUTINE;
 }
 
+/*
+ * Two first entries of one incarnation: a store was restored twice, and whoever knew of the first time is
+ * gone. It learns of it from the heads that are held here, and opens another.
+ */
+static bool is_restored_twice(const struct arriving *arriving)
+{
+	return arriving->key.position == 0 && arriving->readable &&
+	       arriving->decoded.content.kind == CONTENT_INCARNATION;
+}
+
+static enum error tell_heads(struct run *run, const struct arriving *arriving)
+{
+	struct row_key key = key_line(arriving->key.channel, arriving->key.log);
+	struct line line;
+
+	enum error error = run_must(run_get(run, &key, &schema_line, &line));
+	line.heads_sent_ms = 0;
+	if (error == ERROR_OK)
+		run_put(run, &key, &schema_line, &line);
+	return error;
+}
+
 /* Another entry at a position that is held: it is kept as evidence, the first stays. */
 static enum error forked(struct run *run, const struct arriving *arriving)
 {
@@ -118,9 +104,14 @@ static enum error forked(struct run *run, const struct arriving *arriving)
 		key_u64(&key, number);
 		run_put(run, &key, &schema_evidence, &evidence);
 		run_alert(run, ERROR_REFUSED_FORK,
-			  "a post has sent two entries with one number; the first one stands");
+			  is_restored_twice(arriving)
+				  ? "a post was restored twice and does not know of the first time: it is "
+				    "told so"
+				  : "a post has sent two entries with one number; the first one stands");
 	}
 	error = drop(run, ERROR_REFUSED_FORK, "entry dropped: another is held at its position");
+	if (error == ERROR_OK && is_restored_twice(arriving))
+		error = tell_heads(run, arriving);
 	return error == ERROR_OK ? note_item(run, arriving, precedence_of(arriving), ERROR_REFUSED_FORK)
 				 : error;
 }
@@ -139,7 +130,7 @@ static enum error judge_place(const struct arriving *arriving)
 	return ERROR_OK;
 }
 
-/* What a missing entry before this one might still entitle. */
+/* What a missing entry before this one, or one that this post has lost, might still entitle. */
 static bool may_yet_pass(enum error reason)
 {
 	return reason == ERROR_REFUSED_CHANNEL || reason == ERROR_REFUSED_SIGNER ||
@@ -201,7 +192,8 @@ static enum error file(struct run *run, struct arriving *arriving, enum error re
 	error = log_entry(run, &arriving->key, &filed);
 	if (error != ERROR_OK)
 		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-	return effects_of(run, &arriving->entry, &arriving->key, &filed, false);
+	error = effects_of(run, &arriving->entry, &arriving->key, &filed, false);
+	return error == ERROR_OK ? effects_awaited(run, &arriving->key, arriving->entry.identity) : error;
 }
 
 /* The entry on a channel that is known (arriving->channel), or with entry.channel 0 an opening of one that is
@@ -215,6 +207,27 @@ static enum error judge(struct run *run, struct arriving *arriving, enum error f
 	if (error == ERROR_OK && *reason == ERROR_OK)
 		*reason = form == ERROR_OK ? judge_place(arriving) : form;
 	return error;
+}
+
+/*
+ * What may yet pass is left to be sent again while others before it, or what this post has lost with its
+ * disk, are missing (*reason: ERROR_NOT_NOW). But what only names something lost is taken: its state moves
+ * when it is back.
+ */
+static enum error wait_or_pass(struct run *run, const struct arriving *arriving, enum error *reason)
+{
+	bool lost;
+
+	enum error error = missing_own(run, &arriving->channel, arriving->key.channel, &lost);
+	if (error != ERROR_OK || (!lost && !arriving->gap))
+		return error;
+	if (lost && *reason == ERROR_REFUSED_REFERENCE) {
+		*reason = ERROR_OK;
+		return ERROR_OK;
+	}
+	run_log(run, *reason, "entry left to be sent again: others before it are missing");
+	*reason = ERROR_NOT_NOW;
+	return ERROR_OK;
 }
 
 static enum error on_channel(struct run *run, struct arriving *arriving, enum error form, bool *mismatch)
@@ -255,9 +268,10 @@ static enum error on_channel(struct run *run, struct arriving *arriving, enum er
 	}
 	if (place == LOG_OTHER)
 		return forked(run, arriving);
-	if (arriving->gap && may_yet_pass(reason)) {
-		run_log(run, reason, "entry left to be sent again: others before it are missing");
-		return ERROR_OK;
+	if (may_yet_pass(reason)) {
+		error = wait_or_pass(run, arriving, &reason);
+		if (error != ERROR_OK || reason == ERROR_NOT_NOW)
+			return error;
 	}
 	if (!is_signed_here(&arriving->channel) && arriving->channel.entries >= ENTRIES_PROPOSED_MAX)
 		return drop(run, ERROR_REFUSED_QUOTA,
@@ -369,7 +383,7 @@ static enum error receive_entry(struct run *run, const struct keys_opened *opene
 	};
 	if (form == ERROR_OK && is_opening(arriving))
 		return receive_opening(run, arriving);
-	enum error error = channels_of(run, wire->tag, opened->party, found, &count);
+	enum error error = receive_channels_of(run, wire->tag, opened->party, found, &count);
 	if (error != ERROR_OK)
 		return error;
 	if (count == 0)
@@ -385,144 +399,6 @@ static enum error receive_entry(struct run *run, const struct keys_opened *opene
 	return drop(run, ERROR_BAD_SIGNATURE, "entry dropped: bad signature");
 }
 
-/* ---- statements ---- */
-
-static enum error receive_cannot_open(struct run *run, const struct received_statement *statement)
-{
-	const struct keys_opened *opened = statement->opened;
-	struct row_key party_key = key_party(opened->party);
-	struct cannot_open *cannot_open = run_take(run, sizeof(*cannot_open));
-	struct aad *aad = run_take(run, sizeof(*aad));
-	struct party party;
-
-	enum error error = run_get(run, &party_key, &schema_party, &party);
-	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-	if (cannot_open_decode(statement->object.payload, cannot_open) != ERROR_OK ||
-	    cannot_open->slot != opened->slot)
-		return drop(run, ERROR_MALFORMED, "statement dropped: cannot open");
-	aad_cannot_open(aad, party.id, run_post(run)->party_id);
-	if (run_verify_one(run, &statement->object, aad, opened->post.statement_key) != ERROR_OK)
-		return drop(run, ERROR_BAD_SIGNATURE, "statement dropped: bad signature");
-	bool missing = false;
-	for (size_t i = 0; i < cannot_open->hashes_count; i++) {
-		error = outbox_cannot_open(run, opened->party, opened->slot, cannot_open->hashes[i]);
-		if (!run_missing(error, &missing))
-			return error;
-	}
-	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
-}
-
-static enum error receive_prekeys(struct run *run, const struct received_statement *statement)
-{
-	enum error reason;
-	enum error error = keys_take_prekeys(run, statement->opened->party, statement->opened->slot,
-					     statement->cose, &reason);
-	if (error == ERROR_OK && reason != ERROR_OK)
-		error = drop(run, reason, "statement dropped: prekeys");
-	return error;
-}
-
-/* Receipts and heads, which belong to a channel. */
-static enum error receive_on_channel(struct run *run, struct received_statement *statement,
-				     const struct wire *wire)
-{
-	struct found_channel found[CHANNELS_OF_TAG_MAX];
-	struct aad *aad = run_take(run, sizeof(*aad));
-	const struct keys_opened *opened = statement->opened;
-	bool receipt = wire->statement == STATEMENT_RECEIPT;
-	size_t count = 0;
-
-	enum error error = ERROR_OK;
-	if (wire->has_tag)
-		error = channels_of(run, wire->tag, opened->party, found, &count);
-	for (size_t i = 0; error == ERROR_OK && i < count; i++) {
-		statement->channel_number = found[i].number;
-		statement->channel = found[i].channel;
-		statement->index = found[i].index;
-		error = registry_aad(run, &found[i].channel, receipt ? AAD_RECEIPT : AAD_HEADS,
-				     found[i].index, aad);
-		if (error != ERROR_OK)
-			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-		if (run_verify_one(run, &statement->object, aad, opened->post.statement_key) == ERROR_OK)
-			return receipt ? receipt_take(run, statement) : heads_take(run, statement);
-	}
-	if (error != ERROR_OK)
-		return error;
-	return drop(run, ERROR_BAD_SIGNATURE,
-		    "statement dropped: bad signature, or its channel is not known");
-}
-
-static enum error receive_statement(struct run *run, const struct keys_opened *opened,
-				    const struct wire *wire)
-{
-	struct received_statement *statement = run_take(run, sizeof(*statement));
-
-	memset(statement, 0, sizeof(*statement));
-	statement->opened = opened;
-	statement->cose = wire->cose;
-	if (cose_signed_decode(wire->cose, &statement->object) != ERROR_OK ||
-	    statement->object.signer_count != 1)
-		return drop(run, ERROR_MALFORMED, "statement dropped: not a signed statement");
-	switch (wire->statement) {
-	case STATEMENT_PREKEYS:
-		return receive_prekeys(run, statement);
-	case STATEMENT_CANNOT_OPEN:
-		return receive_cannot_open(run, statement);
-	default:
-		return receive_on_channel(run, statement, wire);
-	}
-}
-
-/* ---- what does not open ---- */
-
-/* Tells the post whose courier it claims to come from; so many a minute. */
-static enum error say_cannot_open(struct run *run)
-{
-	const struct record_event *event = run_event(run);
-	struct row_key node_key = key_make(TABLE_NODE_ID);
-	struct cannot_open *cannot_open = run_take(run, sizeof(*cannot_open));
-	struct aad *aad = run_take(run, sizeof(*aad));
-	struct post_number post;
-	struct party party;
-	struct quota quota;
-
-	if (event->of.received.source.size == 0 || event->of.received.source.size > EID_SIZE_MAX)
-		return ERROR_OK;
-	key_bytes(&node_key, event->of.received.source.data, event->of.received.source.size);
-	enum error error = run_get(run, &node_key, &schema_post_number, &post);
-	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
-	struct row_key quota_key = key_party_post(TABLE_CANNOT_OPEN, post.party, post.slot);
-	struct row_key party_key = key_party(post.party);
-	error = run_get(run, &quota_key, &schema_quota, &quota);
-	enum error party_error = run_get(run, &party_key, &schema_party, &party);
-	if (error == ERROR_NEEDS_ROWS || party_error != ERROR_OK)
-		return error == ERROR_NEEDS_ROWS ? error : party_error;
-	if (error == ERROR_NOT_FOUND || run_slow_ms(run) - quota.start_ms >= 60000)
-		quota = (struct quota){.start_ms = run_slow_ms(run)};
-	if (quota.count >= CANNOT_OPEN_PER_MINUTE)
-		return ERROR_OK;
-	quota.count++;
-	run_put(run, &quota_key, &schema_quota, &quota);
-	cannot_open->slot = run_post(run)->slot;
-	cannot_open->hashes_count = 1;
-	crypto_hash_sha256(cannot_open->hashes[0], event->of.received.sealed.data,
-			   event->of.received.sealed.size);
-	struct buffer payload = run_buffer(run, CANNOT_OPEN_SIZE_MAX);
-	cannot_open_encode(cannot_open, &payload);
-	aad_cannot_open(aad, run_post(run)->party_id, party.id);
-	struct outbox_statement statement = {
-		.kind = STATEMENT_CANNOT_OPEN,
-		.party = post.party,
-		.slot = post.slot,
-		.precedence = PRECEDENCE_PRIORITY,
-		.last_resort = true,
-		.cose = run_sign(run, aad, buffer_bytes(&payload)),
-	};
-	return outbox_statement(run, &statement, NULL);
-}
-
 enum error receive_handle(struct run *run)
 {
 	const struct record_event *event = run_event(run);
@@ -532,22 +408,26 @@ enum error receive_handle(struct run *run)
 
 	if (run_post(run) == NULL)
 		return ERROR_NOT_NOW;
-	enum error error = keys_open(run, event->of.received.sealed, opened, &reason);
+	enum error error = incarnation_open(run);
+	if (error == ERROR_OK)
+		error = keys_open(run, event->of.received.sealed, opened, &reason);
 	if (error != ERROR_OK)
 		return error;
 	if (reason != ERROR_OK) {
 		error = drop(run, reason, "sealed bytes dropped: they do not open");
 		if (error == ERROR_OK && reason == ERROR_CANNOT_OPEN)
-			error = say_cannot_open(run);
+			error = receive_cannot_be_opened(run);
 	} else if (wire_decode(opened->plaintext, wire) != ERROR_OK) {
 		error = drop(run, ERROR_REFUSED_FORM,
 			     "sealed bytes dropped: what is in them is not of the form");
 	} else {
 		/* "Cannot open" always comes by last resort: prekeys in answer would go on for ever. */
-		if (wire->kind == WIRE_ENTRY || wire->statement != STATEMENT_CANNOT_OPEN)
+		if (wire->kind != WIRE_STATEMENT || wire->statement != STATEMENT_CANNOT_OPEN)
 			error = keys_note_use(run, opened);
 		if (error == ERROR_OK && wire->kind == WIRE_ENTRY)
 			error = receive_entry(run, opened, wire);
+		else if (error == ERROR_OK && wire->kind == WIRE_RETURNED)
+			error = receive_returned(run, opened, wire);
 		else if (error == ERROR_OK)
 			error = receive_statement(run, opened, wire);
 	}

@@ -24,4 +24,25 @@ struct received_statement {
 	struct bytes cose;
 };
 
+/* ---- shared by the parts of receive*.c ---- */
+
+#define CHANNELS_OF_TAG_MAX 4 /* channels whose ids begin alike */
+
+struct found_channel {
+	uint64_t number;
+	uint64_t index;
+	struct channel channel;
+};
+
+/* The channels with this tag that a party is on, and its roster index there. */
+enum error receive_channels_of(struct run *run, const uint8_t tag[CHANNEL_TAG_SIZE], uint64_t party,
+			       struct found_channel found[CHANNELS_OF_TAG_MAX], size_t *count);
+enum error receive_statement(struct run *run, const struct keys_opened *opened, const struct wire *wire);
+/* An entry of the own log that another post gives back. */
+enum error receive_returned(struct run *run, const struct keys_opened *opened, const struct wire *wire);
+/*
+ * Sealed bytes do not open: the post whose courier they claim to come from is told, so many times a minute.
+ */
+enum error receive_cannot_be_opened(struct run *run);
+
 #endif

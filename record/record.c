@@ -217,6 +217,7 @@ bool record_row_in_backup(struct bytes key)
 		return false;
 	switch ((enum table)key.data[0]) {
 	case TABLE_ANCHOR:
+	case TABLE_HERE:
 	case TABLE_EPOCH:
 	case TABLE_PSK:
 	case TABLE_EPOCH_PSK:

@@ -171,8 +171,8 @@ struct rows *record_rows(struct record *record);
 /* After record_needs gave ERROR_OK: the writes have joined the batch in record_rows(record); actions here. */
 void record_step(struct record *record, const struct record_action **actions, size_t *count);
 
-/* True if the row belongs into a backup: all but epoch keys, their keying leaves, copies under way and the
- * anchor's shadow. */
+/* True if the row belongs into a backup: all but epoch keys, their keying leaves, the bytes of copies under
+ * way, the anchor's shadow and the mark of a store that is no copy. */
 bool record_row_in_backup(struct bytes key);
 
 #endif

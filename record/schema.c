@@ -168,7 +168,7 @@ struct row_key key_identity(const uint8_t identity[IDENTITY_SIZE])
 #define C(type, name)                                                                                        \
 	U(type, name state), U(type, name precedence), U(type, name urgency), U(type, name number),         \
 		U(type, name session), U(type, name due_ms), U(type, name sends), U(type, name seals),      \
-		T(type, name last_resort), T(type, name sealed), F(type, name sha256)
+		T(type, name last_resort), T(type, name again), T(type, name sealed), F(type, name sha256)
 
 #define SCHEMA(type, ...)                                               \
 	static const struct schema_field type##_fields[] = {__VA_ARGS__}; \
@@ -186,7 +186,8 @@ SCHEMA(state, U(state, arrivals), U(state, numbers), U(state, parties), U(state,
 	U(state, session),
 	U(state, prekeys_number), U(state, epoch_first), U(state, epoch_next), U(state, epoch_marked),
 	U(state, epoch_start), U(state, epoch_origin), U(state, swept_ms), U(state, restored),
-	U(state, anchored), U(state, requeue), U(state, heads_ms));
+	U(state, anchored), U(state, requeue), U(state, heads_ms), U(state, unsure),
+	U(state, awaited));
 SCHEMA(slow_clock, U(slow_clock, slow_ms), U(slow_clock, steady_ms), U(slow_clock, wall_ms));
 SCHEMA(anchor_line, U(anchor_line, incarnation), U(anchor_line, size), F(anchor_line, root));
 SCHEMA(party, F(party, id), V(party, name), F(party, authority_key), F(party, successor), U(party, letters),
@@ -203,14 +204,19 @@ SCHEMA(line, F(line, log_key), F(line, cosigner_key), U(line, incarnation), U(li
 	U(line, head_size), F(line, head_root), F(line, head_signature), U(line, cosigned_at),
 	F(line, cosignature), U(line, theirs_incarnation), U(line, theirs_size), F(line, theirs_root),
 	U(line, theirs_at), F(line, theirs_cosignature), U(line, heads_sent_ms), U(line, heads_sent_sum),
-	U(line, heads_serial), U(line, disagrees), U(line, forked));
+	U(line, heads_serial), U(line, disagrees), U(line, forked), U(line, asked), U(line, former_told),
+	U(line, former_count), U(line, unsure), U(line, told));
 SCHEMA(chain, U(chain, letters), U(chain, officers), U(chain, agreed), F(chain, head));
 SCHEMA(officer, V(officer, name), V(officer, title), F(officer, key),
 	U(officer, highest_precedence), U(officer, agreed), F(officer, letter));
 SCHEMA(quota, U(quota, start_ms), U(quota, count));
 SCHEMA(entry_key, U(entry_key, channel), U(entry_key, log), U(entry_key, incarnation),
 	U(entry_key, position));
-SCHEMA(log, U(log, size), V(log, frontier), U(log, end));
+SCHEMA(log, U(log, size), V(log, frontier), U(log, end), U(log, told), U(log, ask_ms), U(log, follows),
+	U(log, follows_size));
+SCHEMA(former_head, U(former_head, size), F(former_head, root), F(former_head, signature),
+	U(former_head, cosigned_at), F(former_head, cosignature));
+SCHEMA(missing, U(missing, asks), U(missing, size), T(missing, open));
 SCHEMA(entry, F(entry, identity), V(entry, leaf), U(entry, kind),
 	U(entry, precedence), U(entry, time), U(entry, signers), U(entry, state), U(entry, reason),
 	U(entry, held_at_ms), U(entry, arrival), V(entry, subject), V(entry, times), U(entry, receipt),
@@ -237,7 +243,7 @@ SCHEMA(copy_key, U(copy_key, statement), K(copy_key, entry));
 SCHEMA(copy, C(copy, ));
 SCHEMA(statement_copy, C(statement_copy, copy.), T(statement_copy, next_keying),
 	U(statement_copy, kind), U(statement_copy, channel), U(statement_copy, party),
-	U(statement_copy, slot), V(statement_copy, cose));
+	U(statement_copy, slot), V(statement_copy, cose), K(statement_copy, entry));
 SCHEMA(sealed, U(sealed, key.statement), K(sealed, key.entry), V(sealed, bytes));
 SCHEMA(pending, U(pending, routine), U(pending, priority), U(pending, immediate), U(pending, flash));
 

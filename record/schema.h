@@ -31,6 +31,7 @@ enum table {
 	TABLE_ANCHOR = 0x05,  /* channel u16 -> struct anchor_line: the anchor's shadow */
 
 	TABLE_FORMER = 0x06, /* channel id 32 -> struct anchor_line: of an own log that the store has lost */
+	TABLE_HERE = 0x07,   /* * -> empty: this store was not made from a backup */
 
 	/* parties: from their cards */
 	TABLE_PARTY = 0x10,       /* party u8 -> struct party */
@@ -50,7 +51,7 @@ enum table {
 	0x25,
 	TABLE_OFFICER = 0x26, /* channel u16, roster index u8, officer u32 -> struct officer */
 	TABLE_AGREED =
-		0x28, /* channel u16, roster index u8, officer u32 -> struct number: bit i: the party of
+		0x28,       /* channel u16, roster index u8, officer u32 -> struct number: bit i: the party of
 			 roster index i gave agrément to one who is not named yet */
 	TABLE_FOLD = 0x29,  /* channel u16, roster index u8 -> empty: letters wait that may follow already */
 	TABLE_QUOTA = 0x27, /* channel u16, log u16 -> struct quota: refused ranges named in verdicts */
@@ -78,6 +79,16 @@ enum table {
 	TABLE_ACK_BY = 0x3b,
 	TABLE_RECEIPT = 0x37,  /* number u64 -> struct receipt_row: receipts verified, for own entries */
 	TABLE_EVIDENCE = 0x38, /* channel u16, log u16, number u64 -> struct evidence */
+	/* channel u16, log u16, incarnation u16 -> struct former_head: of an earlier one */
+	TABLE_HEAD = 0x3f,
+	/* slow ms u64, channel u16, log u16, incarnation u16 -> struct missing: to be asked for then */
+	TABLE_MISSING = 0x3c,
+	/*
+	 * identity 32, channel u16, log u16, incarnation u16, position u32 -> struct number: an
+	 * acknowledgment or answer that names what is not held yet, and the state that it gives
+	 */
+	TABLE_AWAITED = 0x3e,
+	TABLE_ANSWERED = 0x3d, /* channel u16, log u16 -> struct quota: entries given to a post that asked */
 
 	/* keys. Those marked * never enter a backup. */
 	TABLE_EPOCH = 0x40, /* * epoch u32 -> struct epoch: an own prekey */
@@ -86,21 +97,19 @@ enum table {
 	0x41,
 	TABLE_EPOCH_PSK =
 		0x42, /* * epoch u32, party u8, slot u8, keying u32 -> struct psk: by epoch, to erase it */
-	TABLE_LEAF_IN =
-		0x43, /* * party u8, slot u8, keying u32 -> struct leaf_row: from that post to this */
+	TABLE_LEAF_IN = 0x43, /* * party u8, slot u8, keying u32 -> struct leaf_row: from that post to this */
 	TABLE_LEAF_OUT = 0x49, /* * party u8, slot u8 -> struct leaf_row: from this post to that */
 	TABLE_LAST_LEAF =
 		0x44, /* party u8, slot u8 -> struct leaf_row: to that post by last resort; epoch 0 */
 	TABLE_LAST_PSK = 0x45, /* psk id 3, party u8, slot u8 -> struct psk: last resort */
 	TABLE_PREKEYS =
 		0x46, /* party u8, slot u8 -> struct prekeys_row: a counterpart post's, the newest held */
-	TABLE_EPOCH_USE = 0x47, /* party u8, slot u8 -> struct epoch_use: of own prekeys by that post */
-	TABLE_NEXT_KEYING =
-		0x4a, /* * party u8, slot u8 -> struct next_keying: not in use to that post yet */
+	TABLE_EPOCH_USE = 0x47,   /* party u8, slot u8 -> struct epoch_use: of own prekeys by that post */
+	TABLE_NEXT_KEYING = 0x4a, /* * party u8, slot u8 -> struct next_keying: not in use to that post yet */
 	TABLE_CANNOT_OPEN =
 		0x48, /* party u8, slot u8 -> struct quota: "cannot open" statements in this minute */
 
-	/* copies under way; none of these enter a backup */
+	/* copies under way; of these only TABLE_COPY enters a backup: what it names is sealed anew */
 	TABLE_COPY =
 		/* channel u16, incarnation u16, position u32, log u16 (of the receiver) -> struct copy */
 	0x50,
@@ -157,8 +166,10 @@ struct state {
 	uint64_t swept_ms; /* slow clock: when the sending leaves were last looked at */
 	uint64_t restored; /* 1 after a new incarnation, until new prekeys have been published */
 	uint64_t anchored; /* 1 once an anchor has been given */
-	uint64_t requeue;  /* 1 while copies are made to wait again after a restore (TABLE_REQUEUE) */
+	uint64_t requeue;  /* not 0 while copies are made to wait again (TABLE_REQUEUE; outbox_again.c) */
 	uint64_t heads_ms; /* slow clock: when heads were last looked at */
+	uint64_t unsure;   /* 1: some own line is unsure (struct line) */
+	uint64_t awaited;  /* rows in TABLE_AWAITED */
 };
 
 /* The rate-limited clock: `slow_ms` only grows, with the steady clock. wall_ms is what the shell's clock said
@@ -242,6 +253,11 @@ struct line {
 	uint64_t heads_serial;   /* of that statement in the outbox */
 	uint64_t disagrees;      /* 1: the newest head seen of this log is not that of what is held of it */
 	uint64_t forked;         /* number of proofs held that this log forked */
+	uint64_t asked;          /* the earliest of its incarnations whose last head it asked for; 0: none */
+	uint64_t former_told;    /* the own incarnation since which former own heads were told to */
+	uint64_t former_count;   /* that post, and how often */
+	uint64_t unsure;         /* own line: 1: a new incarnation begins before the next entry */
+	uint64_t told; /* own line: the highest incarnation that an anchor or an own signed head told of */
 };
 
 struct chain {
@@ -278,6 +294,26 @@ struct log {
 	uint64_t size;         /* contiguous from position 0: leaves in the tree */
 	struct bytes frontier; /* merkle_frontier_write */
 	uint64_t end;          /* one beyond the highest position held */
+	uint64_t told;         /* and of those that a signed head, or a later incarnation, says there are */
+	uint64_t ask_ms;       /* its row in TABLE_MISSING; 0: none */
+	uint64_t follows;      /* what its first entry says: the incarnation that it follows; 0: none */
+	uint64_t follows_size; /* and how much was held of that */
+};
+
+/* The last head of an incarnation that is not the newest, as struct line keeps that of the newest. */
+struct former_head {
+	uint64_t size;
+	uint8_t root[32];
+	uint8_t signature[64];
+	uint64_t cosigned_at; /* 0: of the own log, or not cosigned here */
+	uint8_t cosignature[64];
+};
+
+/* Entries of one incarnation that are not held, and are asked for: record/missing.h. */
+struct missing {
+	uint64_t asks; /* since something came of it */
+	uint64_t size; /* of the log, at the last one */
+	bool open;     /* it is not known where the log ends */
 };
 
 /*
@@ -413,6 +449,7 @@ struct copy {
 	uint64_t sends;   /* times handed over for want of a receipt */
 	uint64_t seals;
 	bool last_resort; /* the last seal was to the last-resort key */
+	bool again;       /* its receiver asked for what it had receipted: another receipt says nothing new */
 	bool sealed;
 	uint8_t sha256[32]; /* of the sealed bytes; the copy id is its first half */
 };
@@ -420,11 +457,12 @@ struct copy {
 struct statement_copy {
 	struct copy copy;
 	bool next_keying; /* sealed with TABLE_NEXT_KEYING, while there is one */
-	uint64_t kind;    /* enum statement_kind */
+	uint64_t kind;    /* enum statement_kind; 0: an entry of that post's own log, given back */
 	uint64_t channel; /* 0: none */
 	uint64_t party;
 	uint64_t slot;
 	struct bytes cose;
+	struct entry_key entry; /* kind 0 */
 };
 
 struct sealed {
@@ -500,9 +538,8 @@ extern const struct schema schema_number, schema_counter, schema_own_post, schem
 	schema_anchor_line, schema_party, schema_party_post, schema_post_number, schema_channel, schema_line,
 	schema_chain, schema_officer, schema_quota, schema_entry_key, schema_log, schema_entry, schema_seen,
 	schema_arrival, schema_receipt_row, schema_evidence, schema_epoch, schema_psk, schema_leaf_row,
-	schema_next_keying,
-	schema_prekeys_row, schema_epoch_use, schema_copy_key, schema_copy, schema_statement_copy,
-	schema_sealed, schema_pending;
+	schema_next_keying, schema_prekeys_row, schema_epoch_use, schema_copy_key, schema_copy,
+	schema_statement_copy, schema_sealed, schema_pending, schema_former_head, schema_missing;
 
 /* Appends the value; *value is the struct that belongs to the schema. */
 void schema_write(const struct schema *schema, const void *value, struct buffer *buffer);

@@ -125,6 +125,12 @@ static enum error submit_decoded(struct run *run, const uint8_t id[CHANNEL_ID_SI
 	enum error reason;
 	struct entry_key key;
 
+	if (incarnation_unsure(run)) {
+		run_reply_error(
+			run, ERROR_NOT_NOW,
+			"it is not known yet what this post had sent: start its courier, and try again");
+		return ERROR_OK;
+	}
 	enum error error = find_channel(run, id, &entry, &reason);
 	if (error != ERROR_OK)
 		return error;

@@ -6,6 +6,7 @@
 #include "record/incarnation.h"
 #include "record/keys.h"
 #include "record/log.h"
+#include "record/missing.h"
 #include "record/outbox.h"
 #include "record/registry.h"
 
@@ -31,9 +32,11 @@ enum error tick_handle(struct run *run)
 	if (error == ERROR_OK)
 		error = log_advance(run);
 	if (error == ERROR_OK)
-		error = incarnation_requeue(run);
-	if (error == ERROR_OK)
+		error = outbox_requeue(run);
+	if (error == ERROR_OK && !incarnation_unsure(run)) /* verdicts are filed in the own log */
 		error = advance_registry(run);
+	if (error == ERROR_OK)
+		error = missing_tick(run);
 	if (error == ERROR_OK)
 		error = heads_tick(run);
 	if (error == ERROR_OK)

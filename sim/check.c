@@ -347,6 +347,9 @@ static void check_bounds(struct world *world, size_t node)
 		{TABLE_CANNOT_OPEN, WORLD_NODES_MAX},
 		{TABLE_STATEMENT, 1024},
 		{TABLE_QUOTA, WORLD_NODES_MAX},
+		{TABLE_ANSWERED, WORLD_NODES_MAX},
+		{TABLE_MISSING, WORLD_NODES_MAX * 64},
+		{TABLE_HEAD, WORLD_NODES_MAX * 64},
 	};
 	const struct post *post = &world->nodes[node].post;
 	const struct disk *disk = &post->disk;
@@ -388,14 +391,15 @@ void check_commit(struct world *world, size_t node)
 
 static const char *kind_of(const struct disk *disk, const struct copy_key *copy)
 {
-	static const char *const names[] = {"a copy", "a receipt", "heads", "prekeys", "cannot open"};
+	static const char *const names[] = {"an entry back", "a receipt",   "heads",
+					    "prekeys",       "cannot open", "missing"};
 	struct row_key key = key_make(TABLE_STATEMENT);
 	struct statement_copy statement;
 
 	key_u64(&key, copy->statement);
 	if (copy->statement == 0)
-		return names[0];
-	return check_read_row(disk, &key, &schema_statement_copy, &statement) && statement.kind <= 4
+		return "a copy";
+	return check_read_row(disk, &key, &schema_statement_copy, &statement) && statement.kind <= 5
 		       ? names[statement.kind]
 		       : "?";
 }

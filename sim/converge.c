@@ -1,6 +1,8 @@
 /* Whether the world has come to rest, and every end of every line holds the same. */
 #include <stdio.h>
+#include <string.h>
 
+#include "record/missing.h"
 #include "sim/check.h"
 
 static size_t unanswered(const struct world_party *party)
@@ -12,6 +14,45 @@ static size_t unanswered(const struct world_party *party)
 	return count;
 }
 
+/*
+ * Rows of a table that belong to the newest incarnations of their logs; what is missing of a former one may
+ * be gone.
+ */
+static size_t count_newest(const struct disk *disk, enum table table)
+{
+	uint8_t prefix[1] = {(uint8_t)table};
+	struct row row;
+	size_t at = 0;
+	size_t count = 0;
+
+	while (disk_next(disk, bytes_make(prefix, 1), &at, &row)) {
+		struct key_reader reader = key_reader_make(row.key);
+		uint64_t channel = key_read_u16(&reader);
+		uint64_t log = key_read_u16(&reader);
+		uint64_t incarnation = key_read_u16(&reader);
+		struct row_key key = key_line(channel, log);
+		struct line line;
+		if (!check_read_row(disk, &key, &schema_line, &line) || incarnation >= line.incarnation)
+			count++;
+	}
+	return count;
+}
+
+/* What is asked for, and not yet so often in vain that it must be gone. */
+static size_t count_asking(const struct disk *disk)
+{
+	uint8_t prefix[1] = {TABLE_MISSING};
+	struct missing missing;
+	struct row row;
+	size_t at = 0;
+	size_t count = 0;
+
+	while (disk_next(disk, bytes_make(prefix, 1), &at, &row))
+		count += schema_read(&schema_missing, row.value, &missing) != ERROR_OK ||
+			 missing.asks < MISSING_OPEN_ASKS;
+	return count;
+}
+
 bool check_quiet(const struct world *world, char *what, size_t size)
 {
 	for (size_t i = 0; i < world->settings.nodes; i++) {
@@ -19,52 +60,82 @@ bool check_quiet(const struct world *world, char *what, size_t size)
 		const size_t *post = node->post.disk.tables;
 		const size_t *courier = node->courier.disk.tables;
 		size_t asked = unanswered(&node->party);
+		size_t ahead = count_newest(&node->post.disk, TABLE_AHEAD);
+		size_t asking = count_asking(&node->post.disk);
 		if (!node->post.up || !node->courier.up || !node->link_up) {
 			snprintf(what, size, "node %zu is not up", i);
 			return false;
 		}
-		if (asked + post[TABLE_COPY] + post[TABLE_STATEMENT] + post[TABLE_AHEAD] +
-			    post[TABLE_ADVANCE] + courier['Q'] + courier['D'] ==
+		if (asked + asking + post[TABLE_COPY] + post[TABLE_STATEMENT] + ahead + post[TABLE_ADVANCE] +
+			    courier['Q'] + courier['D'] ==
 		    0)
 			continue;
-		snprintf(what, size,
-			 "node %zu: %zu unanswered, %zu copies, %zu statements, %zu ahead, %zu advancing, "
-			 "%zu in the queue, %zu deliveries",
-			 i, asked, post[TABLE_COPY], post[TABLE_STATEMENT], post[TABLE_AHEAD],
-			 post[TABLE_ADVANCE], courier['Q'], courier['D']);
+		snprintf(
+			what, size,
+			"node %zu: %zu unanswered, %zu asked for, %zu copies, %zu statements, %zu ahead, %zu "
+			"advancing, %zu in the queue, %zu deliveries",
+			i, asked, asking, post[TABLE_COPY], post[TABLE_STATEMENT], ahead, post[TABLE_ADVANCE],
+			courier['Q'], courier['D']);
 		return false;
 	}
 	return true;
 }
 
-static bool read_log(const struct world *world, size_t node, size_t line, uint64_t log, uint64_t incarnation,
-		     struct log *row)
+static uint64_t channel_of(const struct disk *disk, const struct world_line *line)
 {
-	const struct disk *disk = &world->nodes[node].post.disk;
-	struct row_key id_key = key_make(TABLE_CHANNEL_ID);
+	struct row_key key = key_make(TABLE_CHANNEL_ID);
 	struct number number;
 
-	key_bytes(&id_key, world->lines[line].id, CHANNEL_ID_SIZE);
-	if (!check_read_row(disk, &id_key, &schema_number, &number))
-		return false;
-	struct row_key key = key_log(TABLE_LOG, number.number, log, incarnation);
-	return check_read_row(disk, &key, &schema_log, row);
+	key_bytes(&key, line->id, CHANNEL_ID_SIZE);
+	return check_read_row(disk, &key, &schema_number, &number) ? number.number : 0;
 }
 
-/* The author's newest incarnation is held whole by the other end. */
-static bool heads_agree(const struct world *world, size_t line, size_t author, size_t reader)
+/* The entries that a node holds of one incarnation, and what is told of its tree. */
+struct holding {
+	size_t entries;
+	struct log log;
+};
+
+static void read_holding(const struct world *world, size_t node, size_t line, uint64_t log,
+			 uint64_t incarnation, struct holding *holding)
+{
+	const struct disk *disk = &world->nodes[node].post.disk;
+	uint64_t channel = channel_of(disk, &world->lines[line]);
+	struct row_key key = key_log(TABLE_LOG, channel, log, incarnation);
+	struct row_key prefix = key_log(TABLE_ENTRY, channel, log, incarnation);
+	struct row row;
+	size_t at = 0;
+
+	memset(holding, 0, sizeof(*holding));
+	(void)check_read_row(disk, &key, &schema_log, &holding->log);
+	while (disk_next(disk, key_view(&prefix), &at, &row))
+		holding->entries++;
+}
+
+/*
+ * Both ends hold the same of every incarnation: what one has lost with its disk has come back from the
+ * other, and what neither holds is missing at both.
+ */
+static bool logs_agree(const struct world *world, size_t line, size_t author, size_t reader)
 {
 	uint64_t number = world_log_of(&world->lines[line], author);
-	uint64_t newest = world->nodes[author].post.restores + 1;
-	struct log own;
-	struct log other;
+	struct row_key key =
+		key_line(channel_of(&world->nodes[author].post.disk, &world->lines[line]), number);
+	struct line own;
 
-	while (newest > 1 && !read_log(world, author, line, number, newest, &own))
-		newest--;
-	if (!read_log(world, author, line, number, newest, &own))
-		return true;
-	return read_log(world, reader, line, number, newest, &other) && own.size == other.size &&
-	       bytes_equal(own.frontier, other.frontier);
+	if (!check_read_row(&world->nodes[author].post.disk, &key, &schema_line, &own))
+		return false;
+	for (uint64_t incarnation = 1; incarnation <= own.incarnation; incarnation++) {
+		struct holding here;
+		struct holding there;
+		read_holding(world, author, line, number, incarnation, &here);
+		read_holding(world, reader, line, number, incarnation, &there);
+		if (here.entries != there.entries || here.log.size != there.log.size)
+			return false;
+		if (here.log.size > 0 && !bytes_equal(here.log.frontier, there.log.frontier))
+			return false;
+	}
+	return true;
 }
 
 bool check_converged(struct world *world, char *what, size_t size)
@@ -86,9 +157,9 @@ bool check_converged(struct world *world, char *what, size_t size)
 	}
 	for (size_t i = 0; i < world->lines_count; i++)
 		for (size_t end = 0; end < 2; end++)
-			if (!heads_agree(world, i, world->lines[i].nodes[end],
-					 world->lines[i].nodes[1 - end])) {
-				snprintf(what, size, "line %zu: the log of %zu is not held whole", i,
+			if (!logs_agree(world, i, world->lines[i].nodes[end],
+					world->lines[i].nodes[1 - end])) {
+				snprintf(what, size, "line %zu: what is held of the log of %zu differs", i,
 					 world->lines[i].nodes[end]);
 				return false;
 			}

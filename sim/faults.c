@@ -85,29 +85,37 @@ static void forget_lost(struct world *world, size_t node)
 	}
 }
 
-/* An image as a backup holds it, of any moment between two batches. */
+/* An image as a backup holds it, or a snapshot of the disk, of any moment between two batches. */
+static void take_image(struct world *world, struct post *post)
+{
+	disk_free(&post->image);
+	disk_copy(&post->image, &post->disk);
+	post->image_is_snapshot = random_below(&world->random, 3) == 0;
+	if (!post->image_is_snapshot)
+		disk_filter(&post->image, record_row_in_backup);
+	post->has_image = true;
+}
+
 static void restore(struct world *world)
 {
 	size_t node = random_below(&world->random, world->settings.nodes);
 	struct post *post = &world->nodes[node].post;
 
 	if (!post->has_image || random_below(&world->random, 2) == 0) {
-		disk_free(&post->image);
-		disk_copy(&post->image, &post->disk);
-		disk_filter(&post->image, record_row_in_backup);
-		post->has_image = true;
+		take_image(world, post);
 		return;
 	}
 	if (post->restores >= RESTORES_MAX || world->now_ms < post->restored_ms + DAY_MS / 4)
 		return;
 	post->restored_ms = world->now_ms;
-	world_trace(world, "post %zu is restored from an old image", node);
+	world_trace(world, "post %zu is restored from an old %s", node,
+		    post->image_is_snapshot ? "snapshot" : "backup");
 	if (post->up)
 		shell_crash(world, node);
 	disk_free(&post->disk);
 	disk_copy(&post->disk, &post->image);
 	post->restores++;
-	if (random_below(&world->random, 3) == 0)
+	if (!post->image_is_snapshot && random_below(&world->random, 3) == 0)
 		post->anchor_size = 0; /* on another machine, which has none */
 	forget_lost(world, node);
 	check_restored(world, node);

@@ -488,7 +488,8 @@ void shell_crash(struct world *world, size_t node)
 	drop_actions(post);
 	frames_clear(&post->requests);
 	link_break(world, node);
-	post->lost = false; /* a new process knows of no stream */
+	post->lost = false; /* a new process knows of no stream, and reads nothing of the old one */
+	frames_clear(&world->nodes[node].to_post);
 	world_schedule(world, random_span(&world->random, 10, 2 * DAY_MS), &event);
 }
 

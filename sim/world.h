@@ -141,6 +141,7 @@ struct post {
 	struct disk disk;
 	struct disk image; /* an old one, to be restored */
 	bool has_image;
+	bool image_is_snapshot; /* of the whole disk; else it is a backup */
 	uint8_t *anchor;
 	size_t anchor_size;
 	bool up;

@@ -249,6 +249,17 @@ def global_state(tree):
                 yield f"{name}:{number}: {line.strip()}"
 
 
+def numbers_given_twice(tree):
+    """The tables of a store, the codes of a protocol: two names for one number is a mistake of merging."""
+    for name in tree.c:
+        for enum in re.finditer(r"\benum\b[^;{(]*\{([^{}]*)\}", tree.code[name]):
+            given = {}
+            for constant, number in re.findall(r"(\w+)\s*=\s*(0x[0-9a-fA-F]+|\d+)\s*(?:,|$)", enum.group(1)):
+                other = given.setdefault(int(number, 0), constant)
+                if other != constant:
+                    yield f"{name}: {other} and {constant} are both {number}"
+
+
 def built(tree):
     """A source file that no meson.build names is not built, and not tested."""
     for name in tree.c:
@@ -276,6 +287,7 @@ RULES = [
     ("includes stand in order", include_order),
     ("headers have their guard", guards),
     ("no writable variable outside a function", global_state),
+    ("no enum gives a number twice", numbers_given_twice),
     ("every source file is built", built),
 ]
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 TIME = 1795320300
 NOT_CBOR = {"alliance party id", "federation party id", "channel id", "registry version",
-            "identity of the message", "leaf hash", "wire entry, padded"}
+            "identity of the message", "leaf hash", "wire entry, padded", "wire returned entry, padded"}
 HEX_COLUMNS = 96
 PROTECTED = bytes.fromhex("a10127")  # {1: -8}
 
@@ -163,6 +163,8 @@ class Examples:
         yield self["leaf hash"] == sha256(b"\0", leaf)
         item = encode([self.channel[:2], 1, 0, heads, cbor2.loads(cose)])
         yield self["wire entry, padded"] == item + bytes(-len(item) % 16) and len(item) < 1024
+        item = encode([self.channel[:2], EMBASSY_LOG, 1, 0, heads, cbor2.loads(cose)])
+        yield self["wire returned entry, padded"] == item + bytes(-len(item) % 16) and len(item) < 1024
         yield self["seal info"] == encode(["liaison seal", FEDERATION, 0, public(0x06), ALLIANCE, 0,
                                            public(0x05), 20])
 
@@ -190,6 +192,12 @@ class Examples:
         yield signed_by(0x0a, other[6], ("cosignature/v1\ntime %d\n" % time + text).encode())
         yield self.is_signed("heads, signed", self.aad("liaison heads", self.channel, FEDERATION, [ALLIANCE]),
                              self["heads"], 0x06)
+
+    def missing(self):
+        missing = encode([EMBASSY_LOG, HEADQUARTERS_LOG, 1, [7, 2, 10, 2**32 - 10]])
+        yield self["missing"] == missing
+        yield self.is_signed("missing, signed", self.aad("liaison missing", self.channel, FEDERATION, [ALLIANCE]),
+                             missing, 0x06)
 
     def prekeys_and_card(self):
         prekeys = encode([0, 1, 20, TIME - 300, 604800, [prekey(0x11), prekey(0x12)], prekey(0x13)])
@@ -256,7 +264,7 @@ def main():
     checks = [examples.parties_and_channel, examples.message, examples.message_of_two,
               examples.other_contents, examples.card_letters, examples.channel_letters,
               examples.leaf_and_wire, examples.receipt,
-              examples.heads, examples.prekeys_and_card, examples.deterministic,
+              examples.heads, examples.missing, examples.prekeys_and_card, examples.deterministic,
               lambda: page_holds(page, examples), lambda: reasons_agree(page, header)]
     names = [check.__name__ for check in checks[:-2]] + ["page_holds", "reasons_agree"]
     print("1..%d" % len(checks))

@@ -290,6 +290,11 @@ static void make_leaf_and_wire(struct examples *examples, struct bytes cose)
 	wire.heads = leaf.heads;
 	assert(wire_encode(&wire, &buffer) == ERROR_OK);
 	add(examples, "wire entry, padded", buffer.data, buffer.size);
+	buffer.size = 0;
+	wire.kind = WIRE_RETURNED;
+	wire.log = log_number(examples->federation, EMBASSY_SLOT);
+	assert(wire_encode(&wire, &buffer) == ERROR_OK);
+	add(examples, "wire returned entry, padded", buffer.data, buffer.size);
 }
 
 static void make_message(struct examples *examples)
@@ -455,6 +460,26 @@ static void make_heads(struct examples *examples)
 	add_signed(examples, "heads, signed", KEY_EMBASSY_STATEMENTS, &aad, payload);
 }
 
+/* The embassy holds seven entries of the headquarters' log, and the one at position 9. */
+static void make_missing(struct examples *examples)
+{
+	struct missing_statement missing = {
+		.by = log_number(examples->federation, EMBASSY_SLOT),
+		.log = log_number(examples->alliance, 0),
+		.incarnation = 1,
+		.ranges_count = 2,
+		.ranges = {{.first = 7, .count = 2}, {.first = 10, .count = POSITION_MAX + 1 - 10}},
+	};
+	size_t start = examples->all.size;
+	struct bytes payload;
+	struct aad aad;
+
+	missing_encode(&missing, &examples->all);
+	payload = name_since(examples, "missing", start);
+	aad_on_channel(&aad, AAD_MISSING, examples->channel, &examples->roster, examples->federation);
+	add_signed(examples, "missing, signed", KEY_EMBASSY_STATEMENTS, &aad, payload);
+}
+
 static void make_prekeys(struct examples *examples)
 {
 	struct prekeys prekeys = {.slot = EMBASSY_SLOT,
@@ -534,6 +559,7 @@ void examples_make(struct examples *examples)
 	make_other_content(examples);
 	make_receipt(examples);
 	make_heads(examples);
+	make_missing(examples);
 	make_prekeys(examples);
 	make_cannot_open(examples);
 	make_card(examples);

@@ -15,6 +15,7 @@ static struct receipt receipt;
 static struct heads_statement heads;
 static struct prekeys prekeys;
 static struct cannot_open cannot_open;
+static struct missing_statement missing;
 
 static int make_examples(void **state)
 {
@@ -266,6 +267,28 @@ static void heads_of_others_ascend(void **state)
 	assert_int_equal(encode_and_decode_heads(), ERROR_MALFORMED);
 }
 
+static void former_heads_of_the_own_log_are_bare_and_earlier(void **state)
+{
+	load_heads();
+	heads.heads[0].incarnation = 3;
+	heads.heads_count = 4;
+	heads.heads[2] = heads.heads[0];
+	heads.heads[2].incarnation = 1;
+	heads.heads[3] = heads.heads[0];
+	heads.heads[3].incarnation = 2;
+	assert_true(heads.heads[1].log < heads.by);
+	assert_int_equal(encode_and_decode_heads(), ERROR_OK);
+	heads.heads[3].incarnation = 3; /* the newest once more */
+	assert_int_equal(encode_and_decode_heads(), ERROR_MALFORMED);
+	heads.heads[3].incarnation = 2;
+	heads.heads[3].has_cosignature = true; /* nobody cosigns his own */
+	assert_int_equal(encode_and_decode_heads(), ERROR_MALFORMED);
+	heads.heads[3].has_cosignature = false;
+	heads.heads[2].incarnation = 2; /* out of order */
+	heads.heads[3].incarnation = 1;
+	assert_int_equal(encode_and_decode_heads(), ERROR_MALFORMED);
+}
+
 static void as_many_heads_as_may_be_fit_their_bound(void **state)
 {
 	load_heads();
@@ -428,6 +451,55 @@ static void cannot_open_names_1_to_64_copies(void **state)
 			 ERROR_OUT_OF_RANGE);
 }
 
+/* ---- missing ---- */
+
+static enum error round_trip_missing(struct bytes encoded, struct buffer *again)
+{
+	enum error error = missing_decode(encoded, &missing);
+
+	if (error == ERROR_OK)
+		missing_encode(&missing, again);
+	return error;
+}
+
+static void missing_survives_hostile_bytes(void **state)
+{
+	codec_check(examples_get(&examples, "missing"), round_trip_missing);
+}
+
+static enum error encode_and_decode_missing(void)
+{
+	struct buffer buffer = buffer_make(memory, MISSING_SIZE_MAX);
+
+	missing_encode(&missing, &buffer);
+	assert_int_equal(buffer_error(&buffer), ERROR_OK);
+	return missing_decode(buffer_bytes(&buffer), &missing);
+}
+
+static void ranges_that_are_missing_ascend_and_do_not_touch(void **state)
+{
+	assert_int_equal(missing_decode(examples_get(&examples, "missing"), &missing), ERROR_OK);
+	assert_int_equal(missing.ranges_count, 2);
+	assert_int_equal(missing.ranges[1].first + missing.ranges[1].count, POSITION_MAX + 1);
+	missing.ranges[1].first = 9; /* touches */
+	missing.ranges[1].count = 1;
+	assert_int_equal(encode_and_decode_missing(), ERROR_MALFORMED);
+	missing.ranges_count = 1;
+	missing.ranges[0] = (struct held_range){.first = POSITION_MAX, .count = 2};
+	assert_int_equal(encode_and_decode_missing(), ERROR_OUT_OF_RANGE);
+	missing.ranges_count = RANGES_MAX;
+	for (size_t i = 0; i < RANGES_MAX; i++)
+		missing.ranges[i] =
+			(struct held_range){.first = POSITION_MAX - 2 * (RANGES_MAX - 1 - i), .count = 1};
+	missing.by = missing.log = LOG_MAX;
+	missing.incarnation = INCARNATIONS_MAX;
+	assert_int_equal(encode_and_decode_missing(), ERROR_OK);
+	missing.incarnation = 0;
+	assert_int_equal(encode_and_decode_missing(), ERROR_OUT_OF_RANGE);
+	/* [0, 0, 1, []] */
+	assert_int_equal(missing_decode(bytes_make("\x84\x00\x00\x01\x80", 5), &missing), ERROR_MALFORMED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -440,6 +512,7 @@ int main(void)
 		cmocka_unit_test(heads_survive_hostile_bytes),
 		cmocka_unit_test(the_own_head_is_first_and_bare),
 		cmocka_unit_test(heads_of_others_ascend),
+		cmocka_unit_test(former_heads_of_the_own_log_are_bare_and_earlier),
 		cmocka_unit_test(as_many_heads_as_may_be_fit_their_bound),
 		cmocka_unit_test(a_proof_begins_within_the_own_head),
 		cmocka_unit_test(prekeys_survive_hostile_bytes),
@@ -448,6 +521,8 @@ int main(void)
 		cmocka_unit_test(the_sender_uses_the_epoch_of_its_own_clock),
 		cmocka_unit_test(cannot_open_survives_hostile_bytes),
 		cmocka_unit_test(cannot_open_names_1_to_64_copies),
+		cmocka_unit_test(missing_survives_hostile_bytes),
+		cmocka_unit_test(ranges_that_are_missing_ascend_and_do_not_touch),
 	};
 
 	return cmocka_run_group_tests(tests, make_examples, NULL);

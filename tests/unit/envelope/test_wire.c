@@ -139,9 +139,28 @@ static void statements_of_logs_have_a_tag_and_others_none(void **state)
 	assert_int_equal(
 		wire_decode(encode_statement(STATEMENT_CANNOT_OPEN, true, "cannot open, signed"), &wire),
 		ERROR_MALFORMED);
+	assert_int_equal(wire_decode(encode_statement(STATEMENT_MISSING, true, "missing, signed"), &wire),
+			 ERROR_OK);
+	assert_int_equal(wire_decode(encode_statement(STATEMENT_MISSING, false, "missing, signed"), &wire),
+			 ERROR_MALFORMED);
 	assert_int_equal(
-		wire_decode(encode_statement((enum statement_kind)5, true, "receipt, signed"), &wire),
+		wire_decode(encode_statement((enum statement_kind)6, true, "receipt, signed"), &wire),
 		ERROR_UNSUPPORTED);
+}
+
+static void a_returned_entry_survives_hostile_bytes_and_names_its_log(void **state)
+{
+	struct bytes encoded = examples_get(&examples, "wire returned entry, padded");
+
+	codec_check(encoded, round_trip_wire);
+	assert_int_equal(wire_decode(encoded, &wire), ERROR_OK);
+	assert_int_equal(wire.kind, WIRE_RETURNED);
+	assert_int_equal(wire.log, 64);
+	assert_true(bytes_equal(wire.cose, examples_get(&examples, "message, signed")));
+	struct buffer buffer = buffer_make(memory, sizeof(memory));
+	wire.log = LOG_MAX + 1;
+	assert_int_equal(wire_encode(&wire, &buffer), ERROR_OK);
+	assert_int_equal(wire_decode(buffer_bytes(&buffer), &wire), ERROR_OUT_OF_RANGE);
 }
 
 static void padding_carries_nothing(void **state)
@@ -296,6 +315,7 @@ int main(void)
 		cmocka_unit_test(an_entry_survives_hostile_bytes),
 		cmocka_unit_test(statements_survive_hostile_bytes),
 		cmocka_unit_test(statements_of_logs_have_a_tag_and_others_none),
+		cmocka_unit_test(a_returned_entry_survives_hostile_bytes_and_names_its_log),
 		cmocka_unit_test(padding_carries_nothing),
 		cmocka_unit_test(the_largest_entry_fits),
 		cmocka_unit_test(a_short_message_and_its_receipt_are_small),

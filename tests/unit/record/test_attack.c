@@ -201,7 +201,7 @@ static void a_known_officers_signature_by_another_key_gets_no_receipt(void **sta
 	world_put_row(world, 0, &key, &schema_officer, &officer);
 	assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
 	world_run(world, 60000, 10000);
-	assert_int_equal(world_state(world, 0, identity), LOCAL_QUEUED);
+	assert_int_equal(world_state(world, 0, identity), LOCAL_CARRIED);
 	assert_int_equal(world_state(world, 1, identity), 0);
 	assert_int_equal(world_count(world, 1, TABLE_ENTRY), entries);
 	world_free(world);

@@ -400,7 +400,7 @@ static struct status read_status(struct world *world, size_t post)
 	struct status status = {0};
 
 	cbor_read_array_exact(&reader, 1);
-	cbor_read_array_exact(&reader, 7);
+	cbor_read_array_exact(&reader, 8);
 	expect_bytes(&reader, world->channel, CHANNEL_ID_SIZE);
 	expect_text(&reader, "Test line");
 	cbor_read_array_exact(&reader, PRECEDENCE_COUNT);
@@ -419,6 +419,7 @@ static struct status read_status(struct world *world, size_t post)
 		status.gap_first = cbor_read_uint(&reader);
 		status.gap_count = cbor_read_uint(&reader);
 	}
+	cbor_read_array_exact(&reader, 0); /* branches */
 	assert_false(cbor_read_bool(&reader));
 	cbor_read_array_exact(&reader, 0);
 	size_t reasons = cbor_read_array(&reader, 256);

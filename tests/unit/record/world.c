@@ -171,6 +171,26 @@ static void keep_anchor(struct world_post *post)
 	}
 }
 
+static void keep_head(struct world_post *post, const struct record_action *action)
+{
+	size_t i = 0;
+
+	while (i < post->heads_count &&
+	       !bytes_equal(bytes_make(post->heads[i].origin, post->heads[i].origin_size), action->node))
+		i++;
+	struct world_head *head = &post->heads[i];
+	CHECK(i < WORLD_HEADS_MAX && action->node.size <= sizeof(head->origin) && action->bytes.size == 96);
+	if (i == post->heads_count)
+		*head = (struct world_head){.origin_size = action->node.size};
+	post->heads_count += i == post->heads_count;
+	if (action->size <= head->size)
+		return;
+	memcpy(head->origin, action->node.data, action->node.size);
+	head->size = action->size;
+	memcpy(head->root, action->bytes.data, sizeof(head->root));
+	memcpy(head->signature, action->bytes.data + sizeof(head->root), sizeof(head->signature));
+}
+
 static void perform(struct world *world, size_t index, const struct record_action *action)
 {
 	struct world_post *post = &world->posts[index];
@@ -202,6 +222,9 @@ static void perform(struct world *world, size_t index, const struct record_actio
 		break;
 	case RECORD_ACTION_TAKEN:
 		post->taken++;
+		break;
+	case RECORD_ACTION_HEAD:
+		keep_head(post, action);
 		break;
 	default:
 		break;
@@ -331,6 +354,26 @@ void world_start(struct world *world, size_t index)
 	CHECK(world_event(world, index, &event) == ERROR_OK);
 	post->up = true;
 	world_commit(world, index);
+	world_connect(world, index);
+}
+
+void world_connect(struct world *world, size_t index)
+{
+	const struct world_post *post = &world->posts[index];
+	struct record_event event = {.kind = RECORD_COURIER_HEADS};
+	struct record_head_seen seen[WORLD_HEADS_MAX];
+
+	for (size_t i = 0; i < post->heads_count; i++) {
+		const struct world_head *head = &post->heads[i];
+		seen[i].origin = bytes_make(head->origin, head->origin_size);
+		seen[i].size = head->size;
+		memcpy(seen[i].root, head->root, sizeof(seen[i].root));
+		memcpy(seen[i].signature, head->signature, sizeof(seen[i].signature));
+	}
+	event.of.heads.count = post->heads_count;
+	event.of.heads.heads = seen;
+	CHECK(world_event(world, index, &event) == ERROR_OK);
+	world_commit(world, index);
 }
 
 void world_tick(struct world *world, size_t index)
@@ -351,6 +394,18 @@ void world_deliver(struct world *world, size_t index, size_t from, struct bytes 
 	CHECK(world_event(world, index, &event) == ERROR_OK);
 }
 
+/* The far courier has it on disk: the near one tells its post. */
+static void report_carried(struct world *world, const struct world_packet *packet)
+{
+	struct record_event event = {.kind = RECORD_PROGRESS};
+
+	if (!world->posts[packet->from].up)
+		return;
+	memcpy(event.of.progress.copy, packet->copy, sizeof(event.of.progress.copy));
+	event.of.progress.state = LOCAL_CARRIED;
+	CHECK(world_event(world, packet->from, &event) == ERROR_OK);
+}
+
 static size_t deliver_due(struct world *world)
 {
 	size_t delivered[WORLD_POSTS_MAX] = {0};
@@ -366,13 +421,17 @@ static size_t deliver_due(struct world *world)
 				world_commit(world, packet->to);
 			world_deliver(world, packet->to, packet->from,
 				      bytes_make(packet->bytes, packet->size));
+			if (!record_room(world->posts[packet->from].record))
+				world_commit(world, packet->from);
+			report_carried(world, packet);
+			delivered[packet->from]++;
 			delivered[packet->to]++;
 			count++;
 		}
 		free(packet->bytes);
 	}
 	for (size_t i = 0; i < world->posts_count; i++)
-		if (delivered[i] > 0)
+		if (delivered[i] > 0 && world->posts[i].up)
 			world_commit(world, i);
 	return count;
 }

@@ -22,6 +22,7 @@
 #define WORLD_PACKETS_MAX  4096
 #define WORLD_OFFICERS_MAX 4
 #define WORLD_NOTICES_MAX  512
+#define WORLD_HEADS_MAX    64
 
 struct world_party {
 	char name[32];
@@ -49,6 +50,15 @@ struct world_action {
 	uint8_t *node;
 };
 
+/* A head that a post gave to its courier, the largest of its origin. */
+struct world_head {
+	char origin[64];
+	size_t origin_size;
+	uint64_t size;
+	uint8_t root[32];
+	uint8_t signature[64];
+};
+
 struct world_post {
 	size_t party;
 	unsigned slot;
@@ -64,6 +74,8 @@ struct world_post {
 	size_t actions_count;
 	bool up;
 	bool mute; /* hands nothing to its courier */
+	struct world_head heads[WORLD_HEADS_MAX]; /* that its courier keeps, and returns after a start */
+	size_t heads_count;
 	uint64_t steady_ms;
 	uint64_t next_delivery;
 	/* what came out, since world_forget */
@@ -151,6 +163,8 @@ void world_commit(struct world *world, size_t post);
 void world_crash_after_commit(struct world *world, size_t post);
 void world_crash_before_commit(struct world *world, size_t post);
 void world_start(struct world *world, size_t post);
+/* The courier connects and returns the heads that it keeps; world_start ends with it. */
+void world_connect(struct world *world, size_t post);
 void world_tick(struct world *world, size_t post);
 
 /* Lets the line deliver and the posts tick for so long; step by step of step_ms. */

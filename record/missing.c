@@ -1,0 +1,350 @@
+#include "record/missing.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "record/log.h"
+#include "record/outbox.h"
+#include "record/registry.h"
+
+#define ASKED_MAX   8                  /* rows that are looked at in one event */
+#define ASKED_POSTS 8                  /* posts that are asked at once for entries of the own log */
+#define LOG_END     (POSITION_MAX + 1) /* a range that ends here asks for later incarnations as well */
+
+/* ---- rows ---- */
+
+static struct row_key key_missing(uint64_t ask_ms, const struct entry_key *log)
+{
+	struct row_key key = key_make(TABLE_MISSING);
+
+	key_u64(&key, ask_ms);
+	key_u16(&key, log->channel);
+	key_u16(&key, log->log);
+	key_u16(&key, log->incarnation);
+	return key;
+}
+
+static void forget(struct run *run, const struct entry_key *log, struct log *row)
+{
+	struct row_key key = key_missing(row->ask_ms, log);
+
+	if (row->ask_ms != 0)
+		run_delete(run, &key);
+	row->ask_ms = 0;
+}
+
+static void ask_at(struct run *run, const struct entry_key *log, struct log *row, uint64_t ask_ms,
+		   const struct missing *missing)
+{
+	forget(run, log, row);
+	row->ask_ms = ask_ms == 0 ? 1 : ask_ms;
+	struct row_key key = key_missing(row->ask_ms, log);
+	run_put(run, &key, &schema_missing, missing);
+}
+
+static uint64_t end_of(const struct log *row)
+{
+	return row->end > row->told ? row->end : row->told;
+}
+
+enum error missing_note(struct run *run, const struct entry_key *log, struct log *row)
+{
+	bool gap = row->size < end_of(row);
+	struct missing missing = {.size = row->size};
+
+	if (gap == (row->ask_ms != 0))
+		return ERROR_OK;
+	if (gap) {
+		ask_at(run, log, row, run_slow_ms(run) + MISSING_PATIENCE_MS, &missing);
+		return ERROR_OK;
+	}
+	struct row_key key = key_missing(row->ask_ms, log);
+	enum error error = run_must(run_get(run, &key, &schema_missing, &missing));
+	if (error == ERROR_OK && !missing.open)
+		forget(run, log, row);
+	return error;
+}
+
+enum error missing_told(struct run *run, const struct entry_key *log, uint64_t size)
+{
+	struct log row;
+
+	enum error error = log_row(run, log->channel, log->log, log->incarnation, &row);
+	if (error != ERROR_OK || size <= row.told || size <= row.size)
+		return error;
+	row.told = size;
+	return log_write_row(run, log, &row);
+}
+
+enum error missing_open(struct run *run, const struct entry_key *log)
+{
+	struct log row;
+
+	enum error error = log_row(run, log->channel, log->log, log->incarnation, &row);
+	if (error != ERROR_OK)
+		return error;
+	struct missing missing = {.size = row.size, .open = true};
+	ask_at(run, log, &row, run_slow_ms(run), &missing);
+	return log_write_row(run, log, &row);
+}
+
+/* The other posts of a channel (of one roster index, or of all), by their logs. */
+struct posts {
+	size_t count;
+	uint64_t logs[KEYS_POSTS_MAX];
+	uint64_t incarnations[KEYS_POSTS_MAX];
+};
+
+static enum error list_posts(struct run *run, uint64_t channel_number, uint64_t own_log, struct posts *posts)
+{
+	struct row_key prefix = key_channel(TABLE_LINE, channel_number);
+	struct row row;
+
+	posts->count = 0;
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	while (error == ERROR_OK && posts->count < KEYS_POSTS_MAX) {
+		struct key_reader reader = key_reader_make(row.key);
+		struct line line;
+		(void)key_read_u16(&reader);
+		uint64_t log = key_read_u16(&reader);
+		if (key_read_end(&reader) != ERROR_OK ||
+		    schema_read(&schema_line, row.value, &line) != ERROR_OK)
+			return ERROR_MALFORMED;
+		if (log != own_log) {
+			posts->logs[posts->count] = log;
+			posts->incarnations[posts->count++] = line.incarnation == 0 ? 1 : line.incarnation;
+		}
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+static enum error open_posts(struct run *run, uint64_t number, const struct channel *channel, uint64_t index,
+			     bool all)
+{
+	struct posts *posts = run_take(run, sizeof(*posts));
+	bool missing = false;
+
+	enum error error = list_posts(run, number, log_own_number(run, channel), posts);
+	if (error != ERROR_OK)
+		return error;
+	for (size_t i = 0; i < posts->count; i++) {
+		struct entry_key key = {
+			.channel = number, .log = posts->logs[i], .incarnation = posts->incarnations[i]};
+		if (!all && log_roster_index(key.log) != index)
+			continue;
+		error = missing_open(run, &key);
+		if (!run_missing(error, &missing))
+			return error;
+	}
+	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
+}
+
+enum error missing_open_channel(struct run *run, uint64_t number)
+{
+	struct channel channel;
+
+	enum error error = run_must(registry_channel(run, number, &channel));
+	return error == ERROR_OK ? open_posts(run, number, &channel, 0, true) : error;
+}
+
+enum error missing_open_party(struct run *run, uint64_t party)
+{
+	struct row_key prefix = key_make(TABLE_CHANNEL);
+	struct row row;
+
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	while (error == ERROR_OK) {
+		struct key_reader reader = key_reader_make(row.key);
+		struct channel channel;
+		uint64_t index;
+		uint64_t number = key_read_u16(&reader);
+		if (key_read_end(&reader) != ERROR_OK ||
+		    schema_read(&schema_channel, row.value, &channel) != ERROR_OK)
+			return ERROR_MALFORMED;
+		if (registry_index_of(&channel, party, &index))
+			error = open_posts(run, number, &channel, index, false);
+		if (error == ERROR_OK)
+			error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+enum error missing_asked(struct run *run, const struct entry_key *log, const struct log *row, bool *asked)
+{
+	struct row_key key = key_missing(row->ask_ms, log);
+	struct missing missing;
+
+	*asked = false;
+	if (row->ask_ms == 0)
+		return ERROR_OK;
+	enum error error = run_must(run_get(run, &key, &schema_missing, &missing));
+	*asked = missing.asks > 0;
+	return error;
+}
+
+enum error missing_own(struct run *run, const struct channel *channel, uint64_t channel_number, bool *lost)
+{
+	struct row_key prefix = key_channel(TABLE_LOG, channel_number);
+	struct row row;
+
+	*lost = false;
+	key_u16(&prefix, log_own_number(run, channel));
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	while (error == ERROR_OK && !*lost) {
+		struct log log;
+		if (schema_read(&schema_log, row.value, &log) != ERROR_OK)
+			return ERROR_MALFORMED;
+		*lost = log.ask_ms != 0;
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+/* ---- asking ---- */
+
+/* A row that is due, and what it takes to ask. */
+struct ask {
+	struct entry_key key;
+	struct missing missing;
+	struct channel channel;
+	uint64_t own_log;
+	struct log row;
+	struct posts posts;
+	struct missing_statement statement;
+};
+
+static void add_range(struct missing_statement *statement, uint64_t first, uint64_t end)
+{
+	if (first < end && statement->ranges_count < RANGES_MAX)
+		statement->ranges[statement->ranges_count++] =
+			(struct held_range){.first = first, .count = end - first};
+}
+
+/* Between the entries that are held beyond the gap, and after them. */
+static enum error list_ranges(struct run *run, struct ask *ask)
+{
+	struct row_key prefix = key_log(TABLE_AHEAD, ask->key.channel, ask->key.log, ask->key.incarnation);
+	uint64_t at = ask->row.size;
+	struct row row;
+
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	for (size_t i = 0; error == ERROR_OK && i < RANGES_MAX - 1; i++) {
+		struct key_reader reader = key_reader_make(row.key);
+		(void)key_read_u16(&reader);
+		(void)key_read_u16(&reader);
+		(void)key_read_u16(&reader);
+		uint64_t held = key_read_u32(&reader);
+		if (key_read_end(&reader) != ERROR_OK || held < at)
+			return ERROR_MALFORMED;
+		add_range(&ask->statement, at, held);
+		at = held + 1;
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	}
+	if (error == ERROR_NOT_FOUND)
+		add_range(&ask->statement, at, ask->missing.open ? LOG_END : end_of(&ask->row));
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+static enum error read_ask(struct run *run, struct ask *ask)
+{
+	const struct entry_key *key = &ask->key;
+
+	enum error error = run_must(registry_channel(run, key->channel, &ask->channel));
+	if (error == ERROR_OK)
+		error = log_row(run, key->channel, key->log, key->incarnation, &ask->row);
+	if (error != ERROR_OK)
+		return error;
+	ask->own_log = log_own_number(run, &ask->channel);
+	ask->statement = (struct missing_statement){
+		.by = ask->own_log, .log = key->log, .incarnation = key->incarnation};
+	if (ask->row.size > ask->missing.size)
+		ask->missing.asks = 0; /* something came of it */
+	if (ask->missing.asks >= MISSING_OPEN_ASKS)
+		ask->missing.open = false;
+	error = list_posts(run, key->channel, ask->own_log, &ask->posts);
+	return error == ERROR_OK ? list_ranges(run, ask) : error;
+}
+
+/* The author, or for the own log some of the other posts, others each time. */
+static enum error send_ask(struct run *run, struct ask *ask)
+{
+	struct aad *aad = run_take(run, sizeof(*aad));
+	struct buffer payload = run_buffer(run, MISSING_SIZE_MAX);
+	const struct posts *posts = &ask->posts;
+	bool own = ask->key.log == ask->own_log;
+	size_t count = !own || posts->count < ASKED_POSTS ? posts->count : ASKED_POSTS;
+
+	enum error error = registry_aad(run, &ask->channel, AAD_MISSING, ask->channel.own_index, aad);
+	if (error != ERROR_OK)
+		return run_must(error);
+	missing_encode(&ask->statement, &payload);
+	assert(buffer_error(&payload) == ERROR_OK);
+	struct outbox_statement statement = {
+		.kind = STATEMENT_MISSING,
+		.channel = ask->key.channel,
+		.precedence = PRECEDENCE_PRIORITY,
+		.cose = run_sign(run, aad, buffer_bytes(&payload)),
+	};
+	for (size_t i = 0; error == ERROR_OK && i < count; i++) {
+		uint64_t log = posts->logs[own ? (ask->missing.asks * count + i) % posts->count : i];
+		if (!own && log != ask->key.log)
+			continue;
+		statement.party = registry_party_of(&ask->channel, log_roster_index(log));
+		statement.slot = log_slot(log);
+		error = outbox_statement(run, &statement, NULL);
+	}
+	return error;
+}
+
+static uint64_t wait_after(uint64_t asks)
+{
+	uint64_t wait_ms = MISSING_AGAIN_MIN_MS;
+
+	for (uint64_t i = 1; i < asks && wait_ms < MISSING_AGAIN_MAX_MS; i++)
+		wait_ms *= 4;
+	return wait_ms < MISSING_AGAIN_MAX_MS ? wait_ms : MISSING_AGAIN_MAX_MS;
+}
+
+static enum error ask_one(struct run *run, struct ask *ask)
+{
+	enum error error = read_ask(run, ask);
+
+	if (error == ERROR_OK && ask->statement.ranges_count > 0)
+		error = send_ask(run, ask);
+	if (error != ERROR_OK)
+		return error;
+	ask->missing.asks++;
+	ask->missing.size = ask->row.size;
+	if (ask->missing.open || ask->row.size < end_of(&ask->row))
+		ask_at(run, &ask->key, &ask->row, run_slow_ms(run) + wait_after(ask->missing.asks),
+		       &ask->missing);
+	else
+		forget(run, &ask->key, &ask->row);
+	return log_write_row(run, &ask->key, &ask->row);
+}
+
+enum error missing_tick(struct run *run)
+{
+	struct row_key prefix = key_make(TABLE_MISSING);
+	struct ask *ask = run_take(run, sizeof(*ask));
+	struct row row;
+
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	for (size_t i = 0; error == ERROR_OK && i < ASKED_MAX; i++) {
+		struct key_reader reader = key_reader_make(row.key);
+		if (key_read_u64(&reader) > run_slow_ms(run) + 1)
+			return ERROR_OK;
+		memset(ask, 0, sizeof(*ask));
+		ask->key.channel = key_read_u16(&reader);
+		ask->key.log = key_read_u16(&reader);
+		ask->key.incarnation = key_read_u16(&reader);
+		if (key_read_end(&reader) != ERROR_OK ||
+		    schema_read(&schema_missing, row.value, &ask->missing) != ERROR_OK)
+			return ERROR_MALFORMED;
+		error = ask_one(run, ask);
+		if (error == ERROR_OK)
+			error = rows_first(run_rows(run), key_view(&prefix), &row);
+	}
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}

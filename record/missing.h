@@ -1,0 +1,60 @@
+/*
+ * What is known to exist and is not held, or was lost with a disk: it is asked for, and given to others who
+ * ask (doc/PROTOCOL.md, section 7, "Missing entries").
+ *
+ * A log with a gap has a row in TABLE_MISSING, at the time when it is asked for. The author is asked; for
+ * what a restored store has lost of the own log, the other posts of the channel are. Waiting grows fourfold
+ * from ask to ask, and begins anew when something came. What a post may be given in an hour is bounded
+ * (TABLE_ANSWERED), so nobody makes another send its log for ever. Functions return what run.h says.
+ */
+#ifndef RECORD_MISSING_H
+#define RECORD_MISSING_H
+
+#include "record/receive.h"
+
+#define MISSING_PATIENCE_MS    UINT64_C(300000) /* before a gap is asked for: copies are mostly under way */
+#define MISSING_AGAIN_MIN_MS   UINT64_C(15000)
+#define MISSING_AGAIN_MAX_MS   UINT64_C(21600000)
+#define MISSING_OPEN_ASKS      6    /* asks for what nobody has told of, in vain: some 85 minutes */
+#define MISSING_ANSWER_MAX     128  /* entries given for one statement */
+#define MISSING_ANSWERS_HOURLY 4096 /* and in an hour to one post */
+
+/*
+ * The row of a log changes: a gap has come to be known, or is closed. Sets row->ask_ms; the caller writes
+ * the row.
+ */
+enum error missing_note(struct run *run, const struct entry_key *log, struct log *row);
+
+/* A signed head says that the log has so many entries. */
+enum error missing_told(struct run *run, const struct entry_key *log, uint64_t size);
+
+/* Asks at once for all that may be there from the log's size on, and of later incarnations. */
+enum error missing_open(struct run *run, const struct entry_key *log);
+
+/* missing_open for the newest incarnation of every other post's log on the channel. */
+enum error missing_open_channel(struct run *run, uint64_t channel);
+/*
+ * The same for the posts of one party, on all channels: after a keying, for what could not be opened
+ * before.
+ */
+enum error missing_open_party(struct run *run, uint64_t party);
+
+/* True in *asked if the log's gap has been asked for: it is not only that copies are under way. */
+enum error missing_asked(struct run *run, const struct entry_key *log, const struct log *row, bool *asked);
+/* True in *lost while entries of former own logs are asked for: what the store lost with its disk. */
+enum error missing_own(struct run *run, const struct channel *channel, uint64_t channel_number, bool *lost);
+
+/* RECORD_TICK: asks for what is due. */
+enum error missing_tick(struct run *run);
+
+/* A "missing" statement whose signature is verified: gives what is asked for, within bounds. */
+enum error missing_take(struct run *run, const struct received_statement *statement);
+
+/*
+ * An entry of the own log, as another post gives it back: filed, where it is signed by those who may and
+ * its position is free, and sent again to all posts, which so receipt it again. *mismatch: its signature is
+ * not that of this channel.
+ */
+enum error missing_returned(struct run *run, uint64_t channel, const struct wire *wire, bool *mismatch);
+
+#endif

@@ -1,0 +1,311 @@
+/*
+ * Asking for what is missing, and giving it: what a hostile counterpart can make of that.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "envelope/signed.h"
+#include "envelope/statement.h"
+#include "record/missing.h"
+#include "tests/unit/record/image.h"
+#include "tests/unit/record/talk.h"
+
+#define MINUTES(count) ((count) * UINT64_C(60000))
+
+#define SERIAL (UINT64_C(1) << 40)
+
+/* The post at `from` sends, as a statement of its outbox, what its own core never would. */
+static void put_statement(struct world *world, size_t from, const struct statement_copy *statement)
+{
+	static uint64_t serial = SERIAL;
+	struct statement_copy copy = *statement;
+	struct copy_key copy_key = {.statement = ++serial};
+	struct row_key key = key_make(TABLE_STATEMENT);
+
+	copy.copy = (struct copy){.state = COPY_WAITING, .precedence = PRECEDENCE_FLASH, .number = serial};
+	copy.channel = 1;
+	copy.party = 1;
+	copy.slot = world->posts[1 - from].slot;
+	key_u64(&key, serial);
+	world_put_row(world, from, &key, &schema_statement_copy, &copy);
+	key = key_make(TABLE_WAITING);
+	key_u8(&key, 0);
+	key_u64(&key, serial);
+	world_put_row(world, from, &key, &schema_copy_key, &copy_key);
+	world_tick(world, from);
+	world_run(world, 50, 10);
+}
+
+static void ask(struct world *world, size_t from, const struct missing_statement *missing)
+{
+	static uint8_t work_bytes[SIGNED_WORK_SIZE];
+	uint8_t payload_bytes[MISSING_SIZE_MAX];
+	uint8_t cose_bytes[MISSING_SIZE_MAX + 256];
+	struct buffer payload = buffer_make(payload_bytes, sizeof(payload_bytes));
+	struct buffer work = buffer_make(work_bytes, sizeof(work_bytes));
+	struct buffer cose = buffer_make(cose_bytes, sizeof(cose_bytes));
+	struct row_key key = key_make(TABLE_POST);
+	struct own_post own;
+	struct ed25519_pair pair;
+	struct aad *aad = calloc(1, sizeof(*aad));
+
+	assert_true(world_row(world, from, &key, &schema_own_post, &own));
+	memcpy(pair.secret, own.statement_secret, sizeof(pair.secret));
+	memcpy(pair.key, own.statement_key, sizeof(pair.key));
+	aad_on_channel(aad, AAD_MISSING, world->channel, &world->roster,
+		       log_roster_index(world_log_of(world, from)));
+	missing_encode(missing, &payload);
+	assert_int_equal(signed_alone(&pair, aad, buffer_bytes(&payload), &work, &cose), ERROR_OK);
+	free(aad);
+	put_statement(world, from,
+		      &(struct statement_copy){.kind = STATEMENT_MISSING, .cose = buffer_bytes(&cose)});
+}
+
+static struct missing_statement all_of(const struct world *world, size_t by, size_t of)
+{
+	return (struct missing_statement){
+		.by = world_log_of(world, by),
+		.log = world_log_of(world, of),
+		.incarnation = 1,
+		.ranges_count = 1,
+		.ranges = {{.first = 0, .count = POSITION_MAX + 1}},
+	};
+}
+
+static void whoever_asks_for_ever_is_given_so_much_an_hour(void **state)
+{
+	struct world *world = world_open_line(320);
+	struct missing_statement missing = all_of(world, 1, 0);
+
+	for (size_t i = 0; i < 10; i++)
+		talk(world, 0, "to be asked for", NULL);
+	uint64_t size = talk_size(world, 0, 0, 1);
+	world_run(world, MINUTES(61), 60000);
+	size_t before = world->packets_sent;
+	for (size_t i = 0; i < 2 * MISSING_ANSWERS_HOURLY / size; i++) {
+		ask(world, 1, &missing);
+		world_run(world, 1000, 500);
+	}
+	struct row_key key = key_channel(TABLE_ANSWERED, 1);
+	struct quota quota;
+	key_u16(&key, world_log_of(world, 1));
+	assert_true(world_row(world, 0, &key, &schema_quota, &quota));
+	assert_int_equal(quota.count, MISSING_ANSWERS_HOURLY);
+	/* the entries given, their receipts, the asking, and heads */
+	assert_true(world->packets_sent - before < 5 * MISSING_ANSWERS_HOURLY);
+	talk(world, 0, "the line goes on", NULL);
+	world_free(world);
+}
+
+static void entries_under_way_are_not_doubled_by_asking(void **state)
+{
+	struct world *world = world_open_line(321);
+	struct missing_statement missing = all_of(world, 1, 0);
+
+	world_settle(world);
+	world->posts[0].mute = true; /* they wait for the courier */
+	for (size_t i = 0; i < 5; i++)
+		talk_begin(world, 0, "waits", NULL);
+	size_t copies = world_count(world, 0, TABLE_COPY);
+	missing.ranges[0] = (struct held_range){.first = talk_size(world, 1, 0, 1), .count = 100};
+	ask(world, 1, &missing);
+	assert_int_equal(world_count(world, 0, TABLE_COPY), copies);
+	assert_int_equal(world_count(world, 0, TABLE_WAITING), copies);
+	world->posts[0].mute = false;
+	world_settle(world);
+	assert_true(world_agrees(world));
+	world_free(world);
+}
+
+static void only_the_two_logs_concerned_can_be_asked_for(void **state)
+{
+	struct world *world = world_open_line(322);
+	struct missing_statement missing = all_of(world, 1, 0);
+
+	world_settle(world);
+	missing.log = LOG_MAX;
+	ask(world, 1, &missing);
+	assert_int_equal(world->posts[0].last_log, ERROR_BAD_ARGUMENT);
+	world->posts[0].last_log = ERROR_OK;
+	missing = all_of(world, 1, 0);
+	missing.by = missing.log;
+	ask(world, 1, &missing);
+	assert_int_equal(world->posts[0].last_log, ERROR_BAD_ARGUMENT);
+	assert_int_equal(world_count(world, 0, TABLE_ANSWERED), 0);
+	/* far beyond what is there */
+	missing = all_of(world, 1, 0);
+	missing.ranges[0].first = POSITION_MAX;
+	missing.ranges[0].count = 1;
+	missing.incarnation = INCARNATIONS_MAX;
+	ask(world, 1, &missing);
+	assert_int_equal(world_count(world, 0, TABLE_ANSWERED), 0);
+	talk(world, 0, "on", NULL);
+	world_free(world);
+}
+
+static struct entry_key made_up; /* where post 1 holds what it holds elsewhere */
+
+static bool is_not_made_up(struct bytes key)
+{
+	struct row_key entry = key_entry(TABLE_ENTRY, &made_up);
+	struct row_key cose = key_entry(TABLE_COSE, &made_up);
+
+	return !bytes_equal(key, key_view(&entry)) && !bytes_equal(key, key_view(&cose));
+}
+
+/* Post 1 gives post 0 an entry "back": as it holds `from`, but at `to`, which is not held. */
+static void give_back(struct world *world, const struct entry_key *from, const struct entry_key *to)
+{
+	struct row_key key = key_entry(TABLE_ENTRY, from);
+	struct entry entry;
+	struct row row;
+	struct leaf leaf;
+	size_t at = 0;
+	uint8_t leaf_bytes[LEAF_SIZE_MAX];
+	struct buffer encoded = buffer_make(leaf_bytes, sizeof(leaf_bytes));
+
+	assert_true(world_row(world, 1, &key, &schema_entry, &entry));
+	assert_int_equal(leaf_decode(entry.leaf, &leaf), ERROR_OK);
+	leaf.position = to->position;
+	leaf_encode(&leaf, &encoded);
+	entry.leaf = buffer_bytes(&encoded);
+	key = key_entry(TABLE_COSE, from);
+	assert_true(store_find(&world->posts[1].store, key_view(&key), &at, &row));
+	uint8_t *cose = malloc(row.value.size);
+	memcpy(cose, row.value.data, row.value.size);
+	struct row_key to_key = key_entry(TABLE_COSE, to);
+	store_put(&world->posts[1].store, key_view(&to_key), bytes_make(cose, row.value.size));
+	to_key = key_entry(TABLE_ENTRY, to);
+	world_put_row(world, 1, &to_key, &schema_entry, &entry);
+	free(cose);
+	size_t taken = world->posts[0].taken;
+	put_statement(world, 1, &(struct statement_copy){.kind = 0, .entry = *to});
+	assert_true(world->posts[0].taken > taken);
+	made_up = *to;
+	if (memcmp(from, to, sizeof(*from)) != 0)
+		store_filter(&world->posts[1].store, is_not_made_up);
+}
+
+static void what_is_given_back_without_having_been_lost_is_dropped(void **state)
+{
+	struct world *world = world_open_line(323);
+	uint8_t ours[IDENTITY_SIZE];
+	uint8_t theirs[IDENTITY_SIZE];
+
+	talk(world, 0, "ours", ours);
+	talk(world, 1, "theirs", theirs);
+	struct entry_key from = talk_place(world, 1, ours);
+	struct entry_key to = from;
+	uint64_t size = talk_size(world, 0, 0, 1);
+	give_back(world, &from, &to); /* as it is */
+	to.position = size;           /* the next position of the log that is written */
+	give_back(world, &from, &to);
+	to.incarnation = 2; /* one that may be opened some day */
+	give_back(world, &from, &to);
+	to = from;
+	to.log = world_log_of(world, 1); /* another's log */
+	to.position = 50;
+	give_back(world, &from, &to);
+	assert_int_equal(talk_size(world, 0, 0, 1), size);
+	assert_int_equal(talk_size(world, 0, 0, 2), 0);
+	assert_int_equal(world_count(world, 0, TABLE_AHEAD), 0);
+	assert_int_equal(world_count(world, 0, TABLE_EVIDENCE), 0);
+	talk(world, 0, "on", NULL);
+	assert_int_equal(talk_size(world, 0, 0, 1), size + 1);
+	world_free(world);
+}
+
+static void what_is_given_back_must_be_signed_by_the_own_side(void **state)
+{
+	struct world *world = world_open_line(324);
+	struct image image;
+	uint8_t theirs[IDENTITY_SIZE];
+	uint8_t ours[IDENTITY_SIZE];
+
+	talk(world, 1, "theirs", theirs);
+	image_back_up(world, 0, &image);
+	talk(world, 0, "ours", ours);
+	uint64_t size = talk_size(world, 0, 0, 1);
+	image_restore(world, 0, &image, IMAGE_ANCHOR_GONE);
+	world_run(world, MINUTES(2), 1000);
+	assert_int_equal(talk_size(world, 0, 0, 1), size);
+	struct entry_key from = talk_place(world, 1, theirs);
+	struct entry_key to = {
+		.channel = 1, .log = world_log_of(world, 0), .incarnation = 1, .position = size};
+	give_back(world, &from, &to); /* the counterpart's own words as ours */
+	assert_int_equal(world->posts[0].last_log, ERROR_BAD_SIGNATURE);
+	assert_int_equal(talk_size(world, 0, 0, 1), size);
+	/* Our words once more, behind the end: they were not filed twice. */
+	from = talk_place(world, 1, ours);
+	give_back(world, &from, &to);
+	assert_int_equal(world->posts[0].last_log, ERROR_REFUSED_FORK);
+	assert_int_equal(talk_size(world, 0, 0, 1), size);
+	to.position = LOG_AHEAD_MAX + size + 2;
+	give_back(world, &from, &to);
+	assert_int_equal(world->posts[0].last_log, ERROR_OUT_OF_RANGE);
+	image_free(&image);
+	world_free(world);
+}
+
+static void an_order_that_is_not_that_of_the_signed_head_is_shown(void **state)
+{
+	struct world *world = world_open_line(325);
+	struct image image;
+	uint8_t ours[2][IDENTITY_SIZE];
+
+	image_back_up(world, 0, &image);
+	talk(world, 0, "first", ours[0]);
+	talk(world, 0, "second", ours[1]);
+	struct entry_key places[2] = {talk_place(world, 1, ours[0]), talk_place(world, 1, ours[1])};
+	struct row_key keys[2][2];
+	struct entry entries[2];
+	world->cut = true;
+	image_restore(world, 0, &image, IMAGE_ANCHOR_GONE);
+	/* The counterpart changes the two in its own store, and gives them back so. */
+	for (size_t i = 0; i < 2; i++)
+		for (size_t j = 0; j < 2; j++)
+			keys[i][j] = key_entry(j == 0 ? TABLE_ENTRY : TABLE_COSE, &places[i]);
+	uint8_t *cose[2];
+	size_t sizes[2];
+	for (size_t i = 0; i < 2; i++) {
+		struct row row;
+		size_t at = 0;
+		assert_true(world_row(world, 1, &keys[i][0], &schema_entry, &entries[i]));
+		assert_true(store_find(&world->posts[1].store, key_view(&keys[i][1]), &at, &row));
+		cose[i] = malloc(row.value.size);
+		sizes[i] = row.value.size;
+		memcpy(cose[i], row.value.data, row.value.size);
+	}
+	for (size_t i = 0; i < 2; i++)
+		store_put(&world->posts[1].store, key_view(&keys[i][1]),
+			  bytes_make(cose[1 - i], sizes[1 - i]));
+	world->cut = false;
+	world_run(world, MINUTES(5), 1000);
+	assert_int_equal(talk_place(world, 0, ours[0]).position, places[1].position);
+	assert_int_equal(talk_line(world, 0, 0).disagrees, 1);
+	assert_int_equal(talk_line(world, 0, 0).forked, 0);
+	assert_int_equal(world_count(world, 0, TABLE_EVIDENCE), 0);
+	for (size_t i = 0; i < 2; i++)
+		free(cose[i]);
+	image_free(&image);
+	world_free(world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whoever_asks_for_ever_is_given_so_much_an_hour),
+		cmocka_unit_test(entries_under_way_are_not_doubled_by_asking),
+		cmocka_unit_test(only_the_two_logs_concerned_can_be_asked_for),
+		cmocka_unit_test(what_is_given_back_without_having_been_lost_is_dropped),
+		cmocka_unit_test(what_is_given_back_must_be_signed_by_the_own_side),
+		cmocka_unit_test(an_order_that_is_not_that_of_the_signed_head_is_shown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

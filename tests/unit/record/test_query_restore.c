@@ -1,0 +1,141 @@
+/*
+ * What the local API says of a post that was restored: what is missing, that its log branched, its former
+ * heads.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "base/cbor.h"
+#include "base/local.h"
+#include "tests/unit/record/asking.h"
+#include "tests/unit/record/image.h"
+
+struct status {
+	uint64_t heads;
+	size_t gaps_count;
+	uint64_t gap[4];
+	size_t branches_count;
+	uint64_t branch[5];
+};
+
+static struct status read_status(struct world *world, size_t post)
+{
+	struct buffer frame = ask_request(LOCAL_STATUS, 0);
+	struct cbor_reader reader = ask_results(world, post, &frame, 5);
+	struct status status = {0};
+
+	cbor_read_array_exact(&reader, 1);
+	cbor_read_array_exact(&reader, 8);
+	for (size_t i = 0; i < 4; i++) /* channel, title, what waits for receipts, since when */
+		(void)cbor_read_item(&reader);
+	status.heads = cbor_read_uint(&reader);
+	(void)cbor_read_item(&reader);
+	status.gaps_count = cbor_read_array(&reader, 64);
+	for (size_t i = 0; i < status.gaps_count; i++) {
+		cbor_read_array_exact(&reader, 4);
+		for (size_t j = 0; j < 4; j++)
+			status.gap[j] = cbor_read_uint(&reader);
+	}
+	status.branches_count = cbor_read_array(&reader, 64);
+	for (size_t i = 0; i < status.branches_count; i++) {
+		cbor_read_array_exact(&reader, 5);
+		for (size_t j = 0; j < 5; j++)
+			status.branch[j] = cbor_read_uint(&reader);
+	}
+	assert_int_equal(cbor_reader_error(&reader), ERROR_OK);
+	return status;
+}
+
+/* What a post has lost, and nobody gives back, is missing; its log branched, and the former head stays. */
+static void a_restored_post_is_shown(void **state)
+{
+	struct world *world = world_open_line(334);
+	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = "lost"};
+	uint64_t log = world_log_of(world, 0);
+	struct image image;
+	uint64_t before;
+	uint64_t after;
+	struct merkle_hash root;
+
+	world_tree(world, 0, log, 1, &before, &root);
+	image_back_up(world, 0, &image);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(world_send(world, 0, &message, NULL), ERROR_OK);
+		world_settle(world);
+	}
+	world_tree(world, 0, log, 1, &after, &root);
+	world->posts[1].mute = true;
+	image_restore(world, 0, &image, IMAGE_ANCHOR_GONE);
+	assert_int_equal(read_status(world, 0).gaps_count, 0); /* it may be on its way */
+	world_run(world, 60000, 1000);
+	struct status status = read_status(world, 0);
+	assert_int_equal(status.gaps_count, 1);
+	const uint64_t gap[4] = {log, 1, before, after - before};
+	assert_memory_equal(status.gap, gap, sizeof(gap));
+	world->posts[1].mute = false;
+	world_run(world, 600000, 1000);
+	for (size_t i = 0; i < 2; i++) {
+		status = read_status(world, i);
+		const uint64_t branch[5] = {log, 2, 1, before, after};
+		assert_int_equal(status.gaps_count, 0);
+		assert_int_equal(status.branches_count, 1);
+		assert_memory_equal(status.branch, branch, sizeof(branch));
+		assert_int_equal(status.heads, LOCAL_HEADS_AGREE);
+	}
+	image_free(&image);
+	world_free(world);
+}
+
+static void heads_of_former_incarnations_are_told(void **state)
+{
+	struct world *world = world_open_line(335);
+	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = "lost"};
+	struct image image;
+
+	image_back_up(world, 0, &image);
+	assert_int_equal(world_send(world, 0, &message, NULL), ERROR_OK);
+	world_run(world, 600000, 10000);
+	image_restore(world, 0, &image, IMAGE_ANCHOR_GONE);
+	world_run(world, 600000, 10000);
+	for (size_t i = 0; i < 2; i++) {
+		struct buffer frame = ask_request(LOCAL_HEADS, 1);
+		cbor_write_bytes(&frame, bytes_make(world->channel, CHANNEL_ID_SIZE));
+		struct cbor_reader reader = ask_results(world, i, &frame, 1);
+		size_t count = cbor_read_array(&reader, 64);
+		size_t found = 0;
+		assert_int_equal(count, 3);
+		for (size_t j = 0; j < count; j++) {
+			struct merkle_hash root;
+			struct merkle_hash told;
+			uint64_t size;
+			cbor_read_array_exact(&reader, 11);
+			uint64_t log = cbor_read_uint(&reader);
+			uint64_t incarnation = cbor_read_uint(&reader);
+			world_tree(world, i, log, incarnation, &size, &root);
+			assert_int_equal(cbor_read_uint(&reader), size);
+			cbor_read_bytes_exact(&reader, told.bytes, sizeof(told.bytes));
+			assert_true(merkle_hash_equal(&told, &root));
+			found += log == world_log_of(world, 0);
+			for (size_t k = 0; k < 7; k++)
+				(void)cbor_read_item(&reader);
+		}
+		assert_int_equal(found, 2);
+		assert_int_equal(cbor_read_end(&reader), ERROR_OK);
+	}
+	image_free(&image);
+	world_free(world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_restored_post_is_shown),
+		cmocka_unit_test(heads_of_former_incarnations_are_told),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
