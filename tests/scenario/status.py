@@ -29,7 +29,7 @@ def receive(connection):
 
 def serve(listener, gaps):
     answers = {
-        STATUS: [[[ID, "the line", [0, 0, 0, 0], None, 2, None, gaps]], True, [], [], 1],
+        STATUS: [[[ID, "the line", [0, 0, 0, 0], None, 2, None, gaps, []]], True, [], [], 1],
         ENTRIES: [[], b""],
         CHANNEL: [cbor2.dumps(TERMS, canonical=True), bytes(16), 2, 0, bytes(8), PARTIES, POSTS, []],
     }
