@@ -63,7 +63,8 @@
 	X(REFUSED_FORK, 77, "another entry is held at this position of this log") \
 	X(REFUSED_SCOPE, 78, "the signer's scope does not cover this") \
 	X(REFUSED_KIND, 79, "the kind of entry or letter is not known here") \
-	X(REFUSED_NUMBER, 80, "the officer's number has been given before: officers are numbered for good")
+	X(REFUSED_NUMBER, 80, "the officer's number has been given before: officers are numbered for good") \
+	X(REFUSED_NAMED, 81, "only another's message is acknowledged or answered, and acknowledged once")
 
 enum error {
 #define ERROR_AS_ENUM(name, number, text) ERROR_##name = number,

@@ -233,14 +233,18 @@ static int run_reply(struct call *call)
 	return send_message(call, call->operand_count > 1 ? call->operand[1] : NULL, call->operand[0]);
 }
 
-/* Whether the message can be acknowledged: it is the other side's, and nobody here has done so. */
-static bool may_acknowledge(const struct call *call, const struct entry_row *about)
+/*
+ * Whether the message can be acknowledged: it is the other side's, and nobody here has done so. Among more
+ * than two parties a third may have; which it was the post knows, and refuses what is done twice.
+ */
+static bool may_acknowledge(const struct call *call, const struct known_channel *channel,
+			    const struct entry_row *about)
 {
 	if (about->own) {
 		call_fail(call, "%s is our own: the other side acknowledges it", about->reference);
 		return false;
 	}
-	for (size_t i = 0; i < about->times_count; i++) {
+	for (size_t i = 0; channel->roster.count == 2 && i < about->times_count; i++) {
 		if (about->times[i].state == LOCAL_READ) {
 			char time[DATE_TIME_GROUP_SIZE + 1];
 			output_time(about->times[i].at_ms / 1000, time);
@@ -256,7 +260,7 @@ static int run_ack(struct call *call)
 	struct speaking speaking;
 	int code = 1;
 	if (speaking_open(&speaking, call) && find_about(&speaking, call->operand[0]) &&
-	    may_acknowledge(call, &speaking.about)) {
+	    may_acknowledge(call, speaking.channel, &speaking.about)) {
 		content_begin(speaking.content, CONTENT_ACKNOWLEDGMENT, speaking.about.precedence,
 			      speaking.channel->registry);
 		struct acknowledgment *acknowledgment = &speaking.content->of.acknowledgment;

@@ -27,7 +27,8 @@ static struct row_key key_awaited(const uint8_t named[IDENTITY_SIZE], const stru
 
 /*
  * An entry that was acknowledged or answered moves on, with the acting post's name. Only one that was
- * addressed to the actor moves: nobody reads or answers his own words.
+ * addressed to the actor moves: nobody reads or answers his own words. What was refused here stays refused,
+ * whoever else has taken it.
  */
 static enum error move(struct run *run, const struct entry_key *target, const struct entry_key *by,
 		       uint64_t state)
@@ -49,6 +50,8 @@ static enum error move(struct run *run, const struct entry_key *target, const st
 		error = post_error;
 	if (error != ERROR_OK)
 		return run_must(error);
+	if (entry.reason != ERROR_OK && target->log != log_own_number(run, &channel))
+		return ERROR_OK;
 	return log_set_state(run, target, &entry, state, post.name);
 }
 
@@ -68,6 +71,16 @@ static enum error move_named(struct run *run, const struct entry_key *by, const 
 	run_put(run, &key, &schema_number, &awaited);
 	run_state(run)->awaited++;
 	return ERROR_OK;
+}
+
+/* Noted, so that it is done once: of two, only one that stands before the other was let pass. */
+static enum error acknowledge(struct run *run, const struct entry_key *by, const uint8_t named[IDENTITY_SIZE])
+{
+	struct row_key key = key_acknowledged_in(by->channel, named, by->log, by->incarnation);
+	struct number position = {.number = by->position};
+
+	run_put(run, &key, &schema_number, &position);
+	return move_named(run, by, named, LOCAL_READ);
 }
 
 enum error effects_awaited(struct run *run, const struct entry_key *target,
@@ -155,7 +168,7 @@ enum error effects_of(struct run *run, const struct registry_entry *registry_ent
 			error = move_named(run, key, content->of.message.answers, LOCAL_ANSWERED);
 		break;
 	case CONTENT_ACKNOWLEDGMENT:
-		error = move_named(run, key, content->of.acknowledgment.acknowledged, LOCAL_READ);
+		error = acknowledge(run, key, content->of.acknowledgment.acknowledged);
 		break;
 	case CONTENT_LETTER:
 		return effects_of_letter(run, registry_entry, key);

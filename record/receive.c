@@ -377,6 +377,8 @@ static enum error receive_entry(struct run *run, const struct keys_opened *opene
 	arriving->entry = (struct registry_entry){
 		.party = opened->party,
 		.slot = opened->slot,
+		.incarnation = wire->incarnation,
+		.position = wire->position,
 		.payload = arriving->decoded.cose.payload,
 		.content = &arriving->decoded.content,
 		.object = &arriving->decoded.cose,

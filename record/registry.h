@@ -95,6 +95,8 @@ struct registry_entry {
 	uint64_t index;   /* roster index of the author's party (not with channel 0) */
 	uint64_t party;   /* its party number */
 	uint64_t slot;    /* of the author's post */
+	uint64_t incarnation; /* another's: its place in that post's log */
+	uint64_t position;
 	struct bytes payload;
 	const struct content *content; /* decoded from payload */
 	const struct cose_signed *object;
@@ -111,9 +113,11 @@ struct registry_entry {
  *     ERROR_REFUSED_FORM.
  *  3. Messages and acknowledgments: the channel is open and the author's post serves on it
  *     (ERROR_REFUSED_CHANNEL); every signer has the agrément of this party (at submission: of all others;
- *     among siblings, of nobody) and the scope; what is acknowledged or answered is held on this channel
- *     and another party's (ERROR_REFUSED_REFERENCE), as far as it must be at hand already: always at
- *     submission, and where only two posts are on the channel.
+ *     among siblings, of nobody) and the scope; what is acknowledged or answered is held
+ *     (ERROR_REFUSED_REFERENCE), as far as it must be at hand already: always at submission, and where
+ *     only two posts are on the channel. It is another party's message on this channel, and none before
+ *     in this incarnation of the log acknowledges it; at submission, it was accepted here, and nobody of
+ *     the own party is known to have acknowledged it (ERROR_REFUSED_NAMED).
  *  4. Letters: by the authority (ERROR_REFUSED_AUTHORITY); the next of its chain (ERROR_REFUSED_CHAIN)
  *     and what registry_letter.h says of its kind. One that comes before its predecessor passes, and is
  *     judged when it is folded (registry_apply); but not at submission. So does the very letter that is

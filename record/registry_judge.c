@@ -187,8 +187,29 @@ static enum error count_lines(struct run *run, uint64_t channel, bool *two)
 }
 
 /*
- * What is acknowledged or answered must be held, on this channel, and be another party's. Among more than
- * two posts it may still be on its way from a third: then only what is held is checked.
+ * Of another's entry only that is judged which its author knew as well: what is named is the same thing to
+ * all who can read it. That it was refused here says nothing of what it was to the author.
+ */
+static enum error judge_held(struct run *run, const struct judging *judging, const struct entry_key *key,
+			     enum error *reason)
+{
+	struct row_key row_key = key_entry(TABLE_ENTRY, key);
+	struct entry named;
+
+	if (key->channel != judging->entry->channel || log_roster_index(key->log) == judging->entry->index) {
+		*reason = ERROR_REFUSED_NAMED;
+		return ERROR_OK;
+	}
+	enum error error = run_must(run_get(run, &row_key, &schema_entry, &named));
+	bool message = named.kind == CONTENT_MESSAGE || (named.kind == 0 && !judging->own);
+	if (!message || (judging->own && named.reason != ERROR_OK))
+		*reason = ERROR_REFUSED_NAMED;
+	return error;
+}
+
+/*
+ * What is acknowledged or answered must be held, on this channel, and be another party's message. Among more
+ * than two posts it may still be on its way from a third: then only what is held is checked.
  */
 static enum error judge_named(struct run *run, const struct judging *judging,
 			      const uint8_t identity[IDENTITY_SIZE], enum error *reason)
@@ -198,17 +219,66 @@ static enum error judge_named(struct run *run, const struct judging *judging,
 	bool two;
 
 	enum error error = run_get(run, &row_key, &schema_entry_key, &key);
-	if (error == ERROR_OK) {
-		if (key.channel != judging->entry->channel ||
-		    log_roster_index(key.log) == judging->entry->index)
-			*reason = ERROR_REFUSED_REFERENCE;
-		return ERROR_OK;
-	}
+	if (error == ERROR_OK)
+		return judge_held(run, judging, &key, reason);
 	if (error != ERROR_NOT_FOUND)
 		return error;
 	error = count_lines(run, judging->entry->channel, &two);
 	if (error == ERROR_OK && (two || judging->own))
 		*reason = ERROR_REFUSED_REFERENCE;
+	return error;
+}
+
+/* Here, by nobody of the own party: log numbers of one party stand together. */
+static enum error judge_first_here(struct run *run, const struct judging *judging,
+				   const uint8_t identity[IDENTITY_SIZE], enum error *reason)
+{
+	struct row_key prefix = key_acknowledged(judging->entry->channel, identity);
+	struct row_key from = key_acknowledged_in(judging->entry->channel, identity,
+						  log_number(judging->entry->index, 0), 0);
+	struct row row;
+
+	enum error error = rows_from(run_rows(run), key_view(&prefix), key_view(&from), &row);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	struct key_reader reader = key_reader_make(row.key);
+	(void)key_read_u16(&reader);
+	for (size_t i = 0; i < IDENTITY_SIZE / 8; i++)
+		(void)key_read_u64(&reader);
+	uint64_t log = key_read_u16(&reader);
+	(void)key_read_u16(&reader);
+	if (log_roster_index(log) == judging->entry->index)
+		*reason = ERROR_REFUSED_NAMED;
+	return key_read_end(&reader);
+}
+
+/*
+ * A message is acknowledged once. Of another's log only what stands before in the same incarnation counts:
+ * two posts of one party may do it at the same time, and one that was restored does not know that it did.
+ */
+static enum error judge_first(struct run *run, const struct judging *judging,
+			      const uint8_t identity[IDENTITY_SIZE], enum error *reason)
+{
+	const struct registry_entry *entry = judging->entry;
+	struct row_key key = key_acknowledged_in(entry->channel, identity,
+						 log_number(entry->index, entry->slot), entry->incarnation);
+	struct number position;
+
+	if (judging->own)
+		return judge_first_here(run, judging, identity, reason);
+	enum error error = run_get(run, &key, &schema_number, &position);
+	if (error == ERROR_OK && position.number < entry->position)
+		*reason = ERROR_REFUSED_NAMED;
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+static enum error judge_acknowledgment(struct run *run, const struct judging *judging, enum error *reason)
+{
+	const uint8_t *acknowledged = judging->entry->content->of.acknowledgment.acknowledged;
+
+	enum error error = judge_named(run, judging, acknowledged, reason);
+	if (error == ERROR_OK && *reason == ERROR_OK)
+		error = judge_first(run, judging, acknowledged, reason);
 	return error;
 }
 
@@ -223,7 +293,7 @@ static enum error judge_speech(struct run *run, const struct judging *judging, e
 	if (*reason != ERROR_OK)
 		return ERROR_OK;
 	if (content->kind == CONTENT_ACKNOWLEDGMENT)
-		return judge_named(run, judging, content->of.acknowledgment.acknowledged, reason);
+		return judge_acknowledgment(run, judging, reason);
 	if (content->of.message.has_answers)
 		return judge_named(run, judging, content->of.message.answers, reason);
 	return ERROR_OK;

@@ -156,6 +156,22 @@ struct row_key key_identity(const uint8_t identity[IDENTITY_SIZE])
 	return key;
 }
 
+struct row_key key_acknowledged(uint64_t channel, const uint8_t identity[IDENTITY_SIZE])
+{
+	struct row_key key = key_channel(TABLE_ACKNOWLEDGED, channel);
+	key_bytes(&key, identity, IDENTITY_SIZE);
+	return key;
+}
+
+struct row_key key_acknowledged_in(uint64_t channel, const uint8_t identity[IDENTITY_SIZE], uint64_t log,
+				   uint64_t incarnation)
+{
+	struct row_key key = key_acknowledged(channel, identity);
+	key_u16(&key, log);
+	key_u16(&key, incarnation);
+	return key;
+}
+
 /* ---- values ---- */
 
 /* One line for each field; the struct's member decides the size. */

@@ -51,9 +51,12 @@ enum table {
 	0x25,
 	TABLE_OFFICER = 0x26, /* channel u16, roster index u8, officer u32 -> struct officer */
 	TABLE_AGREED =
-		0x28,       /* channel u16, roster index u8, officer u32 -> struct number: bit i: the party of
+		0x28,      /* channel u16, roster index u8, officer u32 -> struct number: bit i: the party of
 			 roster index i gave agrément to one who is not named yet */
-	TABLE_FOLD = 0x29,  /* channel u16, roster index u8 -> empty: letters wait that may follow already */
+	TABLE_FOLD = 0x29, /* channel u16, roster index u8 -> empty: letters wait that may follow already */
+	TABLE_ACKNOWLEDGED =
+		/* channel u16, identity 32, log u16, incarnation u16 -> struct number: at which position */
+	0x2a,
 	TABLE_QUOTA = 0x27, /* channel u16, log u16 -> struct quota: refused ranges named in verdicts */
 
 	/* logs */
@@ -512,6 +515,10 @@ struct row_key key_line(uint64_t channel, uint64_t log);
 struct row_key key_log(enum table table, uint64_t channel, uint64_t log, uint64_t incarnation);
 struct row_key key_entry(enum table table, const struct entry_key *entry);
 struct row_key key_identity(const uint8_t identity[IDENTITY_SIZE]);
+/* TABLE_ACKNOWLEDGED: all rows of one identity, and the one of an incarnation of a log. */
+struct row_key key_acknowledged(uint64_t channel, const uint8_t identity[IDENTITY_SIZE]);
+struct row_key key_acknowledged_in(uint64_t channel, const uint8_t identity[IDENTITY_SIZE], uint64_t log,
+				   uint64_t incarnation);
 
 /* ---- values ---- */
 

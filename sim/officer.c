@@ -386,6 +386,7 @@ static void write_content(struct world *world, size_t node, struct submission *s
 	if (!submission->is_message) {
 		content->of.acknowledgment.time = world_wall_ms(world, node) / 1000;
 		memcpy(content->of.acknowledgment.acknowledged, about->identity, IDENTITY_SIZE);
+		party->arrived[about - party->arrived] = party->arrived[--party->arrived_count]; /* once */
 		return;
 	}
 	make_text(world, submission->precedence, text, sizeof(text));
@@ -507,9 +508,12 @@ void officer_reply(struct world *world, size_t node, uint64_t client, struct byt
 		submission->state = SUBMISSION_NEW;
 		if (client < party->unanswered)
 			party->unanswered = client;
-	} else if (submission->good &&
-		   (error != ERROR_REFUSED_REFERENCE || world->nodes[node].post.restores == 0)) {
-		/* What it answers can only have gone with an old image. */
+	} else if (submission->good && ((error != ERROR_REFUSED_REFERENCE && error != ERROR_REFUSED_NAMED) ||
+					world->nodes[node].post.restores == 0)) {
+		/*
+		 * What it answers can only have gone with an old image; what comes again after that may
+		 * have been acknowledged.
+		 */
 		world_violation(world, "what is good is taken", "submission %llu at %zu: %s",
 				(unsigned long long)client, node, error_name(error));
 	} else {

@@ -158,6 +158,7 @@ static void reasons_have_the_numbers_of_the_protocol(void **state)
 		{ ERROR_REFUSED_SCOPE, 78 },
 		{ ERROR_REFUSED_KIND, 79 },
 		{ ERROR_REFUSED_NUMBER, 80 },
+		{ ERROR_REFUSED_NAMED, 81 },
 	};
 
 	for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)

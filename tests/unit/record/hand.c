@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cbor.h"
+#include "record/effects.h"
 #include "record/log.h"
 #include "record/workspace.h"
 
@@ -363,6 +364,8 @@ static struct registry_entry entry_of(const struct filing *filing, const struct 
 {
 	return (struct registry_entry){
 		.slot = filing->paper->slot,
+		.incarnation = 1,
+		.position = filing->paper->position,
 		.payload = decoded->cose.payload,
 		.content = &decoded->content,
 		.object = &decoded->cose,
@@ -441,9 +444,12 @@ static enum error file_entry(struct run *run, const struct filing *filing, const
 		error = log_append(run, &item, &key, &filed);
 	else
 		error = log_take(run, &key, &item, heads, ERROR_OK);
-	if (error != ERROR_OK || entry->content->kind != CONTENT_LETTER)
+	if (error != ERROR_OK)
 		return error;
-	return registry_apply(run, entry, &key, outcome->verdicts, &outcome->verdicts_count);
+	if (entry->content->kind == CONTENT_LETTER)
+		return registry_apply(run, entry, &key, outcome->verdicts, &outcome->verdicts_count);
+	error = log_entry(run, &key, &filed);
+	return error == ERROR_OK ? effects_of(run, entry, &key, &filed, filing->own) : error;
 }
 
 static enum error file_handler(struct run *run, void *context)

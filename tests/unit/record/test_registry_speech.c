@@ -353,15 +353,14 @@ static void what_is_acknowledged_or_answered_is_anothers_and_held_here(void **st
 	assert_int_equal(speak(table, 1, message(table, 1), theirs), ERROR_OK);
 	assert_int_equal(speak(table, 1, acknowledgment(table, 1, unknown), identity),
 			 ERROR_REFUSED_REFERENCE);
-	assert_int_equal(speak(table, 1, acknowledgment(table, 1, theirs), identity),
-			 ERROR_REFUSED_REFERENCE);
+	assert_int_equal(speak(table, 1, acknowledgment(table, 1, theirs), identity), ERROR_REFUSED_NAMED);
 	assert_int_equal(speak(table, 1, acknowledgment(table, 1, ours), identity), ERROR_OK);
 	assert_int_equal(speak(table, 0, acknowledgment(table, 1, unknown), identity),
 			 ERROR_REFUSED_REFERENCE);
-	assert_int_equal(speak(table, 0, acknowledgment(table, 1, ours), identity), ERROR_REFUSED_REFERENCE);
+	assert_int_equal(speak(table, 0, acknowledgment(table, 1, ours), identity), ERROR_REFUSED_NAMED);
 	assert_int_equal(speak(table, 0, acknowledgment(table, 1, theirs), identity), ERROR_OK);
 	const uint8_t *named[] = {unknown, theirs, ours};
-	const enum error reasons[] = {ERROR_REFUSED_REFERENCE, ERROR_REFUSED_REFERENCE, ERROR_OK};
+	const enum error reasons[] = {ERROR_REFUSED_REFERENCE, ERROR_REFUSED_NAMED, ERROR_OK};
 	for (size_t i = 0; i < 3; i++) {
 		struct content *content = message(table, 1);
 		content->of.message.has_answers = true;
@@ -380,7 +379,132 @@ static void what_is_acknowledged_or_answered_is_anothers_and_held_here(void **st
 	assert_true(hand_look(&table->hand, &key, &schema_entry_key, &place));
 	place.channel = 2;
 	hand_put(&table->hand, &key, &schema_entry_key, &place);
-	assert_int_equal(speak(table, 1, acknowledgment(table, 1, ours), identity), ERROR_REFUSED_REFERENCE);
+	assert_int_equal(speak(table, 1, acknowledgment(table, 1, ours), identity), ERROR_REFUSED_NAMED);
+	drop(table);
+}
+
+static struct content *answer(struct seats *table, const uint8_t identity[IDENTITY_SIZE])
+{
+	struct content *content = message(table, 1);
+
+	content->of.message.has_answers = true;
+	memcpy(content->of.message.answers, identity, IDENTITY_SIZE);
+	return content;
+}
+
+static void only_a_message_is_acknowledged_or_answered(void **state)
+{
+	struct seats *table = make(223, 2);
+	uint8_t messages[2][IDENTITY_SIZE];
+	uint8_t acknowledgments[2][IDENTITY_SIZE];
+	uint8_t identity[IDENTITY_SIZE];
+
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(speak(table, i, message(table, 1), messages[i]), ERROR_OK);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(
+			speak(table, i, acknowledgment(table, 1, messages[1 - i]), acknowledgments[i]),
+			ERROR_OK);
+	for (size_t i = 0; i < 2; i++) {
+		const uint8_t *named[] = {acknowledgments[1 - i], table->pens[1 - i].head};
+		for (size_t j = 0; j < 2; j++) {
+			assert_int_equal(speak(table, i, acknowledgment(table, 1, named[j]), identity),
+					 ERROR_REFUSED_NAMED);
+			assert_int_equal(speak(table, i, answer(table, named[j]), identity),
+					 ERROR_REFUSED_NAMED);
+		}
+	}
+	drop(table);
+}
+
+/* Any number of answers are given, by the same officer or another. */
+static void a_message_is_acknowledged_once(void **state)
+{
+	struct seats *table = make(224, 2);
+	uint8_t messages[2][IDENTITY_SIZE];
+	uint8_t identity[IDENTITY_SIZE];
+
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(speak(table, i, message(table, 1), messages[i]), ERROR_OK);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(speak(table, i, acknowledgment(table, 1, messages[1 - i]), identity),
+				 ERROR_OK);
+		assert_int_equal(speak(table, i, acknowledgment(table, 1, messages[1 - i]), identity),
+				 ERROR_REFUSED_NAMED);
+		assert_int_equal(speak(table, i, acknowledgment(table, 2, messages[1 - i]), identity),
+				 ERROR_REFUSED_NAMED);
+		assert_int_equal(speak(table, i, answer(table, messages[1 - i]), identity), ERROR_OK);
+		assert_int_equal(speak(table, i, answer(table, messages[1 - i]), identity), ERROR_OK);
+	}
+	drop(table);
+}
+
+/* They come in whatever order: the first in the log counts. */
+static void of_two_acknowledgments_the_one_that_stands_first_is_taken(void **state)
+{
+	struct seats *table = make(225, 2);
+	uint8_t ours[IDENTITY_SIZE];
+	uint8_t identity[IDENTITY_SIZE];
+
+	assert_int_equal(speak(table, 0, message(table, 1), ours), ERROR_OK);
+	table->pens[1].position += 4;
+	assert_int_equal(speak(table, 1, acknowledgment(table, 1, ours), identity), ERROR_OK);
+	table->pens[1].position -= 3;
+	assert_int_equal(speak(table, 1, acknowledgment(table, 1, ours), identity), ERROR_OK);
+	assert_int_equal(speak(table, 1, acknowledgment(table, 1, ours), identity), ERROR_REFUSED_NAMED);
+	drop(table);
+}
+
+/* Two parties, or two posts of one, know nothing of each other's at the time. */
+static void each_post_acknowledges_for_itself(void **state)
+{
+	struct seats *table = make(226, 3);
+	uint8_t ours[IDENTITY_SIZE];
+	uint8_t theirs[IDENTITY_SIZE];
+	uint8_t identity[IDENTITY_SIZE];
+	struct row_key key;
+
+	assert_int_equal(speak(table, 0, message(table, 1), ours), ERROR_OK);
+	assert_int_equal(speak(table, 1, acknowledgment(table, 1, ours), identity), ERROR_OK);
+	assert_int_equal(speak(table, 2, acknowledgment(table, 1, ours), identity), ERROR_OK);
+	assert_int_equal(speak(table, 1, message(table, 1), theirs), ERROR_OK);
+	assert_int_equal(speak(table, 2, acknowledgment(table, 1, theirs), identity), ERROR_OK);
+	assert_int_equal(speak(table, 0, acknowledgment(table, 1, theirs), identity), ERROR_OK);
+
+	/* Another incarnation of that log has acknowledged it, another post of the own party as well. */
+	assert_int_equal(speak(table, 0, message(table, 1), ours), ERROR_OK);
+	struct number position = {.number = 0};
+	key = key_acknowledged_in(1, ours, log_number(table->index[1], table->pens[1].slot), 2);
+	hand_put(&table->hand, &key, &schema_number, &position);
+	key = key_acknowledged_in(1, ours, log_number(table->index[1], table->pens[1].slot + 1), 1);
+	hand_put(&table->hand, &key, &schema_number, &position);
+	assert_int_equal(speak(table, 1, acknowledgment(table, 1, ours), identity), ERROR_OK);
+	assert_int_equal(speak(table, 1, message(table, 1), theirs), ERROR_OK);
+	key = key_acknowledged_in(1, theirs, log_number(table->index[0], 7), 1);
+	hand_put(&table->hand, &key, &schema_number, &position);
+	assert_int_equal(speak(table, 0, acknowledgment(table, 1, theirs), identity), ERROR_REFUSED_NAMED);
+	drop(table);
+}
+
+/* What this post refused its officers acknowledge not; that another took it is no fault of that one. */
+static void what_was_refused_here_is_not_acknowledged_here(void **state)
+{
+	struct seats *table = make(227, 3);
+	uint8_t theirs[IDENTITY_SIZE];
+	uint8_t identity[IDENTITY_SIZE];
+	struct entry_key place;
+	struct entry entry;
+
+	assert_int_equal(speak(table, 1, message(table, 1), theirs), ERROR_OK);
+	assert_true(world_entry(table->hand.world, 0, theirs, &entry, &place));
+	struct row_key key = key_entry(TABLE_ENTRY, &place);
+	entry.reason = ERROR_REFUSED_AGREMENT;
+	entry.state = LOCAL_REFUSED;
+	hand_put(&table->hand, &key, &schema_entry, &entry);
+	assert_int_equal(speak(table, 0, acknowledgment(table, 1, theirs), identity), ERROR_REFUSED_NAMED);
+	assert_int_equal(speak(table, 0, answer(table, theirs), identity), ERROR_REFUSED_NAMED);
+	assert_int_equal(speak(table, 2, acknowledgment(table, 1, theirs), identity), ERROR_OK);
+	assert_int_equal(world_state(table->hand.world, 0, theirs), LOCAL_REFUSED);
 	drop(table);
 }
 
@@ -454,6 +578,11 @@ int main(void)
 		cmocka_unit_test(two_officers_sign_with_two_keys_and_are_both_entitled),
 		cmocka_unit_test(texts_are_bounded_by_the_terms_and_plain),
 		cmocka_unit_test(what_is_acknowledged_or_answered_is_anothers_and_held_here),
+		cmocka_unit_test(only_a_message_is_acknowledged_or_answered),
+		cmocka_unit_test(a_message_is_acknowledged_once),
+		cmocka_unit_test(of_two_acknowledgments_the_one_that_stands_first_is_taken),
+		cmocka_unit_test(each_post_acknowledges_for_itself),
+		cmocka_unit_test(what_was_refused_here_is_not_acknowledged_here),
 		cmocka_unit_test(among_more_posts_what_is_named_may_be_on_its_way),
 		cmocka_unit_test(a_verdict_is_signed_by_the_post_of_its_log),
 	};
