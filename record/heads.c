@@ -12,7 +12,6 @@
 #define LOOK_INTERVAL_MS  5000 /* shorter than any interval of terms */
 #define SENT_MAX          16   /* statements made in one event */
 #define FORMER_TOLD_TIMES 4
-#define FORMER_STATED_MAX 16 /* former incarnations of one log whose heads are told */
 
 /* The lines of one channel, in order; the own one among them. */
 struct lines {
@@ -102,9 +101,9 @@ static enum error add_former(struct run *run, const struct lines *lines, size_t 
 	bool own = line == lines->own;
 	bool missing = false;
 
-	if (line->head_incarnation > FORMER_STATED_MAX &&
-	    log.incarnation < line->head_incarnation - FORMER_STATED_MAX)
-		log.incarnation = line->head_incarnation - FORMER_STATED_MAX;
+	if (line->head_incarnation > HEADS_FORMER_MAX &&
+	    log.incarnation < line->head_incarnation - HEADS_FORMER_MAX)
+		log.incarnation = line->head_incarnation - HEADS_FORMER_MAX;
 	for (; log.incarnation < line->head_incarnation && heads->heads_count < HEADS_STATED_MAX;
 	     log.incarnation++) {
 		struct former_head former;

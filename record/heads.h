@@ -18,6 +18,9 @@ enum error heads_tick(struct run *run);
 
 /* ---- of former incarnations ---- */
 
+/* Former incarnations of one log, the newest ones, whose heads are told, and taken. */
+#define HEADS_FORMER_MAX 16
+
 /* The last head of an incarnation that is not the newest; zeros where none is kept. */
 enum error heads_former(struct run *run, const struct entry_key *log, struct former_head *head);
 /* Keeps it, unless a larger one is kept. Its signature is verified. */

@@ -356,7 +356,8 @@ static enum error take_head(struct run *run, struct told *told)
 		return run_count(run, ERROR_BAD_SIGNATURE,
 				 "a head dropped: it is not signed by its log's key");
 	if (told->head->size == 0 ||
-	    told->head->incarnation > told->line.incarnation + LOG_INCARNATIONS_AHEAD)
+	    told->head->incarnation > told->line.incarnation + LOG_INCARNATIONS_AHEAD ||
+	    told->head->incarnation + HEADS_FORMER_MAX < told->line.incarnation)
 		return ERROR_OK;
 	struct entry_key log = log_of(told, told->head->incarnation);
 	error = missing_told(run, &log, told->head->size);

@@ -3,13 +3,15 @@
 #include <assert.h>
 #include <string.h>
 
+#include "record/heads.h"
 #include "record/log.h"
 #include "record/outbox.h"
 #include "record/registry.h"
 
-#define ASKED_MAX   8                  /* rows that are looked at in one event */
-#define ASKED_POSTS 8                  /* posts that are asked at once for entries of the own log */
-#define LOG_END     (POSITION_MAX + 1) /* a range that ends here asks for later incarnations as well */
+#define ASKED_MAX     8                  /* logs that are asked for in one event */
+#define LOOKED_AT_MAX 64                 /* rows that are looked at for that */
+#define ASKED_POSTS   8                  /* posts that are asked at once for entries of the own log */
+#define LOG_END       (POSITION_MAX + 1) /* a range that ends here asks for later incarnations as well */
 
 /* ---- rows ---- */
 
@@ -306,10 +308,24 @@ static uint64_t wait_after(uint64_t asks)
 	return wait_ms < MISSING_AGAIN_MAX_MS ? wait_ms : MISSING_AGAIN_MAX_MS;
 }
 
-static enum error ask_one(struct run *run, struct ask *ask)
+/* Of another's log the newest incarnations are asked for: it may tell of thousands. */
+static bool is_too_old(const struct ask *ask)
+{
+	for (size_t i = 0; i < ask->posts.count; i++)
+		if (ask->posts.logs[i] == ask->key.log)
+			return ask->key.incarnation + HEADS_FORMER_MAX < ask->posts.incarnations[i];
+	return false;
+}
+
+static enum error ask_one(struct run *run, struct ask *ask, bool *asked)
 {
 	enum error error = read_ask(run, ask);
 
+	*asked = error == ERROR_OK && !is_too_old(ask);
+	if (error == ERROR_OK && !*asked) {
+		ask_at(run, &ask->key, &ask->row, run_slow_ms(run) + MISSING_AGAIN_MAX_MS, &ask->missing);
+		return log_write_row(run, &ask->key, &ask->row);
+	}
 	if (error == ERROR_OK && ask->statement.ranges_count > 0)
 		error = send_ask(run, ask);
 	if (error != ERROR_OK)
@@ -331,7 +347,9 @@ enum error missing_tick(struct run *run)
 	struct row row;
 
 	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
-	for (size_t i = 0; error == ERROR_OK && i < ASKED_MAX; i++) {
+	size_t count = 0;
+	for (size_t i = 0; error == ERROR_OK && i < LOOKED_AT_MAX && count < ASKED_MAX; i++) {
+		bool asked;
 		struct key_reader reader = key_reader_make(row.key);
 		if (key_read_u64(&reader) > run_slow_ms(run) + 1)
 			return ERROR_OK;
@@ -342,7 +360,8 @@ enum error missing_tick(struct run *run)
 		if (key_read_end(&reader) != ERROR_OK ||
 		    schema_read(&schema_missing, row.value, &ask->missing) != ERROR_OK)
 			return ERROR_MALFORMED;
-		error = ask_one(run, ask);
+		error = ask_one(run, ask, &asked);
+		count += asked;
 		if (error == ERROR_OK)
 			error = rows_first(run_rows(run), key_view(&prefix), &row);
 	}

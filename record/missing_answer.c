@@ -14,24 +14,39 @@
 
 /* ---- what is asked for ---- */
 
+/*
+ * Of what was refused only the leaf is held: it is looked at, but not given. A counterpart can have so many
+ * refused that to look at them all would be no event.
+ */
+#define LOOKED_AT_MAX 1024
+
 struct wanted {
 	size_t count;
 	size_t count_max;
+	size_t looked_at;
 	struct entry_key keys[MISSING_ANSWER_MAX];
 };
 
-/* The entries that are held of one range. */
-static enum error list_range(struct run *run, const struct entry_key *log, const struct held_range *range,
-			     struct wanted *wanted)
+static bool is_before(const struct entry_key *key, const struct entry_key *end)
 {
-	struct row_key prefix = key_log(TABLE_ENTRY, log->channel, log->log, log->incarnation);
-	struct entry_key first = *log;
+	return key->incarnation < end->incarnation ||
+	       (key->incarnation == end->incarnation && key->position < end->position);
+}
+
+/*
+ * The entries that are held of one log, from `first` to before `end`. Incarnations that nobody wrote take no
+ * time: an author may have left out thousands.
+ */
+static enum error list_span(struct run *run, const struct entry_key *first, const struct entry_key *end,
+			    struct wanted *wanted)
+{
+	struct row_key prefix = key_channel(TABLE_ENTRY, first->channel);
+	struct row_key from = key_entry(TABLE_ENTRY, first);
 	struct row row;
 
-	first.position = range->first;
-	struct row_key from = key_entry(TABLE_ENTRY, &first);
+	key_u16(&prefix, first->log);
 	enum error error = rows_from(run_rows(run), key_view(&prefix), key_view(&from), &row);
-	while (error == ERROR_OK && wanted->count < wanted->count_max) {
+	while (error == ERROR_OK && wanted->count < wanted->count_max && wanted->looked_at < LOOKED_AT_MAX) {
 		struct key_reader reader = key_reader_make(row.key);
 		struct entry_key *key = &wanted->keys[wanted->count];
 		struct entry entry;
@@ -42,10 +57,11 @@ static enum error list_range(struct run *run, const struct entry_key *log, const
 		if (key_read_end(&reader) != ERROR_OK ||
 		    schema_read(&schema_entry, row.value, &entry) != ERROR_OK)
 			return ERROR_MALFORMED;
-		if (key->position - range->first >= range->count)
+		if (!is_before(key, end))
 			return ERROR_OK;
+		wanted->looked_at++;
 		if (entry.state != LOCAL_REFUSED || entry.received != 0 || entry.refused != 0)
-			wanted->count++; /* of what was refused here, nothing but its leaf is held */
+			wanted->count++;
 		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
 	}
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
@@ -54,24 +70,27 @@ static enum error list_range(struct run *run, const struct entry_key *log, const
 static enum error list_wanted(struct run *run, uint64_t channel, const struct missing_statement *missing,
 			      struct wanted *wanted)
 {
-	static const struct held_range all = {.first = 0, .count = LOG_END};
 	const struct held_range *last = &missing->ranges[missing->ranges_count - 1];
 	struct row_key line_key = key_line(channel, missing->log);
-	struct entry_key log = {.channel = channel, .log = missing->log, .incarnation = missing->incarnation};
+	struct entry_key first = {
+		.channel = channel, .log = missing->log, .incarnation = missing->incarnation};
+	struct entry_key end = first;
 	struct line line;
 
 	enum error error = run_must(run_get(run, &line_key, &schema_line, &line));
-	for (size_t i = 0; error == ERROR_OK && i < missing->ranges_count; i++)
-		error = list_range(run, &log, &missing->ranges[i], wanted);
-	if (last->first + last->count < LOG_END)
-		return error;
-	/* Nobody gives its author what it writes now. */
-	uint64_t end = missing->log == missing->by ? line.incarnation : line.incarnation + 1;
-	while (error == ERROR_OK && log.incarnation + 1 < end && wanted->count < wanted->count_max) {
-		log.incarnation++;
-		error = list_range(run, &log, &all, wanted);
+	for (size_t i = 0; error == ERROR_OK && i < missing->ranges_count; i++) {
+		first.position = missing->ranges[i].first;
+		end.position = first.position + missing->ranges[i].count;
+		error = list_span(run, &first, &end, wanted);
 	}
-	return error;
+	if (error != ERROR_OK || last->first + last->count < LOG_END)
+		return error;
+	first.incarnation++;
+	first.position = 0;
+	/* Nobody gives its author what it writes now. */
+	end.incarnation = missing->log == missing->by ? line.incarnation : line.incarnation + 1;
+	end.position = 0;
+	return is_before(&first, &end) ? list_span(run, &first, &end, wanted) : ERROR_OK;
 }
 
 /* ---- giving ---- */
@@ -152,6 +171,7 @@ enum error missing_take(struct run *run, const struct received_statement *statem
 		return run_count(run, ERROR_REFUSED_QUOTA,
 				 "a post asks for more than it may be given in an hour");
 	wanted->count = 0;
+	wanted->looked_at = 0;
 	wanted->count_max = MISSING_ANSWERS_HOURLY - (size_t)quota.count;
 	if (wanted->count_max > MISSING_ANSWER_MAX)
 		wanted->count_max = MISSING_ANSWER_MAX;
@@ -232,17 +252,33 @@ static enum error read_returned(struct run *run, const struct wire *wire, struct
 	return ERROR_OK;
 }
 
+static struct row_key key_again(const struct returned *returned)
+{
+	struct row_key key = key_make(TABLE_AGAIN);
+
+	key_bytes(&key, returned->entry.identity, IDENTITY_SIZE);
+	key_u16(&key, returned->key.log);
+	key_u16(&key, returned->key.incarnation);
+	return key;
+}
+
 /*
  * True in *again if the same words are held already, in another incarnation: they were given to the post
  * once more after its store had lost them. *twice: in this very one, where nothing is filed twice.
  */
 static enum error find_again(struct run *run, const struct returned *returned, bool *again, bool *twice)
 {
+	struct row_key again_key = key_again(returned);
 	struct entry_key key;
+	struct bytes value;
 
+	enum error again_error = rows_get(run_rows(run), key_view(&again_key), &value);
 	enum error error = log_find(run, returned->entry.identity, &key);
+	if (again_error == ERROR_NEEDS_ROWS)
+		return again_error;
 	*again = error == ERROR_OK;
-	*twice = *again && key.log == returned->key.log && key.incarnation == returned->key.incarnation;
+	*twice = again_error == ERROR_OK ||
+		 (*again && key.log == returned->key.log && key.incarnation == returned->key.incarnation);
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }
 
@@ -257,9 +293,12 @@ static enum error file(struct run *run, const struct wire *wire, struct returned
 		.again = again,
 		.own = true,
 	};
+	struct row_key again_key = key_again(returned);
 	struct entry filed;
 
 	memcpy(item.identity, returned->entry.identity, sizeof(item.identity));
+	if (again)
+		rows_put(run_rows(run), key_view(&again_key), bytes_make(NULL, 0));
 	enum error error = log_take(run, &returned->key, &item, &wire->heads, reason);
 	if (error == ERROR_OK)
 		error = heads_compare_own(run, &returned->key);

@@ -259,6 +259,12 @@ static enum error check_named(struct run *run, const struct receipt *receipt, co
 	return ERROR_OK;
 }
 
+/* A letter that was given back and refused here: only its leaf is held, and it was sent to nobody again. */
+static bool is_leaf_alone(const struct entry *entry)
+{
+	return entry->state == LOCAL_REFUSED && entry->received == 0 && entry->refused == 0;
+}
+
 /* True if every other party has receipted it, held or refused. */
 static bool settled(const struct channel *channel, const struct entry *entry)
 {
@@ -277,7 +283,7 @@ static enum error take_one(struct run *run, const struct received_statement *sta
 	struct row_key key = key_entry(TABLE_ENTRY, &named->key);
 
 	enum error error = outbox_receipted(run, &named->key, receipt->by);
-	if (error != ERROR_OK || sibling)
+	if (error != ERROR_OK || sibling || is_leaf_alone(entry))
 		return error;
 	if (named->reason == ERROR_OK)
 		entry->received |= bit;

@@ -34,6 +34,7 @@ struct arriving {
 	struct channel channel;
 	struct entry_key key;
 	bool gap;
+	bool is_former; /* its incarnation is not the newest of its log */
 };
 
 static enum error note_item(struct run *run, const struct arriving *arriving, uint64_t precedence,
@@ -75,7 +76,10 @@ static enum error tell_heads(struct run *run, const struct arriving *arriving)
 	return error;
 }
 
-/* Another entry at a position that is held: it is kept as evidence, the first stays. */
+/*
+ * Another entry at a position that is held: it is kept as evidence, the first stays. But in an incarnation
+ * that its author has left, the number may be the word of whoever gave the entry back: nobody is accused.
+ */
 static enum error forked(struct run *run, const struct arriving *arriving)
 {
 	struct row_key prefix = key_channel(TABLE_EVIDENCE, arriving->key.channel);
@@ -92,7 +96,7 @@ static enum error forked(struct run *run, const struct arriving *arriving)
 	} else if (error != ERROR_NOT_FOUND) {
 		return error;
 	}
-	if (number <= EVIDENCE_MAX) {
+	if (number <= EVIDENCE_MAX && !arriving->is_former) {
 		struct evidence evidence = {
 			.kind = EVIDENCE_ENTRY,
 			.held_at_ms = run_wall_ms(run),
@@ -254,6 +258,7 @@ static enum error on_channel(struct run *run, struct arriving *arriving, enum er
 				 &arriving->gap);
 	if (error != ERROR_OK)
 		return error;
+	arriving->is_former = arriving->key.incarnation < line.incarnation;
 	if (place == LOG_SAME)
 		return note_item(run, arriving, held.precedence == 0 ? PRECEDENCE_ROUTINE : held.precedence,
 				 (enum error)held.reason);

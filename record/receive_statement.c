@@ -88,8 +88,19 @@ static enum aad_context context_of(uint64_t statement)
 	return statement == STATEMENT_HEADS ? AAD_HEADS : AAD_MISSING;
 }
 
+/* A post that has no log on the channel, for its party has named it only since, says nothing of it. */
 static enum error take_on_channel(struct run *run, const struct received_statement *statement, uint64_t kind)
 {
+	struct row_key key =
+		key_line(statement->channel_number, log_number(statement->index, statement->opened->slot));
+	struct line line;
+
+	enum error error = run_get(run, &key, &schema_line, &line);
+	if (error == ERROR_NOT_FOUND)
+		return run_count(run, ERROR_REFUSED_CHANNEL,
+				 "statement dropped: its post is not on that channel");
+	if (error != ERROR_OK)
+		return error;
 	if (kind == STATEMENT_RECEIPT)
 		return receipt_take(run, statement);
 	return kind == STATEMENT_HEADS ? heads_take(run, statement) : missing_take(run, statement);

@@ -91,6 +91,8 @@ enum table {
 	 * acknowledgment or answer that names what is not held yet, and the state that it gives
 	 */
 	TABLE_AWAITED = 0x3e,
+	/* identity 32, log u16, incarnation u16 -> empty: own words given back that are held elsewhere */
+	TABLE_AGAIN = 0x2c,
 	TABLE_ANSWERED = 0x3d, /* channel u16, log u16 -> struct quota: entries given to a post that asked */
 
 	/* keys. Those marked * never enter a backup. */

@@ -1,0 +1,220 @@
+/*
+ * An accredited counterpart with all its keys, against what a post does to get back what it has lost:
+ * whatever it says, the post goes on, and its rows stay bounded.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cbor.h"
+#include "record/missing.h"
+#include "tests/unit/record/forger.h"
+#include "tests/unit/record/image.h"
+#include "tests/unit/record/talk.h"
+
+#include "tests/unit/record/world_inside.h"
+
+#define MINUTES(count) ((count)*UINT64_C(60000))
+
+static void accept_card(struct world *world, size_t from, size_t to)
+{
+	assert_int_equal(world_request_bytes(world, from, LOCAL_CARD_EXPORT, NULL), ERROR_OK);
+	struct cbor_reader reader = world_results(&world->posts[from]);
+	struct bytes card = cbor_read_bytes(&reader, CARD_SIZE_MAX);
+	assert_int_equal(world_request_bytes(world, to, LOCAL_CARD_ACCEPT, &card), ERROR_OK);
+}
+
+static void asking_for_incarnations_that_nobody_wrote_ends(void **state)
+{
+	struct world *world = world_open_line(400);
+
+	world_settle(world);
+	assert_int_equal(forge_incarnation(world, 1, 0, INCARNATIONS_MAX, 1, 0), ERROR_OK);
+	struct missing_statement missing = {
+		.by = world_log_of(world, 1),
+		.log = world_log_of(world, 1),
+		.incarnation = 1,
+		.ranges_count = 1,
+		.ranges = {{.first = 0, .count = POSITION_MAX + 1}},
+	};
+	assert_int_equal(forge_missing(world, 1, 0, &missing), ERROR_OK);
+	talk(world, 0, "on", NULL);
+	world_free(world);
+}
+
+/* Of what was refused only the leaves are held, and there may be more than one event can look at. */
+static void asking_for_what_was_refused_ends(void **state)
+{
+	struct world *world = world_open_line(406);
+	struct missing_statement missing = {
+		.by = world_log_of(world, 1),
+		.log = world_log_of(world, 1),
+		.incarnation = 1,
+		.ranges_count = 1,
+		.ranges = {{.first = 1000, .count = 100000}},
+	};
+	struct entry refused = {
+		.kind = CONTENT_MESSAGE, .state = LOCAL_REFUSED, .reason = ERROR_REFUSED_SIGNER};
+	struct entry_key key = {.channel = 1, .log = missing.log, .incarnation = 1};
+
+	world_settle(world);
+	for (key.position = 1000; key.position < 19000; key.position++) {
+		struct row_key row = key_entry(TABLE_ENTRY, &key);
+		world_put_row(world, 0, &row, &schema_entry, &refused);
+	}
+	assert_int_equal(forge_missing(world, 1, 0, &missing), ERROR_OK);
+	world_free(world);
+}
+
+static void a_post_that_is_not_on_the_channel_says_nothing_of_it(void **state)
+{
+	struct world *world = world_open_line(402);
+	struct missing_statement missing = {.incarnation = 1, .ranges_count = 1, .ranges = {{0, 100}}};
+
+	world_settle(world);
+	size_t consulate = world_add_post(world, world->posts[1].party, 2, "Consulate");
+	accept_card(world, consulate, 0);
+	accept_card(world, 0, consulate);
+	world_new_keying(world, 2, 0, consulate);
+	missing.by = world_log_of(world, consulate);
+	missing.log = missing.by;
+	assert_int_equal(forge_missing(world, consulate, 0, &missing), ERROR_OK);
+	assert_int_equal(world->posts[0].last_log, ERROR_REFUSED_CHANNEL);
+	assert_int_equal(forge_head_of_another(world, consulate, 0), ERROR_OK);
+	talk(world, 0, "on", NULL);
+	world_free(world);
+}
+
+/* A letter whose number another has taken since is refused when it is given back: its leaf alone is held. */
+static void what_was_refused_when_it_came_back_is_not_given_to_anybody(void **state)
+{
+	struct world *world = world_make(403);
+	struct image image;
+	struct row_key key;
+	struct bytes value;
+
+	world_add_post(world, world_add_party(world, "Alliance"), 0, "Headquarters");
+	world_add_post(world, world_add_party(world, "Federation"), 1, "Embassy");
+	world_exchange(world);
+	world_name_channel(world);
+	image_take(world, 0, &image);
+	world_submit_opening(world, 0);
+	world_settle(world);
+	image_restore(world, 0, &image, IMAGE_ANCHOR_KEPT);
+	world->parties[0].chain_number = 0;
+	world_submit_opening(world, 0);
+	world_settle(world);
+	struct entry_key lost = {.channel = 1, .log = world_log_of(world, 0), .incarnation = 1};
+	struct entry entry;
+	key = key_entry(TABLE_ENTRY, &lost);
+	assert_true(world_row(world, 0, &key, &schema_entry, &entry));
+	assert_int_equal(entry.state, LOCAL_REFUSED);
+	assert_int_equal(forge_receipt(world, 1, 0, &lost, entry.identity), ERROR_OK);
+	struct missing_statement missing = {
+		.by = world_log_of(world, 1),
+		.log = world_log_of(world, 0),
+		.incarnation = 1,
+		.ranges_count = 1,
+		.ranges = {{.first = 0, .count = 1}},
+	};
+	(void)value;
+	assert_int_equal(forge_missing(world, 1, 0, &missing), ERROR_OK);
+	world_settle(world);
+	assert_true(world_row(world, 0, &key, &schema_entry, &entry));
+	assert_int_equal(entry.state, LOCAL_REFUSED);
+	image_free(&image);
+	world_free(world);
+}
+
+static void words_are_given_back_once_in_each_incarnation(void **state)
+{
+	struct world *world = world_open_line(401);
+	struct image image;
+	uint8_t ours[IDENTITY_SIZE];
+
+	image_back_up(world, 0, &image);
+	image_restore(world, 0, &image, IMAGE_ANCHOR_GONE);
+	world_run(world, MINUTES(5), 1000);
+	talk(world, 0, "in the second incarnation", ours);
+	assert_int_equal(talk_place(world, 0, ours).incarnation, 2);
+	uint64_t size = talk_size(world, 0, 0, 1);
+	for (uint64_t i = 0; i < 10; i++)
+		assert_int_equal(forge_returned(world, 1, 0, ours, 1, size + i), ERROR_OK);
+	assert_in_range(talk_size(world, 0, 0, 1), size, size + 1);
+	image_free(&image);
+	world_free(world);
+}
+
+/* A counterpart tells of incarnations without end: asking for what they lack ends with the newest of them. */
+static void many_incarnations_are_not_all_asked_for(void **state)
+{
+	struct world *world = world_open_line(404);
+
+	world_settle(world);
+	assert_int_equal(forge_incarnation(world, 1, 0, 5000, 1, 0), ERROR_OK);
+	for (uint64_t first = 2; first < 600; first += 60)
+		assert_int_equal(forge_former_heads(world, 1, 0, 5000, first, 60), ERROR_OK);
+	assert_int_equal(world_count(world, 0, TABLE_MISSING), 0);
+	for (uint64_t i = 5001; i < 5060; i++) {
+		assert_int_equal(forge_incarnation(world, 1, 0, i, i - 1, 5), ERROR_OK);
+		world_run(world, 10, 10);
+	}
+	size_t sends = world->posts[0].sends;
+	world_run(world, MINUTES(60), 5000);
+	assert_in_range(world->posts[0].sends - sends, 17, 130);
+	talk(world, 0, "on", NULL);
+	world_free(world);
+}
+
+/* Who gives an entry back says where it stood: a third party that knows better does not blame its author. */
+static void who_was_given_back_a_wrong_number_is_not_accused(void **state)
+{
+	struct world *world = world_make(405);
+	struct image image;
+	uint8_t ours[2][IDENTITY_SIZE];
+
+	world_add_post(world, world_add_party(world, "Alliance"), 0, "Headquarters");
+	world_add_post(world, world_add_party(world, "Federation"), 1, "Embassy");
+	world_add_post(world, world_add_party(world, "Republic"), 2, "Mission");
+	world_exchange(world);
+	world_name_channel(world);
+	for (size_t i = 0; i < 3; i++)
+		world_submit_opening(world, i);
+	world_settle(world);
+	for (size_t i = 0; i < 3; i++)
+		world_submit_officers(world, i);
+	world_settle(world);
+	for (size_t i = 0; i < 3; i++)
+		world_submit_agrements(world, i);
+	world_settle(world);
+	image_take(world, 0, &image);
+	talk(world, 0, "first", ours[0]);
+	talk(world, 0, "second", ours[1]);
+	uint64_t position = talk_place(world, 1, ours[0]).position;
+	image_restore(world, 0, &image, IMAGE_ANCHOR_KEPT);
+	assert_int_equal(forge_returned(world, 1, 0, ours[1], 1, position), ERROR_OK);
+	world_run(world, MINUTES(10), 1000);
+	assert_int_equal(world->posts[2].last_log, ERROR_REFUSED_FORK);
+	assert_int_equal(world_count(world, 2, TABLE_EVIDENCE), 0);
+	image_free(&image);
+	world_free(world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(asking_for_incarnations_that_nobody_wrote_ends),
+		cmocka_unit_test(asking_for_what_was_refused_ends),
+		cmocka_unit_test(a_post_that_is_not_on_the_channel_says_nothing_of_it),
+		cmocka_unit_test(what_was_refused_when_it_came_back_is_not_given_to_anybody),
+		cmocka_unit_test(many_incarnations_are_not_all_asked_for),
+		cmocka_unit_test(who_was_given_back_a_wrong_number_is_not_accused),
+		cmocka_unit_test(words_are_given_back_once_in_each_incarnation),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
