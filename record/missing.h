@@ -52,9 +52,9 @@ enum error missing_take(struct run *run, const struct received_statement *statem
 
 /*
  * An entry of the own log, as another post gives it back: filed, where it is signed by those who may and
- * its position is free, and sent again to all posts, which so receipt it again. *mismatch: its signature is
- * not that of this channel.
+ * its position is free, and sent again to all posts, which so receipt it again. *reason: why it is not one
+ * of the own log on this channel, as far as can be known (registry_unverified).
  */
-enum error missing_returned(struct run *run, uint64_t channel, const struct wire *wire, bool *mismatch);
+enum error missing_returned(struct run *run, uint64_t channel, const struct wire *wire, enum error *reason);
 
 #endif

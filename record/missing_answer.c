@@ -192,12 +192,6 @@ enum error missing_take(struct run *run, const struct received_statement *statem
 
 /* ---- what is given back ---- */
 
-/* The signature was not verified: the signer is not known here, or not yet again. */
-static bool is_unverified(enum error reason)
-{
-	return reason == ERROR_REFUSED_SIGNER || reason == ERROR_REFUSED_SIGNATURE;
-}
-
 struct returned {
 	struct entry_key key;
 	struct signed_entry decoded;
@@ -314,45 +308,39 @@ static enum error file(struct run *run, const struct wire *wire, struct returned
 	return error == ERROR_OK ? effects_awaited(run, &returned->key, returned->entry.identity) : error;
 }
 
-enum error missing_returned(struct run *run, uint64_t channel, const struct wire *wire, bool *mismatch)
+enum error missing_returned(struct run *run, uint64_t channel, const struct wire *wire, enum error *reason)
 {
 	struct returned *returned = run_take(run, sizeof(*returned));
 	enum log_place place;
 	struct entry held;
-	enum error reason;
 	bool gap;
 	bool again = false;
 	bool twice = false;
 
-	*mismatch = false;
 	memset(returned, 0, sizeof(*returned));
 	returned->key.channel = channel;
-	enum error error = read_returned(run, wire, returned, &reason);
-	if (error != ERROR_OK)
+	enum error error = read_returned(run, wire, returned, reason);
+	if (error != ERROR_OK || *reason != ERROR_OK)
 		return error;
-	if (reason != ERROR_OK)
-		return run_count(run, reason, "an entry given back dropped: not one of a former own log");
 	error = log_look(run, &returned->key, returned->entry.identity, &place, &held, &gap);
 	if (error == ERROR_OK && place == LOG_NEW)
 		error = find_again(run, returned, &again, &twice);
 	if (error != ERROR_OK || place == LOG_SAME)
 		return error;
-	if (place != LOG_NEW || twice)
-		return run_count(run, place == LOG_FAR ? ERROR_OUT_OF_RANGE : ERROR_REFUSED_FORK,
-				 "an entry given back dropped: its place is taken or too far, or it has one");
-	error = registry_judge(run, &returned->entry, false, &reason);
+	if (place != LOG_NEW || twice) {
+		*reason = place == LOG_FAR ? ERROR_OUT_OF_RANGE : ERROR_REFUSED_FORK;
+		return ERROR_OK;
+	}
+	enum error judged;
+	error = registry_judge(run, &returned->entry, false, &judged);
 	if (error != ERROR_OK)
 		return error;
-	*mismatch = reason == ERROR_BAD_SIGNATURE;
-	if (*mismatch)
-		return ERROR_OK;
-	if (is_unverified(reason)) {
-		run_log(run, reason,
-			"an entry given back is left to be given again: its signer is not known yet");
+	if (judged == ERROR_BAD_SIGNATURE || registry_unverified(judged)) {
+		*reason = judged;
 		return ERROR_OK;
 	}
 	/* What was submitted here was judged then. Only of letters may another have taken the number. */
 	if (returned->decoded.content.kind != CONTENT_LETTER)
-		reason = ERROR_OK;
-	return file(run, wire, returned, again, reason);
+		judged = ERROR_OK;
+	return file(run, wire, returned, again, judged);
 }

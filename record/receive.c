@@ -35,6 +35,8 @@ struct arriving {
 	struct entry_key key;
 	bool gap;
 	bool is_former; /* its incarnation is not the newest of its log */
+	bool judged; /* already, for this channel */
+	enum error reason;
 };
 
 static enum error note_item(struct run *run, const struct arriving *arriving, uint64_t precedence,
@@ -200,12 +202,11 @@ static enum error file(struct run *run, struct arriving *arriving, enum error re
 	return error == ERROR_OK ? effects_awaited(run, &arriving->key, arriving->entry.identity) : error;
 }
 
-/* The entry on a channel that is known (arriving->channel), or with entry.channel 0 an opening of one that is
- * not. */
+/* The entry on a channel that is known (arriving->channel), once: signatures are dear. */
 static enum error judge(struct run *run, struct arriving *arriving, enum error form, enum error *reason)
 {
-	*reason = form;
-	if (form == ERROR_REFUSED_FORM)
+	*reason = arriving->judged ? arriving->reason : form;
+	if (form == ERROR_REFUSED_FORM || arriving->judged)
 		return ERROR_OK;
 	enum error error = registry_judge(run, &arriving->entry, false, reason);
 	if (error == ERROR_OK && *reason == ERROR_OK)
@@ -332,33 +333,66 @@ static enum error place_on(struct run *run, struct arriving *arriving, const str
 	return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
 }
 
+enum belonging {
+	BELONGS_NOT,
+	BELONGS_MAYBE, /* its signer may still become known there */
+	BELONGS,
+};
+
+/* Whether the entry is of the channel that it was placed on. Judges it, unless this very one is held. */
+static enum error belongs_there(struct run *run, struct arriving *arriving, enum error form,
+				enum belonging *belonging)
+{
+	struct entry_key key;
+	enum error reason;
+
+	*belonging = BELONGS;
+	arriving->judged = false;
+	enum error error = log_find(run, arriving->entry.identity, &key);
+	if (error != ERROR_NOT_FOUND)
+		return error; /* found: an identity is of one channel alone */
+	error = judge(run, arriving, form, &reason);
+	if (error != ERROR_OK)
+		return error;
+	if (form == ERROR_REFUSED_FORM || registry_unverified(reason))
+		*belonging = BELONGS_MAYBE;
+	else if (reason != ERROR_OK && reason < ERROR_REFUSED_FORM)
+		*belonging = BELONGS_NOT;
+	arriving->reason = reason;
+	arriving->judged = true;
+	return ERROR_OK;
+}
+
 /*
  * Where the ids of several channels begin alike, the signature tells which is meant: the one under which it
- * verifies goes to the front, or, where its signer is not known on any, the first of those on which it may
- * still become known.
+ * verifies, or the only one on which it may yet, goes to the front. *possible: how many come into question.
  */
 static enum error choose_channel(struct run *run, struct arriving *arriving, enum error form,
-				 struct found_channel *found, size_t count)
+				 struct found_channel *found, size_t count, size_t *possible)
 {
-	size_t chosen = count;
+	enum belonging belonging = BELONGS_NOT;
+	size_t chosen = 0;
+	bool judged = false;
+	enum error reason = ERROR_OK;
 
-	for (size_t i = 0; i < count; i++) {
-		enum error reason;
+	*possible = 0;
+	for (size_t i = 0; i < count && belonging != BELONGS; i++) {
 		enum error error = place_on(run, arriving, &found[i]);
 		if (error == ERROR_OK)
-			error = judge(run, arriving, form, &reason);
+			error = belongs_there(run, arriving, form, &belonging);
 		if (error != ERROR_OK)
 			return error;
-		bool unsure = reason == ERROR_REFUSED_SIGNER || reason == ERROR_REFUSED_CHANNEL;
-		if (unsure && chosen == count)
-			chosen = i;
-		if (unsure || (reason != ERROR_OK && reason < ERROR_REFUSED_FORM))
+		if (belonging == BELONGS)
+			*possible = 0; /* and nowhere else */
+		if (belonging == BELONGS_NOT || (*possible)++ > 0)
 			continue;
 		chosen = i;
-		break;
+		judged = arriving->judged;
+		reason = arriving->reason;
 	}
-	if (chosen < count)
-		found[0] = found[chosen];
+	found[0] = found[chosen];
+	arriving->judged = judged;
+	arriving->reason = reason;
 	return ERROR_OK;
 }
 
@@ -395,8 +429,15 @@ static enum error receive_entry(struct run *run, const struct keys_opened *opene
 		return error;
 	if (count == 0)
 		return drop(run, ERROR_REFUSED_CHANNEL, "entry dropped: the channel is not known");
+	size_t possible = 1;
 	if (count > 1)
-		error = choose_channel(run, arriving, form, found, count);
+		error = choose_channel(run, arriving, form, found, count, &possible);
+	if (error == ERROR_OK && possible == 0)
+		return drop(run, ERROR_BAD_SIGNATURE, "entry dropped: bad signature");
+	if (error == ERROR_OK && possible > 1) {
+		run_log(run, ERROR_NOT_NOW, "entry left to be sent again: it may be of several channels");
+		return ERROR_OK;
+	}
 	if (error == ERROR_OK)
 		error = place_on(run, arriving, &found[0]);
 	if (error == ERROR_OK)

@@ -160,19 +160,27 @@ enum error receive_statement(struct run *run, const struct keys_opened *opened, 
 enum error receive_returned(struct run *run, const struct keys_opened *opened, const struct wire *wire)
 {
 	struct found_channel found[CHANNELS_OF_TAG_MAX];
+	enum error unverified = ERROR_OK;
+	enum error last = ERROR_REFUSED_CHANNEL;
 	size_t count = 0;
 
 	enum error error = receive_channels_of(run, wire->tag, opened->party, found, &count);
 	for (size_t i = 0; error == ERROR_OK && i < count; i++) {
-		bool mismatch;
-		error = missing_returned(run, found[i].number, wire, &mismatch);
-		if (error != ERROR_OK || !mismatch)
+		error = missing_returned(run, found[i].number, wire, &last);
+		if (error != ERROR_OK || last == ERROR_OK)
 			return error;
+		if (registry_unverified(last))
+			unverified = last;
 	}
 	if (error != ERROR_OK)
 		return error;
-	return run_count(run, ERROR_BAD_SIGNATURE,
-			 "an entry given back dropped: bad signature, or its channel is not known");
+	if (unverified == ERROR_OK)
+		return run_count(run, last,
+				 "an entry given back dropped: not one of a former own log, or "
+				 "its place is taken or too far");
+	run_log(run, unverified,
+		"an entry given back is left to be given again: its signer is not known yet");
+	return ERROR_OK;
 }
 
 /* ---- what does not open ---- */

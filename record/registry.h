@@ -128,6 +128,8 @@ struct registry_entry {
  * own: the entry is submitted here. *reason is ERROR_OK, a number from 64 on, or ERROR_BAD_SIGNATURE.
  */
 enum error registry_judge(struct run *run, const struct registry_entry *entry, bool own, enum error *reason);
+/* True of a reason that registry_judge gives where no signature could be verified: the keys are not known. */
+bool registry_unverified(enum error reason);
 
 /* ---- applying ---- */
 

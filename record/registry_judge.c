@@ -394,6 +394,11 @@ static enum error judge_content(struct run *run, const struct judging *judging, 
 	}
 }
 
+bool registry_unverified(enum error reason)
+{
+	return reason == ERROR_REFUSED_SIGNER || reason == ERROR_REFUSED_SIGNATURE;
+}
+
 enum error registry_judge(struct run *run, const struct registry_entry *entry, bool own, enum error *reason)
 {
 	struct judging *judging = run_take(run, sizeof(*judging));

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "envelope/wire.h"
-#include "tests/unit/record/world.h"
+#include "tests/unit/record/image.h"
 
 static void both_sides_open_the_channel(void **state)
 {
@@ -142,31 +142,159 @@ static struct world *open_two_channels(uint64_t seed)
 	return world;
 }
 
-/*
- * By chance, two ids may begin with the same two bytes: the signature tells which channel is meant, although
- * on the first of them nobody of that number is known.
- */
-static void channels_whose_ids_begin_alike_are_told_apart(void **state)
+/* By chance, two ids may begin with the same two bytes: at post 1, the second channel's and the first's. */
+static void let_ids_begin_alike(struct world *world)
 {
-	struct world *world = open_two_channels(3);
-	struct world_message message = {.precedence = PRECEDENCE_FLASH, .text = "on the second"};
 	struct row_key key = key_make(TABLE_CHANNEL_TAG);
-	struct entry entry;
-	struct entry_key held;
 	uint8_t tag[CHANNEL_TAG_SIZE];
-	uint8_t identity[IDENTITY_SIZE];
 
 	channel_tag_make(world->channel, tag);
 	key_bytes(&key, tag, sizeof(tag));
 	key_u16(&key, 1);
 	store_put(&world->posts[1].store, key_view(&key), bytes_make(NULL, 0));
+}
+
+static void expect_place(const struct world *world, const uint8_t identity[IDENTITY_SIZE], uint64_t channel,
+			 enum error reason)
+{
+	struct entry entry;
+	struct entry_key held;
+
+	assert_true(world_entry(world, 1, identity, &entry, &held));
+	assert_int_equal(held.channel, channel);
+	assert_int_equal(entry.reason, reason);
+}
+
+/* The signature tells which channel is meant, although on the first nobody of that number is known. */
+static void channels_whose_ids_begin_alike_are_told_apart(void **state)
+{
+	struct world *world = open_two_channels(3);
+	struct world_message message = {.precedence = PRECEDENCE_FLASH, .text = "on the second"};
+	uint8_t identity[IDENTITY_SIZE];
+
+	let_ids_begin_alike(world);
 	assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
 	world_settle(world);
 	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
-	assert_true(world_entry(world, 1, identity, &entry, &held));
-	assert_int_equal(held.channel, 2);
-	assert_int_equal(entry.reason, ERROR_OK);
+	expect_place(world, identity, 2, ERROR_OK);
 	assert_int_equal(world->posts[1].arrived, 1);
+	world_free(world);
+}
+
+/* So it does where the entry is refused: nobody here has signed the second channel. */
+static void what_is_refused_is_refused_on_its_own_channel(void **state)
+{
+	struct world *world = open_two_channels(4);
+	struct world_message message = {.precedence = PRECEDENCE_FLASH, .text = "too early"};
+	struct row_key key = key_channel(TABLE_CHANNEL, 2);
+	struct channel channel;
+	uint8_t identity[IDENTITY_SIZE];
+
+	let_ids_begin_alike(world);
+	assert_true(world_row(world, 1, &key, &schema_channel, &channel));
+	channel.opened &= ~(UINT64_C(1) << channel.own_index);
+	world_put_row(world, 1, &key, &schema_channel, &channel);
+	assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
+	world_settle(world);
+	expect_place(world, identity, 2, ERROR_REFUSED_CHANNEL);
+	world_free(world);
+}
+
+static bool is_no_officer(struct bytes key)
+{
+	return key.data[0] != TABLE_OFFICER;
+}
+
+/* Nothing is missing at post 1 before the next entry of post 0, if it were one of the first channel. */
+static void let_logs_be_of_one_length(struct world *world)
+{
+	struct row_key first = key_log(TABLE_LOG, 1, world_log_of(world, 0), 1);
+	struct row_key second = key_log(TABLE_LOG, 2, world_log_of(world, 0), 1);
+	struct log log;
+
+	assert_true(world_row(world, 1, &second, &schema_log, &log));
+	world_put_row(world, 1, &first, &schema_log, &log);
+}
+
+/* Where the signer is known on neither, it is not known yet which is meant: it is filed when it is. */
+static void what_may_be_of_two_channels_is_left_until_its_signer_is_known(void **state)
+{
+	struct world *world = open_two_channels(5);
+	struct world_message message = {.precedence = PRECEDENCE_FLASH, .text = "whose?"};
+	const uint8_t prefix = TABLE_OFFICER;
+	uint8_t identity[IDENTITY_SIZE];
+	struct store whole;
+	struct row row;
+	size_t taken = world->posts[1].taken;
+	size_t entries = world_count(world, 1, TABLE_ENTRY);
+
+	let_ids_begin_alike(world);
+	let_logs_be_of_one_length(world);
+	store_copy(&whole, &world->posts[1].store);
+	store_filter(&world->posts[1].store, is_no_officer);
+	assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
+	world_run(world, 1000, 100);
+	assert_true(world->posts[1].taken > taken);
+	assert_int_equal(world_count(world, 1, TABLE_ENTRY), entries);
+	assert_int_equal(world_state(world, 0, identity), LOCAL_CARRIED);
+	for (size_t at = 0; store_find(&whole, bytes_make(&prefix, 1), &at, &row);)
+		store_put(&world->posts[1].store, row.key, row.value);
+	world_settle(world);
+	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
+	expect_place(world, identity, 2, ERROR_OK);
+	store_free(&whole);
+	world_free(world);
+}
+
+/* What was filed before there were two is receipted when it comes again, whoever is known by then. */
+static void what_is_held_is_receipted_again(void **state)
+{
+	struct world *world = open_two_channels(6);
+	struct world_message message = {.precedence = PRECEDENCE_FLASH, .text = "twice"};
+	struct world_packet packet = {0};
+	uint8_t identity[IDENTITY_SIZE];
+
+	world->hold = true;
+	assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
+	for (size_t i = 0; i < WORLD_PACKETS_MAX && packet.size == 0; i++)
+		if (world->packets[i].used && world->packets[i].to == 1)
+			packet = world->packets[i];
+	struct bytes sealed = bytes_make(packet.bytes, packet.size);
+	world_deliver(world, 1, 0, sealed);
+	world_commit(world, 1);
+	expect_place(world, identity, 2, ERROR_OK);
+	let_ids_begin_alike(world);
+	store_filter(&world->posts[1].store, is_no_officer);
+	size_t sends = world->posts[1].sends;
+	world_deliver(world, 1, 0, sealed);
+	world_commit(world, 1);
+	assert_true(world->posts[1].sends > sends);
+	world->hold = false;
+	world_settle(world);
+	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
+	world_free(world);
+}
+
+/* What a post has lost comes back to its log on the channel that is meant, though another is tried first. */
+static void what_is_given_back_goes_to_its_own_channel(void **state)
+{
+	struct world *world = open_two_channels(7);
+	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = "lost and found"};
+	uint8_t identity[IDENTITY_SIZE];
+	struct image image;
+
+	let_ids_begin_alike(world);
+	image_back_up(world, 1, &image);
+	assert_int_equal(world_send(world, 1, &message, identity), ERROR_OK);
+	world_settle(world);
+	assert_int_equal(world_state(world, 1, identity), LOCAL_RECEIVED);
+	image_restore(world, 1, &image, IMAGE_ANCHOR_GONE);
+	assert_int_equal(world_state(world, 1, identity), 0);
+	world_run(world, 120000, 1000);
+	world_settle(world);
+	expect_place(world, identity, 2, ERROR_OK);
+	assert_int_equal(world_state(world, 1, identity), LOCAL_RECEIVED);
+	image_free(&image);
 	world_free(world);
 }
 
@@ -177,6 +305,10 @@ int main(void)
 		cmocka_unit_test(a_message_runs_through_all_states),
 		cmocka_unit_test(each_state_is_told_once_and_in_order_on_both_sides),
 		cmocka_unit_test(channels_whose_ids_begin_alike_are_told_apart),
+		cmocka_unit_test(what_is_refused_is_refused_on_its_own_channel),
+		cmocka_unit_test(what_may_be_of_two_channels_is_left_until_its_signer_is_known),
+		cmocka_unit_test(what_is_held_is_receipted_again),
+		cmocka_unit_test(what_is_given_back_goes_to_its_own_channel),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
