@@ -6,12 +6,12 @@
 
 #include <sodium.h>
 
+#include "base/place.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/output.h"
 #include "cli/party_directory.h"
-#include "cli/place.h"
 #include "envelope/post_file.h"
 #include "envelope/reference.h"
 

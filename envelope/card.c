@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cbor.h"
+#include "base/place.h"
 #include "envelope/fields.h"
 #include "envelope/padding.h"
 
@@ -54,8 +55,8 @@ static void read_addresses(struct cbor_reader *reader, struct card *card)
 		cbor_read_array_exact(reader, 2);
 		address->slot = cbor_read_uint_max(reader, POST_SLOTS - 1);
 		address->address = fields_read_text(reader, EID_SIZE_MAX);
-		if (!fields_is_printable(address->address, EID_SIZE_MAX))
-			cbor_reader_fail(reader, ERROR_NOT_TEXT);
+		if (!place_is_address(address->address))
+			cbor_reader_fail(reader, ERROR_MALFORMED);
 		if (i > 0 && address->slot < card->addresses[i - 1].slot)
 			cbor_reader_fail(reader, ERROR_MALFORMED);
 	}

@@ -10,7 +10,7 @@
 
 struct card_address {
 	uint64_t slot;
-	struct bytes address; /* 1 to EID_SIZE_MAX of the characters ! to ~: host:port */
+	struct bytes address; /* place_is_address */
 };
 
 struct card {

@@ -49,16 +49,6 @@ void fields_read_range(struct cbor_reader *reader, uint64_t *first, uint64_t *co
 	*count = fields_read_between(reader, 1, POSITION_MAX + 1 - *first);
 }
 
-bool fields_is_printable(struct bytes text, size_t size_max)
-{
-	if (text.size == 0 || text.size > size_max)
-		return false;
-	for (size_t i = 0; i < text.size; i++)
-		if (text.data[i] < '!' || text.data[i] > '~')
-			return false;
-	return true;
-}
-
 void fields_write_bytes(struct buffer *buffer, const uint8_t *data, size_t size)
 {
 	cbor_write_bytes(buffer, bytes_make(data, size));

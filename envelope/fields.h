@@ -25,9 +25,6 @@ bool fields_read_array_or_one_more(struct cbor_reader *reader, size_t count);
 /* A range of positions: first, then a count of at least 1, with the last of them at most POSITION_MAX. */
 void fields_read_range(struct cbor_reader *reader, uint64_t *first, uint64_t *count);
 
-/* True if the text is 1 to size_max printable ASCII characters without space: an endpoint id, an address. */
-bool fields_is_printable(struct bytes text, size_t size_max);
-
 /* A byte string of exactly these bytes. */
 void fields_write_bytes(struct buffer *buffer, const uint8_t *data, size_t size);
 

@@ -1,8 +1,8 @@
 #include "envelope/letter.h"
 
+#include "base/place.h"
 #include "base/text.h"
 #include "envelope/ed25519.h"
-#include "envelope/fields.h"
 #include "envelope/terms.h"
 
 static const char *const kind_names[] = {"FOUNDING", "POST", "OPENING", "CREDENCE", "AGRÉMENT"};
@@ -62,7 +62,7 @@ static enum error check_post(const struct post_letter *post)
 
 	if (error != ERROR_OK)
 		return error;
-	if (!fields_is_printable(post->node, EID_SIZE_MAX))
+	if (!place_is_node(post->node))
 		return ERROR_REFUSED_FORM;
 	return check_key(post->statement_key);
 }

@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include "base/cbor.h"
+#include "base/place.h"
 #include "envelope/derive.h"
 
 #define POST_FILE_TEXT "liaison post file"
@@ -20,14 +21,6 @@ void post_file_encode(const struct post_file *file, struct buffer *buffer)
 	cbor_write_text(buffer, file->address);
 }
 
-static bool is_address(struct bytes text)
-{
-	for (size_t i = 0; i < text.size; i++)
-		if (text.data[i] < '!' || text.data[i] > '~')
-			return false;
-	return true;
-}
-
 enum error post_file_decode(struct bytes encoded, struct post_file *file)
 {
 	struct cbor_reader reader = cbor_reader_make(encoded);
@@ -43,7 +36,8 @@ enum error post_file_decode(struct bytes encoded, struct post_file *file)
 		file->letters[i] = cbor_read_bytes(&reader, ENTRY_SIZE_MAX);
 	file->address = cbor_read_text(&reader, EID_SIZE_MAX);
 	enum error error = cbor_read_end(&reader);
-	if (error == ERROR_OK && (file->letters_count < 2 || !is_address(file->address)))
+	bool placed = file->address.size == 0 || place_is_address(file->address);
+	if (error == ERROR_OK && (file->letters_count < 2 || !placed))
 		error = ERROR_MALFORMED;
 	return error;
 }

@@ -19,7 +19,7 @@ struct post_file {
 	uint64_t slot;
 	size_t letters_count;                   /* 2 to CARD_LETTERS_MAX */
 	struct bytes letters[CARD_LETTERS_MAX]; /* COSE items, views */
-	struct bytes address;                   /* 0 to EID_SIZE_MAX bytes of the characters ! to ~ */
+	struct bytes address;                   /* place_is_address, or empty */
 };
 
 #define POST_FILE_SIZE_MAX (CARD_SIZE_MAX + 512)

@@ -206,7 +206,7 @@ class Examples:
         yield self.is_signed("prekeys, signed", aad, prekeys, 0x06)
         letters = [cbor2.loads(self[name]) for name in ("founding letter", "post letter")]
         yield self["card"] == encode(["liaison card", 1, letters, [cbor2.loads(self["prekeys, signed"])],
-                                      [[0, "embassy.federation.example:4556"]]])
+                                      [[0, "198.51.100.7:4556"]]])
         yield self["cannot open"] == encode([0, [b"\x47" * 32]])
         aad = self.aad("liaison cannot open", b"", FEDERATION, [ALLIANCE])
         yield self.is_signed("cannot open, signed", aad, self["cannot open"], 0x06)

@@ -10,7 +10,7 @@
 #define NONCE_BYTE   0x21
 #define EMBASSY_SLOT 0
 #define NODE         "dtn://embassy.federation/"
-#define ADDRESS      "embassy.federation.example:4556"
+#define ADDRESS      "198.51.100.7:4556"
 
 void example_pair(enum example_key key, struct ed25519_pair *pair)
 {

@@ -283,8 +283,11 @@ static void names_are_one_plain_line(void **state)
 					     "b");
 	assert_int_equal(check_card_letter(), ERROR_REFUSED_TEXT);
 	load("post content");
-	letter->of.post.node = bytes_of_text("dtn://a b/");
-	assert_int_equal(check_card_letter(), ERROR_REFUSED_FORM);
+	static const char *const nodes[] = {"dtn://a b/", "dtn://embassy", "ipn:0.0", "ipn:1.1", "embassy"};
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+		letter->of.post.node = bytes_of_text(nodes[i]);
+		assert_int_equal(check_card_letter(), ERROR_REFUSED_FORM);
+	}
 	load("credence content");
 	letter->of.credence.name = bytes_of_text("");
 	assert_int_equal(check_on_channel(), ERROR_REFUSED_FORM);

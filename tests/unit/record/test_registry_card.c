@@ -201,9 +201,9 @@ static void a_card_makes_its_party_known(void **state)
 	add_post(stranger, 3, "Bureau", "dtn://bureau/");
 	add_prekeys(stranger, 3, 5, false);
 	stranger->addresses[stranger->addresses_count++] =
-		(struct card_address){.slot = 3, .address = bytes_of_text("first:4556")};
+		(struct card_address){.slot = 3, .address = bytes_of_text("192.0.2.1:4556")};
 	stranger->addresses[stranger->addresses_count++] =
-		(struct card_address){.slot = 3, .address = bytes_of_text("second:4556")};
+		(struct card_address){.slot = 3, .address = bytes_of_text("192.0.2.2:4556")};
 	struct taking taking = take(&hand, stranger, 2);
 	assert_int_equal(taking.reason, ERROR_OK);
 	assert_int_equal(taking.party, 3);
@@ -216,7 +216,7 @@ static void a_card_makes_its_party_known(void **state)
 	assert_int_equal(party.keying, 0);
 	assert_true(look_post(&hand, 3, 3, &post));
 	assert_true(bytes_equal(post.name, bytes_of_text("Bureau")));
-	assert_true(bytes_equal(post.address, bytes_of_text("first:4556")));
+	assert_true(bytes_equal(post.address, bytes_of_text("192.0.2.1:4556")));
 	assert_memory_equal(post.statement_key, stranger->statement[3].key, PUBLIC_KEY_SIZE);
 	assert_true(look_prekeys(&hand, 3, 3, &number));
 	assert_int_equal(number, 5);
@@ -235,14 +235,14 @@ static void a_longer_card_extends_and_a_shorter_one_changes_nothing_but_prekeys(
 	assert_int_equal(take(&hand, stranger, 2).reason, ERROR_OK);
 	add_post(stranger, 1, "Mission", "dtn://mission/");
 	stranger->addresses[stranger->addresses_count++] =
-		(struct card_address){.slot = 0, .address = bytes_of_text("new:1")};
+		(struct card_address){.slot = 0, .address = bytes_of_text("192.0.2.3:1")};
 	assert_int_equal(take(&hand, stranger, 3).reason, ERROR_OK);
 	assert_int_equal(look_party(&hand, 3).letters, 3);
 	assert_true(look_post(&hand, 3, 1, &post));
 
 	stranger->prekeys_count = 0;
 	add_prekeys(stranger, 0, 2, false);
-	stranger->addresses[0].address = bytes_of_text("old:1");
+	stranger->addresses[0].address = bytes_of_text("192.0.2.4:1");
 	struct taking taking = take(&hand, stranger, 2);
 	assert_int_equal(taking.reason, ERROR_OK);
 	assert_int_equal(taking.party, 3);
@@ -250,7 +250,7 @@ static void a_longer_card_extends_and_a_shorter_one_changes_nothing_but_prekeys(
 	assert_int_equal(party.letters, 3);
 	assert_memory_equal(party.head, stranger->head, IDENTITY_SIZE);
 	assert_true(look_post(&hand, 3, 0, &post));
-	assert_true(bytes_equal(post.address, bytes_of_text("new:1")));
+	assert_true(bytes_equal(post.address, bytes_of_text("192.0.2.3:1")));
 	assert_true(look_prekeys(&hand, 3, 0, &number));
 	assert_int_equal(number, 2);
 	drop(&hand, stranger);
@@ -401,7 +401,7 @@ static void the_largest_card_is_taken_in_few_rounds(void **state)
 	for (uint64_t slot = 0; slot < POST_SLOTS; slot++) {
 		add_prekeys(stranger, slot, 1, false);
 		stranger->addresses[stranger->addresses_count++] =
-			(struct card_address){.slot = slot, .address = bytes_of_text("host:4556")};
+			(struct card_address){.slot = slot, .address = bytes_of_text("192.0.2.5:4556")};
 	}
 	assert_int_equal(take(&hand, stranger, CARD_LETTERS_MAX / 2).reason, ERROR_NOT_FOUND);
 	assert_int_equal(take(&hand, stranger, CARD_LETTERS_MAX).reason, ERROR_OK);

@@ -81,7 +81,7 @@ static void provision(struct world *world, size_t index)
 	file->slot = post->slot;
 	for (size_t i = 0; i < party->letters_count; i++)
 		file->letters[file->letters_count++] = bytes_make(party->letters[i], party->letters_size[i]);
-	file->address = bytes_of_text("localhost:4556");
+	file->address = bytes_of_text("127.0.0.1:4556");
 	post_file_encode(file, &encoded);
 	CHECK(buffer_error(&encoded) == ERROR_OK);
 	event.of.provision.post_file = buffer_bytes(&encoded);

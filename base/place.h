@@ -1,9 +1,9 @@
 /*
- * Where a post is found: its courier's node id and network address, as typed. What the authority signs, and
+ * Where a post is found: the node id and the network address of its courier. What the authority signs, and
  * what others paste into courier.conf, must be what a courier takes.
  */
-#ifndef CLI_PLACE_H
-#define CLI_PLACE_H
+#ifndef BASE_PLACE_H
+#define BASE_PLACE_H
 
 #include <stdbool.h>
 
