@@ -37,6 +37,11 @@ bool verify_get_number(const json_t *object, const char *name, uint64_t max, uin
 	return json_is_integer(member) && value >= 0 && (uint64_t)value <= max;
 }
 
+bool verify_get_incarnation(const json_t *object, uint64_t *incarnation)
+{
+	return verify_get_number(object, "incarnation", INCARNATIONS_MAX, incarnation) && *incarnation > 0;
+}
+
 static bool read_roster(struct verifier *verifier, const json_t *export)
 {
 	const json_t *roster = json_object_get(export, "roster");
@@ -62,7 +67,7 @@ static bool read_entry(struct verifier *verifier, const json_t *object, uint64_t
 	uint64_t incarnation, position;
 	const char *reference = json_string_value(json_object_get(object, "reference"));
 	if (!verify_get_number(object, "log", LOG_MAX, log) ||
-	    !verify_get_number(object, "incarnation", INCARNATIONS_MAX, &incarnation) ||
+	    !verify_get_incarnation(object, &incarnation) ||
 	    !verify_get_number(object, "position", POSITION_MAX, &position) ||
 	    log_roster_index(*log) >= verifier->roster.count ||
 	    !verify_get_hex(object, "cose", verifier->cose, sizeof verifier->cose, &cose_size) ||
@@ -207,7 +212,7 @@ static void note_held(struct verifier *verifier, const json_t *object, uint64_t 
 	const struct content *content = &verifier->entry.content;
 	struct held_entry *held = &verifier->held[verifier->held_count++];
 	*held = (struct held_entry){.log = log, .object = object, .leaf_alone = content->kind == 0};
-	verify_get_number(object, "incarnation", INCARNATIONS_MAX, &held->incarnation);
+	verify_get_incarnation(object, &held->incarnation);
 	held->position = verifier->leaf.position;
 	memcpy(held->identity, verifier->leaf.identity, sizeof held->identity);
 	if (content->kind == CONTENT_INCARNATION) {

@@ -45,30 +45,63 @@ static uint64_t count_below(const struct verifier *verifier, const struct told_h
 	return below;
 }
 
-/* The cosignature beside a head, where there is one, is by a post that an opening in the record names. */
-static bool check_cosignature(const struct verifier *verifier, const json_t *head,
+static bool is_text(const json_t *object, const char *name, const char *wanted)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+	return text != NULL && strcmp(text, wanted) == 0;
+}
+
+bool verify_cosigner(const struct verifier *verifier, const json_t *head, uint64_t *log)
+{
+	uint8_t key[PUBLIC_KEY_SIZE];
+	char name[CHECKPOINT_COSIGNER_SIZE + 1];
+	bool found = false;
+	bool given = verify_get_hex_exact(head, "cosigner_key", key, sizeof key);
+	for (uint64_t i = 0; given && !found && i <= LOG_MAX; i++) {
+		if (!verifier->has_log[i] || memcmp(verifier->cosigner_key[i], key, sizeof key) != 0)
+			continue;
+		checkpoint_cosigner(verifier->channel, verifier->roster.ids[log_roster_index(i)], log_slot(i),
+				    name);
+		found = is_text(head, "cosigner", name);
+		*log = i;
+	}
+	return found;
+}
+
+/*
+ * The cosignature beside a head, where there is one, is by a post that an opening in the record names, and
+ * that is not the log's own.
+ */
+static bool check_cosignature(const struct verifier *verifier, const json_t *head, uint64_t head_log,
 			      const struct checkpoint *checkpoint)
 {
-	uint8_t key[PUBLIC_KEY_SIZE], signature[ED25519_SIGNATURE_SIZE];
-	uint64_t time;
-	bool is_known = false;
+	uint8_t signature[ED25519_SIGNATURE_SIZE];
+	uint64_t time, log;
 	if (json_object_get(head, "cosignature") == NULL)
 		return true;
-	if (!verify_get_hex_exact(head, "cosigner_key", key, sizeof key))
-		return false;
-	for (size_t log = 0; log <= LOG_MAX; log++)
-		is_known |=
-			verifier->has_log[log] && memcmp(verifier->cosigner_key[log], key, sizeof key) == 0;
-	return is_known && verify_get_hex_exact(head, "cosignature", signature, sizeof signature) &&
+	return verify_cosigner(verifier, head, &log) && log != head_log &&
+	       verify_get_hex_exact(head, "cosignature", signature, sizeof signature) &&
 	       verify_get_number(head, "cosigned_at", TIME_MAX, &time) &&
-	       cosignature_verify(checkpoint, time, key, signature) == ERROR_OK;
+	       cosignature_verify(checkpoint, time, verifier->cosigner_key[log], signature) == ERROR_OK;
+}
+
+/* The log's own signature; the names and keys beside it are those that the openings make. */
+static bool check_log_signature(const struct verifier *verifier, const json_t *head, uint64_t log,
+				const struct checkpoint *checkpoint)
+{
+	uint8_t key[PUBLIC_KEY_SIZE], signature[ED25519_SIGNATURE_SIZE];
+	return verifier->has_log[log] && verify_get_hex_exact(head, "log_key", key, sizeof key) &&
+	       memcmp(key, verifier->log_key[log], sizeof key) == 0 &&
+	       is_text(head, "origin", (const char *)checkpoint->origin.data) &&
+	       verify_get_hex_exact(head, "signature", signature, sizeof signature) &&
+	       checkpoint_verify(checkpoint, key, signature) == ERROR_OK;
 }
 
 static bool read_head(const struct verifier *verifier, const json_t *object, struct told_head *head)
 {
 	return verify_get_number(object, "log", LOG_MAX, &head->log) &&
 	       verify_get_number(object, "size", POSITION_MAX + 1, &head->size) &&
-	       verify_get_number(object, "incarnation", INCARNATIONS_MAX, &head->incarnation) &&
+	       verify_get_incarnation(object, &head->incarnation) &&
 	       log_roster_index(head->log) < verifier->roster.count;
 }
 
@@ -83,10 +116,9 @@ static bool check_head(struct verifier *verifier, const json_t *object)
 {
 	struct told_head head;
 	struct merkle_hash computed;
-	uint8_t root[32], signature[ED25519_SIGNATURE_SIZE];
+	uint8_t root[32];
 	char origin[CHECKPOINT_ORIGIN_SIZE + 1];
-	if (!read_head(verifier, object, &head) || !verify_get_hex_exact(object, "root", root, sizeof root) ||
-	    !verify_get_hex_exact(object, "signature", signature, sizeof signature)) {
+	if (!read_head(verifier, object, &head) || !verify_get_hex_exact(object, "root", root, sizeof root)) {
 		call_fail(verifier->call, "a head is not of the form of an export");
 		return false;
 	}
@@ -105,9 +137,8 @@ static bool check_head(struct verifier *verifier, const json_t *object)
 	}
 	make_origin(verifier, &head, origin);
 	struct checkpoint checkpoint = {bytes_of_text(origin), head.size, computed};
-	if (!verifier->has_log[head.log] ||
-	    checkpoint_verify(&checkpoint, verifier->log_key[head.log], signature) != ERROR_OK ||
-	    !check_cosignature(verifier, object, &checkpoint)) {
+	if (!check_log_signature(verifier, object, head.log, &checkpoint) ||
+	    !check_cosignature(verifier, object, head.log, &checkpoint)) {
 		call_fail(verifier->call, "log %u: the signatures over its head do not hold", log);
 		return false;
 	}
@@ -130,34 +161,45 @@ static bool find_head(const struct verifier *verifier, const json_t *heads, uint
 	return found->size > 0;
 }
 
-/* The newest incarnation of a log of which an entry is held, or that an entry names; 0: none. */
-static uint64_t newest(const struct verifier *verifier, uint64_t log)
+/* The newest incarnation of a log of which an entry is held; 0: none. */
+static uint64_t newest_held(const struct verifier *verifier, uint64_t log)
 {
 	uint64_t incarnation = 0;
 	for (size_t i = 0; i < verifier->held_count; i++)
 		if (verifier->held[i].log == log && verifier->held[i].incarnation > incarnation)
 			incarnation = verifier->held[i].incarnation;
-	for (size_t i = 0; i < verifier->named_count; i++)
-		if (verifier->named[i].log == log && verifier->named[i].incarnation > incarnation)
-			incarnation = verifier->named[i].incarnation;
 	return incarnation;
 }
 
 /*
+ * An incarnation of a log of which nothing is held, but that entries of others name; 0: none. That is their
+ * authors' word: of a log that its party's opening does not name, it is no more.
+ */
+static uint64_t named_alone(const struct verifier *verifier, uint64_t log)
+{
+	uint64_t incarnation = 0;
+	for (size_t i = 0; i < verifier->named_count; i++)
+		if (verifier->named[i].log == log && verifier->named[i].incarnation > incarnation)
+			incarnation = verifier->named[i].incarnation;
+	return verifier->has_authority[log_roster_index(log)] && !verifier->has_log[log] ? 0 : incarnation;
+}
+
+/*
  * Entries without a head over them could be left out unseen, so each log must have one of its newest
- * incarnation. (The post gives the last ones of former incarnations, too, as far as it knows of them.)
+ * incarnation. (The post gives the last ones of former incarnations, too, as far as it knows of them.) What
+ * others say of later ones than are held is told as missing: a hostile party may say anything.
  */
 static bool check_no_log_is_cut_out(const struct verifier *verifier, const json_t *heads)
 {
 	for (uint64_t log = 0; log < verifier->roster.count * POST_SLOTS; log++) {
-		uint64_t incarnation = newest(verifier, log);
+		uint64_t held = newest_held(verifier, log);
+		uint64_t incarnation = held != 0 ? held : named_alone(verifier, log);
 		struct told_head head;
 		if (incarnation == 0 || find_head(verifier, heads, log, incarnation, &head))
 			continue;
 		call_fail(verifier->call,
 			  "log %u, incarnation %u: entries are of it or name it, and no signed head of it is "
-			  "here: "
-			  "it was left out, or its first head is on its way",
+			  "here: it was left out, or its first head is on its way",
 			  (unsigned)log, (unsigned)incarnation);
 		return false;
 	}
@@ -192,7 +234,7 @@ static bool check_proof(const struct verifier *verifier, const json_t *object)
 	size_t size = 0;
 	char origin[CHECKPOINT_ORIGIN_SIZE + 1];
 	bool good = verify_get_number(object, "log", LOG_MAX, &head.log) &&
-		    verify_get_number(object, "incarnation", INCARNATIONS_MAX, &head.incarnation) &&
+		    verify_get_incarnation(object, &head.incarnation) &&
 		    log_roster_index(head.log) < verifier->roster.count && verifier->has_log[head.log] &&
 		    verify_get_hex(object, "proof", bytes, sizeof bytes, &size);
 	if (good) {

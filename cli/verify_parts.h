@@ -73,6 +73,10 @@ struct verifier {
 bool verify_get_hex(const json_t *object, const char *name, uint8_t *to, size_t size_max, size_t *size);
 bool verify_get_hex_exact(const json_t *object, const char *name, uint8_t *to, size_t size);
 bool verify_get_number(const json_t *object, const char *name, uint64_t max, uint64_t *number);
+bool verify_get_incarnation(const json_t *object, uint64_t *incarnation); /* they count from 1 */
+
+/* The log of the post that cosigned a head; false where no opening in the record names one so. */
+bool verify_cosigner(const struct verifier *verifier, const json_t *head, uint64_t *log);
 
 /* The entries held of one incarnation of a log, ascending by position; NULL where none is. */
 const struct held_entry *verify_held(const struct verifier *verifier, uint64_t log, uint64_t incarnation,

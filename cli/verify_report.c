@@ -83,7 +83,16 @@ static struct remarks look(struct verifier *verifier, const json_t *export)
 	return remarks;
 }
 
-static json_t *heads_json(const json_t *heads)
+/* A party's word for its own log adds nothing to the log's signature. */
+static bool is_cosigned(const struct verifier *verifier, const json_t *head)
+{
+	uint64_t cosigner;
+	return json_object_get(head, "cosignature") != NULL && verify_cosigner(verifier, head, &cosigner) &&
+	       log_roster_index(cosigner) !=
+		       log_roster_index((uint64_t)json_integer_value(json_object_get(head, "log")));
+}
+
+static json_t *heads_json(const struct verifier *verifier, const json_t *heads)
 {
 	json_t *logs = json_array();
 	for (size_t i = 0; i < json_array_size(heads); i++) {
@@ -92,12 +101,12 @@ static json_t *heads_json(const json_t *heads)
 			logs, json_pack("{s:O, s:O, s:O, s:O, s:b}", "log", json_object_get(head, "log"),
 					"incarnation", json_object_get(head, "incarnation"), "size",
 					json_object_get(head, "size"), "root", json_object_get(head, "root"),
-					"cosigned", json_object_get(head, "cosignature") != NULL));
+					"cosigned", is_cosigned(verifier, head)));
 	}
 	return logs;
 }
 
-static void print_heads(const json_t *heads)
+static void print_heads(const struct verifier *verifier, const json_t *heads)
 {
 	for (size_t i = 0; i < json_array_size(heads); i++) {
 		const json_t *head = json_array_get(heads, i);
@@ -106,7 +115,7 @@ static void print_heads(const json_t *heads)
 		       (int)json_integer_value(json_object_get(head, "incarnation")),
 		       (int)json_integer_value(json_object_get(head, "size")),
 		       json_string_value(json_object_get(head, "root")),
-		       json_object_get(head, "cosignature") != NULL ? "cosigned" : "NOT cosigned");
+		       is_cosigned(verifier, head) ? "cosigned" : "NOT cosigned by another party");
 	}
 }
 
@@ -124,7 +133,7 @@ static void print_remarks(const json_t *remarks, const char *sentence)
 
 static void print_text(const struct verifier *verifier, const json_t *heads, const struct remarks *remarks)
 {
-	print_heads(heads);
+	print_heads(verifier, heads);
 	print_remarks(remarks->beyond,
 		      "more entries lie beyond the head: their number is bound by nothing yet");
 	print_remarks(remarks->without_head, "entries of a past incarnation, of which no head is here");
@@ -163,10 +172,10 @@ int verify_report(struct verifier *verifier, const json_t *export)
 					     "verified", 1, "signatures", (json_int_t)verifier->signatures,
 					     "receipts", (json_int_t)verifier->receipts, "leaves_alone",
 					     (json_int_t)verifier->leaves_alone, "uncovered",
-					     uncovered(&remarks), "logs", heads_json(heads), "beyond_head",
-					     remarks.beyond, "without_head", remarks.without_head, "missing",
-					     remarks.missing, "forked", remarks.forked, "absent",
-					     remarks.absent));
+					     uncovered(&remarks), "logs", heads_json(verifier, heads),
+					     "beyond_head", remarks.beyond, "without_head",
+					     remarks.without_head, "missing", remarks.missing, "forked",
+					     remarks.forked, "absent", remarks.absent));
 	print_text(verifier, heads, &remarks);
 	json_decref(remarks.beyond);
 	json_decref(remarks.without_head);

@@ -1,0 +1,144 @@
+"""Exports that were forged by one who holds a party's keys, and what `verify` says of them: usage: test_forged.py BUILD"""
+
+import base64
+import contextlib
+import hmac
+import json
+import pathlib
+import shutil
+import sqlite3
+import sys
+
+import cbor2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from line import Line, wait_for
+from post_shell import run_tests
+from recompute_heads import tree_root
+
+line = None
+
+
+def a_record():
+    return json.loads((line.folder / "alliance.json").read_text())
+
+
+def verify(record):
+    path = line.folder / "forged.json"
+    path.write_text(json.dumps(record))
+    return line.alliance.run("verify", path)
+
+
+def key_of(side, label):
+    """A key of the side's post on the channel, from the root seed in a copy of its store (doc/PROTOCOL.md, section 11)."""
+    copy = line.folder / "store-copy"
+    copy.mkdir(exist_ok=True)
+    for part in side.post_folder.glob("store.db*"):
+        shutil.copy(part, copy)
+    with contextlib.closing(sqlite3.connect(copy / "store.db")) as store:
+        post = cbor2.loads(store.execute("SELECT value FROM rows WHERE key = x'01'").fetchone()[0])
+    info = cbor2.dumps([label, bytes.fromhex(a_record()["channel"])])
+    return Ed25519PrivateKey.from_private_bytes(hmac.digest(post[9], info + b"\x01", "sha256"))
+
+
+def public_hex(key):
+    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+
+
+def head_of(record, key):
+    return next(head for head in record["logs"] if head["log_key"] == public_hex(key))
+
+
+def text_of(head):
+    return f"{head['origin']}\n{head['size']}\n{base64.b64encode(bytes.fromhex(head['root'])).decode()}\n"
+
+
+def sign_again(record, key, alter):
+    """The log of that key with other leaves, under a new head of it, which nobody has cosigned."""
+    head = head_of(record, key)
+    entries = sorted((entry for entry in record["entries"] if entry["log"] == head["log"]), key=lambda entry: entry["position"])
+    for entry in entries:
+        leaf = cbor2.loads(bytes.fromhex(entry["leaf"]))
+        alter(leaf)
+        entry["leaf"] = cbor2.dumps(leaf).hex()
+    head["root"] = tree_root([bytes.fromhex(entry["leaf"]) for entry in entries[:head["size"]]]).hex()
+    head["signature"] = key.sign(text_of(head).encode()).hex()
+    for member in ("cosigner", "cosigner_key", "cosigned_at", "cosignature"):
+        head.pop(member)
+
+
+def the_record_as_it_is_verifies():
+    wait_for(lambda: all(log["cosigned"] for log in line.alliance.json("verify")["logs"]), "both heads are cosigned", 60)
+    (line.folder / "alliance.json").write_text(line.alliance.text("log", "--json"))
+    result = verify(a_record())
+    assert result.returncode == 0 and "NOT" not in result.stdout, result
+
+
+def incarnations_count_from_one():
+    """Entries of no incarnation would lie under no head, and none would be missed."""
+    record = a_record()
+    record["logs"] = []
+    for entry in record["entries"]:
+        leaf = cbor2.loads(bytes.fromhex(entry["leaf"]))
+        leaf[3] = []
+        entry.update(incarnation=0, leaf=cbor2.dumps(leaf).hex(), receipt="")
+    result = verify(record)
+    assert result.returncode == 1 and "not of the form" in result.stderr, result
+
+
+def nobody_cosigns_his_own_log():
+    record = a_record()
+    key = key_of(line.alliance, "liaison log")
+    cosigner = key_of(line.alliance, "liaison cosigner")
+    other = next(head for head in record["logs"] if head["log_key"] != public_hex(key))
+    assert other["cosigner_key"] == public_hex(cosigner)  # the exporting post's, over the other side's head
+    head = head_of(record, key)
+    signed = f"cosignature/v1\ntime 1\n{text_of(head)}".encode()
+    head.update(
+        cosigner=other["cosigner"], cosigner_key=public_hex(cosigner), cosigned_at=1, cosignature=cosigner.sign(signed).hex())
+    result = verify(record)
+    assert result.returncode == 1 and "the signatures over its head do not hold" in result.stderr, result
+
+
+def names_and_keys_beside_a_head_are_those_of_the_openings():
+    name = "liaison/" + "0" * 32
+    for member, value in (("log_key", "11" * 32), ("origin", name), ("cosigner", name + "/cosigner")):
+        record = a_record()
+        record["logs"][0][member] = value
+        result = verify(record)
+        assert result.returncode == 1 and "the signatures over its head do not hold" in result.stderr, (member, result)
+
+
+def what_a_counterpart_says_of_logs_makes_no_record_look_cut():
+    """It names incarnations, and logs of posts, that were never there."""
+    for named in ([0, 9, 1, 64, 1, 1], [0, 1, 1, 5, 1, 7], [64, 9, 1]):
+        record = a_record()
+
+        def alter(leaf, named=named):
+            leaf[3] = named if leaf[0] == 1 else leaf[3]
+
+        key = key_of(line.federation, "liaison log")
+        sign_again(record, key, alter)
+        result = verify(record)
+        assert result.returncode == 0 and "entries that others had seen are NOT here" in result.stdout, (named, result)
+        assert result.stdout.count("NOT cosigned by another party") == 1, result
+
+
+def main():
+    global line
+    with Line(pathlib.Path(sys.argv[1])) as line:
+        line.wait_for_state(line.alliance, line.alliance.send("One."), "received")
+        line.wait_for_state(line.federation, line.federation.send("Another."), "received")
+        line.wait_until_heads_agree()
+        run_tests(
+            the_record_as_it_is_verifies,
+            incarnations_count_from_one,
+            nobody_cosigns_his_own_log,
+            names_and_keys_beside_a_head_are_those_of_the_openings,
+            what_a_counterpart_says_of_logs_makes_no_record_look_cut,
+        )
+
+
+if __name__ == "__main__":
+    main()
