@@ -271,26 +271,20 @@ static enum error tick_channel(struct run *run, struct lines *lines, size_t *sen
 
 enum error heads_tick(struct run *run)
 {
-	struct row_key prefix = key_make(TABLE_CHANNEL);
 	struct state *state = run_state(run);
 	struct lines *lines = run_take(run, sizeof(*lines));
-	struct row row;
+	enum error error = ERROR_OK;
 	size_t sent = 0;
 
 	if (state->heads_ms != 0 && run_slow_ms(run) - state->heads_ms < LOOK_INTERVAL_MS)
 		return ERROR_OK;
 	lines->logs = run_take(run, KEYS_POSTS_MAX * sizeof(*lines->logs));
 	lines->lines = run_take(run, KEYS_POSTS_MAX * sizeof(*lines->lines));
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	lines->number = 0;
 	while (error == ERROR_OK && sent < SENT_MAX) {
-		struct key_reader reader = key_reader_make(row.key);
-		lines->number = key_read_u16(&reader);
-		if (key_read_end(&reader) != ERROR_OK ||
-		    schema_read(&schema_channel, row.value, &lines->channel) != ERROR_OK)
-			return ERROR_MALFORMED;
-		error = tick_channel(run, lines, &sent);
+		error = registry_next_channel(run, &lines->number, &lines->channel);
 		if (error == ERROR_OK)
-			error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+			error = tick_channel(run, lines, &sent);
 	}
 	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
 		return error;

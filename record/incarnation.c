@@ -87,27 +87,21 @@ bool incarnation_unsure(struct run *run)
 
 enum error incarnation_open(struct run *run)
 {
-	struct row_key prefix = key_make(TABLE_CHANNEL);
-	struct row row;
+	struct channel channel;
+	enum error error;
+	uint64_t number = 0;
 
 	if (!incarnation_unsure(run))
 		return ERROR_OK;
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
-	while (error == ERROR_OK) {
-		struct key_reader reader = key_reader_make(row.key);
-		struct channel channel;
+	while ((error = registry_next_channel(run, &number, &channel)) == ERROR_OK) {
 		struct line line;
-		uint64_t number = key_read_u16(&reader);
-		if (key_read_end(&reader) != ERROR_OK ||
-		    schema_read(&schema_channel, row.value, &channel) != ERROR_OK)
-			return ERROR_MALFORMED;
 		uint64_t own_log = log_own_number(run, &channel);
 		struct row_key key = key_line(number, own_log);
 		error = run_get(run, &key, &schema_line, &line);
 		if (error == ERROR_OK && line.unsure != 0)
 			error = open_line(run, number, own_log, &line);
-		if (error == ERROR_OK || error == ERROR_NOT_FOUND)
-			error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+		if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+			return error;
 	}
 	if (error != ERROR_NOT_FOUND)
 		return error;
@@ -270,9 +264,9 @@ static enum error check_mark(struct run *run, bool *copied)
 
 enum error incarnation_start(struct run *run)
 {
-	struct row_key prefix = key_make(TABLE_CHANNEL);
 	struct anchors *anchors = run_take(run, sizeof(*anchors));
-	struct row row;
+	struct channel channel;
+	uint64_t number = 0;
 	bool copied;
 
 	anchors->held =
@@ -284,18 +278,10 @@ enum error incarnation_start(struct run *run)
 		error = keep_former(run, anchors);
 	if (error == ERROR_OK)
 		error = check_mark(run, &copied);
-	if (error == ERROR_OK)
-		error = rows_first(run_rows(run), key_view(&prefix), &row);
 	while (error == ERROR_OK) {
-		struct key_reader reader = key_reader_make(row.key);
-		struct channel channel;
-		uint64_t number = key_read_u16(&reader);
-		if (key_read_end(&reader) != ERROR_OK ||
-		    schema_read(&schema_channel, row.value, &channel) != ERROR_OK)
-			return ERROR_MALFORMED;
-		error = check_channel(run, number, &channel, anchors, copied);
+		error = registry_next_channel(run, &number, &channel);
 		if (error == ERROR_OK)
-			error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+			error = check_channel(run, number, &channel, anchors, copied);
 	}
 	if (error == ERROR_NOT_FOUND && incarnation_unsure(run))
 		run_log(run, ERROR_OK,

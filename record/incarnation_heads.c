@@ -136,20 +136,14 @@ static enum error check_channel(struct run *run, uint64_t number, const struct c
 
 enum error incarnation_heads(struct run *run)
 {
-	struct row_key prefix = key_make(TABLE_CHANNEL);
-	struct row row;
+	struct channel channel;
+	enum error error;
+	uint64_t number = 0;
 
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
-	while (error == ERROR_OK) {
-		struct key_reader reader = key_reader_make(row.key);
-		struct channel channel;
-		uint64_t number = key_read_u16(&reader);
-		if (key_read_end(&reader) != ERROR_OK ||
-		    schema_read(&schema_channel, row.value, &channel) != ERROR_OK)
-			return ERROR_MALFORMED;
+	while ((error = registry_next_channel(run, &number, &channel)) == ERROR_OK) {
 		error = check_channel(run, number, &channel);
-		if (error == ERROR_OK)
-			error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+		if (error != ERROR_OK)
+			return error;
 	}
 	return error == ERROR_NOT_FOUND ? incarnation_open(run) : error;
 }

@@ -8,6 +8,7 @@
 #include "envelope/keying.h"
 #include "envelope/x25519.h"
 #include "record/outbox.h"
+#include "record/registry.h"
 
 #define WINDOW_DEFAULT_S 1209600
 
@@ -36,28 +37,29 @@ enum error keys_posts(struct run *run, struct post_number **posts, size_t *count
 
 enum error keys_window(struct run *run, uint64_t *window_s)
 {
-	struct row_key prefix = key_make(TABLE_CHANNEL);
-	struct row row;
+	struct channel channel;
+	enum error error;
+	uint64_t number = 0;
 	uint64_t longest = 0;
 
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
-	while (error == ERROR_OK) {
-		struct channel channel;
+	while ((error = registry_next_channel(run, &number, &channel)) == ERROR_OK) {
 		struct terms terms;
-		error = schema_read(&schema_channel, row.value, &channel);
-		if (error != ERROR_OK)
-			return error;
-		error = terms_decode(channel.terms, &terms);
-		if (error != ERROR_OK)
+		if (registry_terms(&channel, &terms) != ERROR_OK)
 			return ERROR_MALFORMED;
 		/* What others propose, and nobody here has signed, decides nothing about keys. */
 		bool signed_here = (channel.opened >> channel.own_index & 1) != 0;
 		if (signed_here && terms.delay_window_s > longest)
 			longest = terms.delay_window_s;
-		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
 	}
 	*window_s = longest == 0 ? WINDOW_DEFAULT_S : longest;
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+struct row_key keys_leaf_row(uint64_t party, uint64_t slot, uint64_t keying)
+{
+	struct row_key key = key_party_post(TABLE_LEAF_IN, party, slot);
+	key_u32(&key, keying);
+	return key;
 }
 
 static struct row_key key_epoch(uint64_t epoch)
@@ -110,28 +112,44 @@ static enum error cover_epochs(struct run *run, const struct post_number *post, 
 		enum error error = keying_step(leaf->leaf, 1);
 		assert(error == ERROR_OK);
 	}
-	struct row_key key = key_party_post(TABLE_LEAF_IN, post->party, post->slot);
-	key_u32(&key, leaf->keying);
+	struct row_key key = keys_leaf_row(post->party, post->slot, leaf->keying);
 	run_put(run, &key, &schema_leaf_row, leaf);
 	sodium_memzero(leaf, sizeof(*leaf));
+	return ERROR_OK;
+}
+
+enum error keys_next_leaf(struct run *run, uint64_t party, uint64_t slot, uint64_t *keying,
+			  struct leaf_row *leaf)
+{
+	struct row_key prefix = key_party_post(TABLE_LEAF_IN, party, slot);
+	struct row_key key = keys_leaf_row(party, slot, *keying);
+	struct row row;
+
+	memset(leaf, 0, sizeof(*leaf));
+	enum error error = rows_after(run_rows(run), key_view(&prefix), key_view(&key), &row);
+	if (error != ERROR_OK)
+		return error;
+	struct key_reader reader = key_reader_make(row.key);
+	(void)key_read_u8(&reader);
+	(void)key_read_u8(&reader);
+	*keying = key_read_u32(&reader);
+	if (key_read_end(&reader) != ERROR_OK || schema_read(&schema_leaf_row, row.value, leaf) != ERROR_OK)
+		return ERROR_MALFORMED;
 	return ERROR_OK;
 }
 
 /* The leaves of one sender, of each keying that it may use: reads them, and writes their PSKs if `cover`. */
 static enum error walk_leaves(struct run *run, const struct post_number *post, bool cover)
 {
-	struct row_key prefix = key_party_post(TABLE_LEAF_IN, post->party, post->slot);
-	struct row row;
+	enum error error = ERROR_OK;
+	uint64_t keying = 0;
 
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
 	while (error == ERROR_OK) {
 		struct leaf_row leaf;
-		if (schema_read(&schema_leaf_row, row.value, &leaf) != ERROR_OK)
-			return ERROR_MALFORMED;
-		if (cover)
+		error = keys_next_leaf(run, post->party, post->slot, &keying, &leaf);
+		if (error == ERROR_OK && cover)
 			error = cover_epochs(run, post, &leaf);
-		if (error == ERROR_OK)
-			error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+		sodium_memzero(&leaf, sizeof(leaf));
 	}
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }

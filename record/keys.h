@@ -64,6 +64,14 @@ enum error keys_take_keying(struct run *run, struct bytes packet, uint64_t *part
  * yet. */
 enum error keys_post_named(struct run *run, uint64_t party, uint64_t slot);
 
+/*
+ * The leaves of TABLE_LEAF_IN of one sender, one after another: that of the keying that follows *keying (0:
+ * the first), or ERROR_NOT_FOUND. The caller wipes the leaf.
+ */
+enum error keys_next_leaf(struct run *run, uint64_t party, uint64_t slot, uint64_t *keying,
+			  struct leaf_row *leaf);
+struct row_key keys_leaf_row(uint64_t party, uint64_t slot, uint64_t keying);
+
 /* ---- sealing ---- */
 
 struct keys_target {

@@ -13,13 +13,12 @@
 /* What opens: beside what older keyings gave. */
 static void put_receiving(struct run *run, const struct keying_packet *packet, uint64_t party, unsigned slot)
 {
-	struct row_key key = key_party_post(TABLE_LEAF_IN, party, slot);
+	struct row_key key = keys_leaf_row(party, slot, packet->number);
 	struct leaf_row leaf = {.keying = packet->number};
 	struct keying_psk derived;
 	struct psk psk = {.keying = packet->number};
 
 	memcpy(leaf.leaf, packet->leaves[KEYING_RECEIVING][0][slot], sizeof(leaf.leaf));
-	key_u32(&key, packet->number);
 	run_put(run, &key, &schema_leaf_row, &leaf);
 	keying_psk_of_leaf(packet->leaves[KEYING_RECEIVING][1][slot], &derived);
 	memcpy(psk.id, derived.id, sizeof(psk.id));
@@ -190,18 +189,16 @@ enum error keys_show_keying(struct run *run, const struct post_number *post)
 /* What that post sealed under older keyings is still opened; it will seal nothing more under them. */
 static enum error drop_older(struct run *run, const struct keys_opened *opened)
 {
-	struct row_key prefix = key_party_post(TABLE_LEAF_IN, opened->party, opened->slot);
-	struct row row;
+	enum error error = ERROR_OK;
+	uint64_t keying = 0;
 
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
 	while (error == ERROR_OK) {
 		struct leaf_row leaf;
-		if (schema_read(&schema_leaf_row, row.value, &leaf) != ERROR_OK)
-			return ERROR_MALFORMED;
-		if (leaf.keying < opened->keying)
-			rows_delete(run_rows(run), row.key);
+		error = keys_next_leaf(run, opened->party, opened->slot, &keying, &leaf);
+		struct row_key key = keys_leaf_row(opened->party, opened->slot, keying);
+		if (error == ERROR_OK && keying < opened->keying)
+			run_delete(run, &key);
 		sodium_memzero(&leaf, sizeof(leaf));
-		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
 	}
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }

@@ -152,22 +152,16 @@ enum error missing_open_channel(struct run *run, uint64_t number)
 
 enum error missing_open_party(struct run *run, uint64_t party)
 {
-	struct row_key prefix = key_make(TABLE_CHANNEL);
-	struct row row;
+	struct channel channel;
+	enum error error;
+	uint64_t number = 0;
+	uint64_t index;
 
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
-	while (error == ERROR_OK) {
-		struct key_reader reader = key_reader_make(row.key);
-		struct channel channel;
-		uint64_t index;
-		uint64_t number = key_read_u16(&reader);
-		if (key_read_end(&reader) != ERROR_OK ||
-		    schema_read(&schema_channel, row.value, &channel) != ERROR_OK)
-			return ERROR_MALFORMED;
+	while ((error = registry_next_channel(run, &number, &channel)) == ERROR_OK) {
 		if (registry_index_of(&channel, party, &index))
 			error = open_posts(run, number, &channel, index, false);
-		if (error == ERROR_OK)
-			error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+		if (error != ERROR_OK)
+			return error;
 	}
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }

@@ -57,19 +57,14 @@ enum error query_refuse(struct run *run, enum error error)
 
 enum error query_channels(struct run *run, struct query_channels *channels)
 {
-	struct row_key prefix = key_make(TABLE_CHANNEL);
-	struct row row;
+	enum error error = ERROR_OK;
+	uint64_t number = 0;
 
 	channels->count = 0;
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
 	while (error == ERROR_OK && channels->count < CHANNELS_MAX) {
-		struct key_reader reader = key_reader_make(row.key);
-		channels->numbers[channels->count] = key_read_u16(&reader);
-		if (key_read_end(&reader) != ERROR_OK ||
-		    schema_read(&schema_channel, row.value, &channels->channels[channels->count]) != ERROR_OK)
-			return ERROR_MALFORMED;
-		channels->count++;
-		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+		error = registry_next_channel(run, &number, &channels->channels[channels->count]);
+		if (error == ERROR_OK)
+			channels->numbers[channels->count++] = number;
 	}
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }

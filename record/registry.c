@@ -34,6 +34,22 @@ enum error registry_channel(struct run *run, uint64_t number, struct channel *ch
 	return run_get(run, &key, &schema_channel, channel);
 }
 
+enum error registry_next_channel(struct run *run, uint64_t *number, struct channel *channel)
+{
+	struct row_key prefix = key_make(TABLE_CHANNEL);
+	struct row_key key = key_channel(TABLE_CHANNEL, *number);
+	struct row row;
+
+	enum error error = rows_after(run_rows(run), key_view(&prefix), key_view(&key), &row);
+	if (error != ERROR_OK)
+		return error;
+	struct key_reader reader = key_reader_make(row.key);
+	*number = key_read_u16(&reader);
+	if (key_read_end(&reader) != ERROR_OK || schema_read(&schema_channel, row.value, channel) != ERROR_OK)
+		return ERROR_MALFORMED;
+	return ERROR_OK;
+}
+
 enum error registry_channel_by_id(struct run *run, const uint8_t id[CHANNEL_ID_SIZE], uint64_t *number)
 {
 	return number_of(run, TABLE_CHANNEL_ID, id, CHANNEL_ID_SIZE, number);

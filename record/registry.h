@@ -17,6 +17,8 @@
 enum error registry_party(struct run *run, uint64_t number, struct party *party);
 enum error registry_party_by_id(struct run *run, const uint8_t id[PARTY_ID_SIZE], uint64_t *number);
 enum error registry_channel(struct run *run, uint64_t number, struct channel *channel);
+/* All channels, one after another: the one that follows *number (0: the first), or ERROR_NOT_FOUND. */
+enum error registry_next_channel(struct run *run, uint64_t *number, struct channel *channel);
 enum error registry_channel_by_id(struct run *run, const uint8_t id[CHANNEL_ID_SIZE], uint64_t *number);
 
 /* The roster of a channel: ids of its parties in order (reads TABLE_PARTY of each). */

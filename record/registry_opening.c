@@ -7,22 +7,18 @@
 /* Refuses what would make too many channels. */
 static enum error count_channels(struct run *run, uint64_t proposer, enum error *reason)
 {
-	struct row_key prefix = key_make(TABLE_CHANNEL);
-	struct row row;
+	struct channel channel;
+	enum error error;
+	uint64_t number = 0;
 	size_t count = 0;
 	size_t proposed = 0;
 	size_t by_others = 0;
 
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
-	while (error == ERROR_OK) {
-		struct channel channel;
-		if (schema_read(&schema_channel, row.value, &channel) != ERROR_OK)
-			return ERROR_MALFORMED;
+	while ((error = registry_next_channel(run, &number, &channel)) == ERROR_OK) {
 		bool waits = channel.state != CHANNEL_OPEN;
 		count++;
 		proposed += waits && channel.proposer == proposer;
 		by_others += waits && channel.proposer != 0;
-		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
 	}
 	bool other = proposer != 0;
 	if (count >= CHANNELS_MAX ||
