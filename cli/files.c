@@ -106,6 +106,18 @@ bool file_create(const struct call *call, const char *path, struct bytes bytes, 
 	return true;
 }
 
+bool file_try(const struct call *call, const char *path, size_t size)
+{
+	uint8_t *zeros = calloc(1, size);
+	if (zeros == NULL)
+		return call_fail_error(call, path, ERROR_NO_MEMORY) == 0;
+	bool done = file_create(call, path, bytes_make(zeros, size), 0600);
+	free(zeros);
+	if (done && unlink(path) != 0)
+		done = call_fail(call, "cannot remove %s again: %s", path, strerror(errno)) == 0;
+	return done;
+}
+
 bool file_replace(const struct call *call, const char *path, struct bytes bytes, unsigned int mode)
 {
 	char beside[PATH_MAX];

@@ -21,6 +21,10 @@ bool file_read(const struct call *call, const char *path, size_t size_max, uint8
  */
 bool file_create(const struct call *call, const char *path, struct bytes bytes, unsigned int mode);
 
+/* Tries whether file_create would take `size` bytes at `path`; nothing stays there. False after an error
+ * message. */
+bool file_try(const struct call *call, const char *path, size_t size);
+
 /* Replaces a file: a new one beside it, synced, renamed over it, directory synced. False after an error
  * message. */
 bool file_replace(const struct call *call, const char *path, struct bytes bytes, unsigned int mode);

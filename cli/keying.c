@@ -123,20 +123,27 @@ static bool distribute(const struct call *call, struct client *client, const str
 	return done;
 }
 
-/* The keying into FILE and to the post, or neither. */
-static bool write_and_distribute(const struct call *call, struct client *client,
+/*
+ * The root goes into FILE last: one that is there is held by this post. What cuts us off before that leaves a
+ * number that is taken, at worst, and no root. That FILE can be written is tried before anything is done.
+ */
+static bool distribute_and_write(const struct call *call, struct client *client,
 				 const struct party_directory *party, const struct keying *keying,
 				 const uint8_t other[PARTY_ID_SIZE])
 {
 	uint8_t memory[KEYING_SIZE_MAX];
 	struct buffer file = buffer_make(memory, sizeof memory);
-	bool done = keying_encode(keying, &file) == ERROR_OK &&
-		    file_create(call, call->operand[0], buffer_bytes(&file), 0600);
-	sodium_memzero(memory, sizeof memory);
-	if (done && !distribute(call, client, party, keying, other)) {
-		file_erase(call, call->operand[0]);
-		return false;
+	const char *path = call->operand[0];
+	bool done = keying_encode(keying, &file) == ERROR_OK && file_try(call, path, file.size) &&
+		    distribute(call, client, party, keying, other);
+	if (done && !file_create(call, path, buffer_bytes(&file), 0600)) {
+		fprintf(stderr,
+			"This post holds keying %u, and nobody else can: the next one is made with keying "
+			"make --number %llu.\n",
+			(unsigned)keying->number, (unsigned long long)keying->number + 1);
+		done = false;
 	}
+	sodium_memzero(memory, sizeof memory);
 	return done;
 }
 
@@ -158,7 +165,7 @@ static bool make(struct call *call, struct client *client, const struct party_di
 		randombytes_buf(root, sizeof root);
 		keying_make((uint32_t)number, party->id, other->id, root, &keying);
 		sodium_memzero(root, sizeof root);
-		done = write_and_distribute(call, client, party, &keying, other->id);
+		done = distribute_and_write(call, client, party, &keying, other->id);
 		keying_erase(&keying);
 	}
 	known_parties_free(&parties);

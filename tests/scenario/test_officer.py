@@ -2,15 +2,11 @@
 
 import os
 import pathlib
-import socket
-import struct
 import subprocess
 import sys
-import threading
 import time
 
-import cbor2
-
+from between import lost_at
 from line import Line, wait_for
 from officer import Officer
 from post_shell import SUBMIT, run_tests
@@ -48,32 +44,10 @@ def what_is_not_acknowledged_in_time_is_overdue_on_both_sides():
     assert "OVERDUE" not in federation.text("status") + federation.text("show", message) + alliance.text("show", message)
 
 
-def stop_at_submit(listener, post):
-    """Between a command and its post, until the command submits."""
-    command = listener.accept()[0]
-    with command, socket.socket(socket.AF_UNIX) as daemon:
-        daemon.connect(post)
-        while True:
-            size = command.recv(4, socket.MSG_WAITALL)
-            request = command.recv(struct.unpack(">I", size)[0], socket.MSG_WAITALL)
-            if cbor2.loads(request)[1] == SUBMIT:
-                return
-            daemon.sendall(size + request)
-            size = daemon.recv(4, socket.MSG_WAITALL)
-            command.sendall(size + daemon.recv(struct.unpack(">I", size)[0], socket.MSG_WAITALL))
-
-
 def a_daemon_that_goes_away_in_the_middle_of_sending_is_told_as_just_that():
     folder = line.folder / "between"
-    folder.mkdir()
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(folder / "post.sock"))
-        listener.listen(1)
-        listener.settimeout(30)
-        between = threading.Thread(target=stop_at_submit, args=(listener, line.alliance.path("post.sock")))
-        between.start()
+    with lost_at(SUBMIT, line.alliance.path("post.sock"), folder):
         result = line.alliance.run("send", "-m", "Taken or not?", "--yes", LIAISON_POST=str(folder))
-        between.join(30)
     assert result.returncode == 1 and "may have taken this or not: look at inbox --sent" in result.stderr, result
 
 

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 
+from between import lost_at
 from line import SANITIZER, Daemon, Line, wait_for
-from post_shell import run_tests
+from post_shell import KEYING_ACCEPT, run_tests
+from terminal import Terminal
 
 SAID = re.compile(r"^liaison: [^\n]{8,400}$", re.MULTILINE)
 
@@ -166,6 +168,42 @@ def a_keying_with_one_whose_card_is_not_held_can_be_accepted_later():
     assert len(contents(party)) == len(before) + 1 and not carried.exists()
 
 
+def a_keying_that_is_interrupted_leaves_no_root_behind():
+    """At the question for a passphrase: no root lies about, and its number is still free."""
+    alliance = line.alliance
+    carried, party = line.folder / "carried", alliance.folder / "party"
+    before = contents(party)
+    environment = {**os.environ, **SANITIZER, **alliance.environment}
+    del environment["LIAISON_PASSPHRASE_FILE"]
+    words = ["keying", "make", str(carried), "--with", "Federation", "--number", "2"]
+    with Terminal([str(line.programs["liaison"]), *words], line.folder, environment) as terminal:
+        terminal.until("New passphrase for")
+        assert not carried.exists()
+        terminal.interrupt()
+        terminal.end(20)
+    assert not carried.exists() and contents(party) == before
+    nowhere = line.folder / "no such folder" / "keying"
+    assert str(nowhere) in refused(alliance, "keying", "make", nowhere, *words[3:])
+    assert contents(party) == before
+    carried.write_bytes(b"something else")
+    assert "exists already" in refused(alliance, *words)
+    assert contents(party) == before and carried.read_bytes() == b"something else"
+    carried.unlink()
+
+
+def a_root_is_written_only_when_the_post_holds_its_part():
+    """The post is lost before it has taken its part: then there is no FILE, and the next try has the same number."""
+    alliance, folder = line.alliance, line.folder / "played"
+    carried, party = line.folder / "carried", alliance.folder / "party"
+    before = contents(party)
+    seen = []
+    with lost_at(KEYING_ACCEPT, alliance.path("post.sock"), folder, lambda: seen.append(carried.exists())):
+        result = alliance.run("keying", "make", carried, "--with", "Federation", "--number", "2",
+                              LIAISON_POST=str(folder))
+    assert result.returncode == 1 and seen == [False] and not carried.exists(), (result, seen)
+    assert contents(party) == before
+
+
 def a_second_keying_has_the_next_number():
     alliance, federation = line.sides
     carried, party = line.folder / "second", alliance.folder / "party"
@@ -251,6 +289,8 @@ if __name__ == "__main__":
             a_directory_without_a_post_is_left_as_it_is,
             a_post_is_named_only_as_others_can_use_it,
             a_keying_with_one_whose_card_is_not_held_can_be_accepted_later,
+            a_keying_that_is_interrupted_leaves_no_root_behind,
+            a_root_is_written_only_when_the_post_holds_its_part,
             a_second_keying_has_the_next_number,
             the_own_card_is_not_for_oneself,
             a_courier_says_what_it_was_not_told,
