@@ -217,17 +217,8 @@ struct accepted_card {
 static bool is_of_use(struct client *client, const struct call *call, const struct open_card *open)
 {
 	struct known_parties parties;
-	struct cbor_reader reply;
-	size_t results;
-	client_begin(client, LOCAL_HELLO, 0);
-	if (!client_ask(client, call, "asking the post who it is", &reply, &results))
-		return false;
-	cbor_read_uint(&reply);
-	cbor_read_bytes(&reply, PARTY_ID_SIZE);
-	uint64_t own_slot = cbor_read_uint_max(&reply, POST_SLOTS - 1);
-	if (reply.error != ERROR_OK)
-		return call_fail_error(call, "the post's answer", reply.error) == 0;
-	if (!known_parties_get(client, call, &parties))
+	uint64_t own_slot;
+	if (!client_own_slot(client, call, &own_slot) || !known_parties_get(client, call, &parties))
 		return false;
 	const struct known_party *own = &parties.party[0];
 	bool useful =

@@ -69,20 +69,15 @@ static bool ask_keys(struct opening *opening, struct opening_post *post)
 {
 	struct cbor_reader reply;
 	size_t results;
-	client_begin(&opening->client, LOCAL_HELLO, 0);
-	if (!client_ask(&opening->client, opening->call, "asking the post who it is", &reply, &results))
+	if (!client_own_slot(&opening->client, opening->call, &post->slot))
 		return false;
-	cbor_read_uint(&reply);
-	cbor_read_bytes(&reply, PARTY_ID_SIZE);
-	post->slot = cbor_read_uint_max(&reply, POST_SLOTS - 1);
-	bool sound = reply.error == ERROR_OK;
 	struct buffer *request = client_begin(&opening->client, LOCAL_CHANNEL_KEYS, 1);
 	cbor_write_bytes(request, bytes_make(opening->channel_id, CHANNEL_ID_SIZE));
 	if (!client_ask(&opening->client, opening->call, "asking the post for its keys", &reply, &results))
 		return false;
 	cbor_read_bytes_exact(&reply, post->log_key, sizeof post->log_key);
 	cbor_read_bytes_exact(&reply, post->cosigner_key, sizeof post->cosigner_key);
-	if (sound && cbor_read_end(&reply) == ERROR_OK)
+	if (cbor_read_end(&reply) == ERROR_OK)
 		return true;
 	call_fail_error(opening->call, "the post's keys", ERROR_MALFORMED);
 	return false;

@@ -9,6 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "envelope/party.h"
+
 #define CLIENT_MEMORY_SIZE (2 * (LOCAL_FRAME_SIZE_MAX + 4))
 
 bool client_open(struct client *client, const struct call *call)
@@ -168,4 +170,19 @@ bool client_ask(struct client *client, const struct call *call, const char *what
 		return true;
 	client_explain(call, what, error, detail);
 	return false;
+}
+
+bool client_own_slot(struct client *client, const struct call *call, uint64_t *slot)
+{
+	struct cbor_reader reply;
+	size_t results;
+	client_begin(client, LOCAL_HELLO, 0);
+	if (!client_ask(client, call, "asking the post who it is", &reply, &results))
+		return false;
+	cbor_read_uint(&reply);
+	cbor_read_bytes(&reply, PARTY_ID_SIZE);
+	*slot = cbor_read_uint_max(&reply, POST_SLOTS - 1);
+	if (reply.error != ERROR_OK)
+		call_fail_error(call, "the post's answer", reply.error);
+	return reply.error == ERROR_OK;
 }

@@ -54,4 +54,7 @@ void client_explain(const struct call *call, const char *what, enum error error,
 bool client_ask(struct client *client, const struct call *call, const char *what, struct cbor_reader *reply,
 		size_t *result_count);
 
+/* HELLO: the slot of the post that answers. */
+bool client_own_slot(struct client *client, const struct call *call, uint64_t *slot);
+
 #endif

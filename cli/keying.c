@@ -13,22 +13,6 @@
 #include "cli/registry.h"
 #include "cli/reserve.h"
 
-/* The slot of the post that answers at the socket. */
-static bool ask_own_slot(struct client *client, const struct call *call, uint64_t *slot)
-{
-	struct cbor_reader reply;
-	size_t results;
-	client_begin(client, LOCAL_HELLO, 0);
-	if (!client_ask(client, call, "asking the post who it is", &reply, &results))
-		return false;
-	cbor_read_uint(&reply);
-	cbor_read_bytes(&reply, PARTY_ID_SIZE);
-	*slot = cbor_read_uint_max(&reply, POST_SLOTS - 1);
-	if (reply.error != ERROR_OK)
-		call_fail_error(call, "the post's answer", reply.error);
-	return reply.error == ERROR_OK;
-}
-
 /*
  * Hands one slot's packet to the post. `again`: it may have taken this very keying before, and was cut off.
  */
@@ -107,7 +91,7 @@ static bool distribute(const struct call *call, struct client *client, const str
 	uint64_t slot = 0;
 	enum reserve_state state;
 	struct keying_packet *packet = malloc(sizeof *packet);
-	bool done = packet != NULL && is_known(client, call, other) && ask_own_slot(client, call, &slot) &&
+	bool done = packet != NULL && is_known(client, call, other) && client_own_slot(client, call, &slot) &&
 		    reserve_find(call, party, keying, other, &state) &&
 		    keep_reserve(call, party, keying, other, slot, state);
 	if (done) {

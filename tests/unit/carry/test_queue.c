@@ -9,31 +9,9 @@
 #include "base/cbor.h"
 #include "carry/crc.h"
 #include "carry/tcpcl.h"
-#include "tests/unit/carry/queue_world.h"
+#include "tests/unit/carry/queue_case.h"
 
-#define DAY_MS   86400000
 #define ANY_SIZE TRANSFER_SIZE_MAX
-
-static struct world world;
-static enum error failure;
-
-static int set_up(void **state)
-{
-	world_make(&world, 1);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	world_audit(&world);
-	world_free(&world);
-	return 0;
-}
-
-static enum link_copy_state send(uint64_t id, unsigned precedence, size_t size)
-{
-	return world_send(&world, id, 2, precedence, size, DAY_MS, &failure);
-}
 
 /* The id of the copy that the last transfer carries: its payload says it. */
 static uint64_t sent_id(void)
@@ -62,14 +40,14 @@ static const struct queue_action *progress(enum link_copy_state state)
 static void a_copy_is_queued_sent_and_carried(void **state)
 {
 	struct bundle bundle;
-	assert_int_equal(send(7, 2, 300), LINK_QUEUED);
+	assert_int_equal(case_send(7, 2, 300), LINK_QUEUED);
 	world_pass(&world, 1500);
 	assert_int_equal(next_id(), 7);
 	assert_int_equal(bundle_read(world.bundle, &bundle), ERROR_OK);
 	assert_int_equal(bundle.destination.node, 2);
 	assert_int_equal(bundle.destination.service, 2);
 	assert_int_equal(bundle.source.node, 1);
-	assert_int_equal(bundle.lifetime_ms, DAY_MS);
+	assert_int_equal(bundle.lifetime_ms, CASE_LIFETIME_MS);
 	assert_int_equal(bundle.age_ms, 1500);
 	assert_int_equal(bundle.hop_count, 1);
 	assert_int_equal(bundle.creation_ms, 849153600000);
@@ -85,33 +63,33 @@ static void a_copy_is_queued_sent_and_carried(void **state)
 
 static void the_same_id_again_changes_nothing(void **state)
 {
-	assert_int_equal(send(7, 2, 300), LINK_QUEUED);
+	assert_int_equal(case_send(7, 2, 300), LINK_QUEUED);
 	size_t rows = world.store_count;
-	assert_int_equal(send(7, 4, 999), LINK_QUEUED);
+	assert_int_equal(case_send(7, 4, 999), LINK_QUEUED);
 	assert_int_equal(world.store_count, rows);
 	assert_int_equal(next_id(), 7);
 	assert_int_equal(world.transfer.precedence, 2);
-	assert_int_equal(send(7, 2, 300), LINK_QUEUED);
+	assert_int_equal(case_send(7, 2, 300), LINK_QUEUED);
 	world_settle(&world, QUEUE_ACKNOWLEDGED, world.transfer.number, 0);
-	assert_int_equal(send(7, 2, 300), LINK_CARRIED);
+	assert_int_equal(case_send(7, 2, 300), LINK_CARRIED);
 	world_crash(&world, 0);
-	assert_int_equal(send(7, 2, 300), LINK_CARRIED);
+	assert_int_equal(case_send(7, 2, 300), LINK_CARRIED);
 	assert_int_equal(world_next(&world, WORLD_ROUTE_B, ANY_SIZE), ERROR_NOT_FOUND);
 }
 
 static void a_cancelled_copy_is_forgotten_and_can_come_again(void **state)
 {
-	send(7, 2, 300);
+	case_send(7, 2, 300);
 	world_cancel(&world, 7);
 	assert_int_equal(world.actions.count, 0);
 	assert_int_equal(world_next(&world, WORLD_ROUTE_B, ANY_SIZE), ERROR_NOT_FOUND);
 	world_cancel(&world, 7);
 	world_cancel(&world, 8);
-	send(7, 2, 300);
+	case_send(7, 2, 300);
 	assert_int_equal(next_id(), 7);
 	uint64_t first = world.transfer.number;
 	world_cancel(&world, 7);
-	send(7, 2, 300);
+	case_send(7, 2, 300);
 	assert_int_equal(next_id(), 7);
 	world_settle(&world, QUEUE_ACKNOWLEDGED, first,
 		     0); /* of the cancelled copy: says nothing of the new one */
@@ -119,7 +97,7 @@ static void a_cancelled_copy_is_forgotten_and_can_come_again(void **state)
 	world_settle(&world, QUEUE_ACKNOWLEDGED, world.transfer.number, 0);
 	progress(LINK_CARRIED);
 	world_cancel(&world, 7);
-	assert_int_equal(send(7, 2, 300), LINK_QUEUED);
+	assert_int_equal(case_send(7, 2, 300), LINK_QUEUED);
 }
 
 static void wrong_destinations_and_pins_fail_with_a_reason(void **state)
@@ -154,8 +132,8 @@ static void wrong_destinations_and_pins_fail_with_a_reason(void **state)
 static void paths_choose_the_route_and_new_settings_choose_again(void **state)
 {
 	for (uint64_t id = 1; id <= 100; id++)
-		world_send(&world, id, 9, 1, 10, DAY_MS, &failure);
-	world_send(&world, 101, 8, 1, 10, DAY_MS, &failure);
+		world_send(&world, id, 9, 1, 10, CASE_LIFETIME_MS, &failure);
+	world_send(&world, 101, 8, 1, 10, CASE_LIFETIME_MS, &failure);
 	assert_int_equal(world_next(&world, WORLD_ROUTE_B, ANY_SIZE), ERROR_NOT_FOUND);
 	assert_int_equal(world_next(&world, WORLD_ROUTE_C, ANY_SIZE), ERROR_OK);
 	assert_int_equal(sent_id(), 1);
@@ -181,7 +159,7 @@ static void service_is_by_precedence_then_arrival(void **state)
 	static const unsigned precedences[] = {1, 3, 1, 4, 2, 4, 3};
 	static const uint64_t expected[] = {4, 6, 2, 7, 5, 1, 3};
 	for (uint64_t i = 0; i < 7; i++)
-		send(i + 1, precedences[i], 100);
+		case_send(i + 1, precedences[i], 100);
 	for (size_t i = 0; i < 7; i++)
 		assert_int_equal(next_id(), expected[i]);
 }
@@ -189,12 +167,12 @@ static void service_is_by_precedence_then_arrival(void **state)
 static void a_flash_passes_all_that_waits(void **state)
 {
 	for (uint64_t id = 1; id <= 200; id++)
-		send(id, 1, 500);
+		case_send(id, 1, 500);
 	size_t bytes = 0;
 	while (world_next(&world, WORLD_ROUTE_B, ANY_SIZE) == ERROR_OK)
 		bytes += world.transfer.size;
 	assert_true(bytes <= WINDOW_SIZE_MAX && bytes > WINDOW_SIZE_MAX - 700);
-	send(201, 4, 500);
+	case_send(201, 4, 500);
 	assert_int_equal(next_id(), 201);
 	assert_int_equal(world_next(&world, WORLD_ROUTE_B, ANY_SIZE), ERROR_NOT_NOW);
 }
@@ -202,12 +180,12 @@ static void a_flash_passes_all_that_waits(void **state)
 static void higher_precedence_is_never_behind_a_closed_window_of_lower(void **state)
 {
 	for (uint64_t id = 1; id <= 50; id++)
-		send(id, 1, 500);
+		case_send(id, 1, 500);
 	while (world_next(&world, WORLD_ROUTE_B, ANY_SIZE) == ERROR_OK)
 		;
 	for (unsigned precedence = 2; precedence <= 4; precedence++) {
 		for (uint64_t id = 1; id <= 50; id++)
-			send(50 * precedence + id, precedence, 500);
+			case_send(50 * precedence + id, precedence, 500);
 		size_t count = 0;
 		while (world_next(&world, WORLD_ROUTE_B, ANY_SIZE) == ERROR_OK) {
 			assert_int_equal(world.transfer.precedence, precedence);
@@ -219,8 +197,8 @@ static void higher_precedence_is_never_behind_a_closed_window_of_lower(void **st
 
 static void one_that_is_larger_than_the_window_goes_in_pieces_that_a_flash_can_pass(void **state)
 {
-	send(1, 1, 40000);
-	send(2, 1, 40000);
+	case_send(1, 1, 40000);
+	case_send(2, 1, 40000);
 	for (size_t pieces = 1;; pieces++) {
 		assert_int_equal(next_id(), 1);
 		uint64_t first = world.transfer.number;
@@ -228,7 +206,7 @@ static void one_that_is_larger_than_the_window_goes_in_pieces_that_a_flash_can_p
 		assert_true(world.transfer.size <= WINDOW_SIZE_MAX);
 		if (!last)
 			assert_int_equal(world_next(&world, WORLD_ROUTE_B, ANY_SIZE), ERROR_NOT_NOW);
-		send(2 + pieces, 4, 20000);
+		case_send(2 + pieces, 4, 20000);
 		assert_int_equal(next_id(), 2 + pieces);
 		assert_true(world.transfer.last); /* a FLASH is not cut */
 		world_settle(&world, QUEUE_ACKNOWLEDGED, world.transfer.number, 0);
@@ -268,7 +246,7 @@ static struct bytes uncuttable(size_t size)
 static void one_that_must_not_be_cut_passes_alone(void **state)
 {
 	assert_true(world_receive(&world, WORLD_ROUTE_B, uncuttable(50000)));
-	world_send(&world, 1, 9, 1, 100, DAY_MS, &failure);
+	world_send(&world, 1, 9, 1, 100, CASE_LIFETIME_MS, &failure);
 	assert_int_equal(world_next(&world, WORLD_ROUTE_C, ANY_SIZE), ERROR_OK);
 	assert_true(world.transfer.last && world.transfer.size > 50000);
 	assert_int_equal(world_next(&world, WORLD_ROUTE_C, ANY_SIZE), ERROR_NOT_NOW);
@@ -281,8 +259,8 @@ static void one_that_must_not_be_cut_passes_alone(void **state)
 
 static void routes_do_not_wait_for_each_other(void **state)
 {
-	send(1, 1, 40000);
-	world_send(&world, 2, 3, 1, 100, DAY_MS, &failure);
+	case_send(1, 1, 40000);
+	world_send(&world, 2, 3, 1, 100, CASE_LIFETIME_MS, &failure);
 	assert_int_equal(next_id(), 1);
 	assert_int_equal(world_next(&world, WORLD_ROUTE_C, ANY_SIZE), ERROR_OK);
 	assert_int_equal(sent_id(), 2);
@@ -292,8 +270,8 @@ static void routes_do_not_wait_for_each_other(void **state)
 
 static void after_a_crash_what_was_in_transfer_waits_in_its_old_place(void **state)
 {
-	send(1, 1, 100);
-	send(2, 1, 100);
+	case_send(1, 1, 100);
+	case_send(2, 1, 100);
 	assert_int_equal(next_id(), 1);
 	assert_int_equal(next_id(), 2);
 	world_crash(&world, 5000);
@@ -305,8 +283,8 @@ static void after_a_crash_what_was_in_transfer_waits_in_its_old_place(void **sta
 static void a_lost_session_brings_all_back_at_once_and_a_poisonous_copy_gives_way(void **state)
 {
 	uint64_t number;
-	send(1, 1, 100);
-	send(2, 1, 100);
+	case_send(1, 1, 100);
+	case_send(2, 1, 100);
 	next_id();
 	next_id();
 	while (queue_in_transfer(&world.queue, WORLD_ROUTE_B, &number))
@@ -323,8 +301,8 @@ static void a_lost_session_brings_all_back_at_once_and_a_poisonous_copy_gives_wa
 static void a_refused_copy_waits_longer_each_time(void **state)
 {
 	uint64_t waited_before = 0;
-	send(1, 1, 100);
-	send(2, 1, 100);
+	case_send(1, 1, 100);
+	case_send(2, 1, 100);
 	for (size_t tries = 1; tries <= 6; tries++) {
 		assert_int_equal(next_id(), 1);
 		world_settle(&world, QUEUE_REFUSED, world.transfer.number, TCPCL_REFUSE_NO_RESOURCES);
@@ -342,7 +320,7 @@ static void a_refused_copy_waits_longer_each_time(void **state)
 		assert_true(waited > waited_before / 2);
 		waited_before = waited;
 		world_settle(&world, QUEUE_REFUSED, world.transfer.number, TCPCL_REFUSE_SESSION_TERMINATING);
-		send(2, 1, 100);
+		case_send(2, 1, 100);
 	}
 }
 
@@ -362,15 +340,15 @@ static void waiting_times_are_bounded_by_precedence(void **state)
 
 static void refusals_that_settle_a_copy(void **state)
 {
-	send(1, 1, 100);
+	case_send(1, 1, 100);
 	next_id();
 	world_settle(&world, QUEUE_REFUSED, world.transfer.number, TCPCL_REFUSE_COMPLETED);
 	progress(LINK_CARRIED);
-	send(2, 1, 100);
+	case_send(2, 1, 100);
 	next_id();
 	world_settle(&world, QUEUE_REFUSED, world.transfer.number, TCPCL_REFUSE_NOT_ACCEPTABLE);
 	assert_int_equal(progress(LINK_FAILED)->error, ERROR_UNSUPPORTED);
-	assert_int_equal(send(2, 1, 100), LINK_QUEUED); /* the courier has forgotten it */
+	assert_int_equal(case_send(2, 1, 100), LINK_QUEUED); /* the courier has forgotten it */
 }
 
 static void a_lifetime_ends_by_the_queues_clock(void **state)
@@ -379,7 +357,7 @@ static void a_lifetime_ends_by_the_queues_clock(void **state)
 	world_send(&world, 2, 2, 1, 100, 60000, &failure);
 	assert_int_equal(next_id(), 1);
 	world_settle(&world, QUEUE_ACKNOWLEDGED, world.transfer.number, 0);
-	world.wall_ms += 10 * (uint64_t)DAY_MS; /* a jump */
+	world.wall_ms += 10 * (uint64_t)CASE_LIFETIME_MS; /* a jump */
 	world_tick(&world);
 	assert_null(world_action(&world, QUEUE_ACTION_PROGRESS));
 	world_pass(&world, 59999);
@@ -395,14 +373,14 @@ static void a_lifetime_ends_by_the_queues_clock(void **state)
 
 static void downtime_counts_at_most_a_day(void **state)
 {
-	world_send(&world, 1, 2, 1, 100, 3 * (uint64_t)DAY_MS, &failure);
-	world_crash(&world, 3650 * (uint64_t)DAY_MS);
+	world_send(&world, 1, 2, 1, 100, 3 * (uint64_t)CASE_LIFETIME_MS, &failure);
+	world_crash(&world, 3650 * (uint64_t)CASE_LIFETIME_MS);
 	world_tick(&world);
 	assert_int_equal(next_id(), 1);
 	world_settle(&world, QUEUE_REFUSED, world.transfer.number, TCPCL_REFUSE_SESSION_TERMINATING);
-	world.wall_ms -= 3000 * (uint64_t)DAY_MS;
+	world.wall_ms -= 3000 * (uint64_t)CASE_LIFETIME_MS;
 	world_crash(&world, 0);
-	world_pass(&world, 2 * (uint64_t)DAY_MS);
+	world_pass(&world, 2 * (uint64_t)CASE_LIFETIME_MS);
 	world_tick(&world);
 	progress(LINK_EXPIRED);
 }
@@ -431,7 +409,7 @@ static void a_copy_larger_than_the_neighbour_takes_goes_in_fragments(void **stat
 {
 	uint64_t expected = 0;
 	struct bundle bundle;
-	send(9, 2, 5000);
+	case_send(9, 2, 5000);
 	do {
 		assert_int_equal(world_next(&world, WORLD_ROUTE_B, 1500), ERROR_OK);
 		assert_true(world.bundle.size <= 1500);
@@ -453,7 +431,7 @@ static void a_copy_larger_than_the_neighbour_takes_goes_in_fragments(void **stat
 static void where_no_fragments_are_taken_each_goes_whole_or_not_at_all(void **state)
 {
 	struct bundle bundle;
-	send(1, 1, 40000);
+	case_send(1, 1, 40000);
 	assert_int_equal(next_id(), 1);
 	assert_false(world.transfer.last);
 	world_settle(&world, QUEUE_ACKNOWLEDGED, world.transfer.number, 0);
@@ -465,13 +443,13 @@ static void where_no_fragments_are_taken_each_goes_whole_or_not_at_all(void **st
 	assert_int_equal(bundle_read(world.bundle, &bundle), ERROR_OK);
 	assert_int_equal(bundle.flags & BUNDLE_IS_FRAGMENT, 0);
 	assert_int_equal(bundle.payload.size, 40000);
-	send(2, 1, 100);
+	case_send(2, 1, 100);
 	assert_int_equal(world_next(&world, WORLD_ROUTE_B, ANY_SIZE), ERROR_NOT_NOW);
 	world_settle(&world, QUEUE_ACKNOWLEDGED, world.transfer.number, 0);
 	progress(LINK_CARRIED);
 	assert_int_equal(next_id(), 2);
 	world_settle(&world, QUEUE_ACKNOWLEDGED, world.transfer.number, 0);
-	send(3, 1, 40000);
+	case_send(3, 1, 40000);
 	assert_int_equal(world_next(&world, WORLD_ROUTE_B, 30000), ERROR_TOO_LARGE);
 	assert_int_equal(world.bundle.size, 0);
 	world_settle(&world, QUEUE_REFUSED, world.transfer.number, TCPCL_REFUSE_NOT_ACCEPTABLE);
@@ -480,7 +458,7 @@ static void where_no_fragments_are_taken_each_goes_whole_or_not_at_all(void **st
 
 static void an_acknowledged_fragment_begins_the_waiting_times_anew(void **state)
 {
-	send(9, 4, 3000);
+	case_send(9, 4, 3000);
 	for (size_t tries = 0; tries < 3; tries++) {
 		assert_int_equal(world_next(&world, WORLD_ROUTE_B, 1500), ERROR_OK);
 		world_settle(&world, QUEUE_REFUSED, world.transfer.number, TCPCL_REFUSE_NO_RESOURCES);
@@ -498,7 +476,7 @@ static void an_acknowledged_fragment_begins_the_waiting_times_anew(void **state)
 
 static void what_cannot_be_cut_down_is_named_and_given_up(void **state)
 {
-	send(9, 4, 3000);
+	case_send(9, 4, 3000);
 	assert_int_equal(world_next(&world, WORLD_ROUTE_B, 60), ERROR_TOO_LARGE);
 	world_settle(&world, QUEUE_REFUSED, world.transfer.number, TCPCL_REFUSE_NOT_ACCEPTABLE);
 	progress(LINK_FAILED);
@@ -525,8 +503,6 @@ static void settings_are_checked(void **state)
 	assert_int_equal(queue_make(&world.queue, &settings), ERROR_OK);
 	world_crash(&world, 0);
 }
-
-#define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

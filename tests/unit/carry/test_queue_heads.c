@@ -8,22 +8,9 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/carry/queue_world.h"
+#include "tests/unit/carry/queue_case.h"
 
-static struct world world;
 static struct link_heads heads;
-
-static int set_up(void **state)
-{
-	world_make(&world, 1);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	world_free(&world);
-	return 0;
-}
 
 static void give(const char *origin, uint64_t size, uint8_t root)
 {
@@ -75,8 +62,6 @@ static void there_is_a_bound_and_those_kept_stay(void **state)
 	assert_int_equal(heads.count, HEADS_KEPT_MAX);
 	assert_int_equal(heads.heads[0].size, 2);
 }
-
-#define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

@@ -8,29 +8,15 @@
 
 #include "carry/fragment.h"
 #include "carry/tcpcl.h"
-#include "tests/unit/carry/queue_world.h"
+#include "tests/unit/carry/queue_case.h"
 
 #define LIFETIME_MS 60000
 #define PARTS_MAX   200
 
-static struct world world;
 static uint8_t bundle_memory[2 * BUNDLE_SIZE_MAX];
 static uint8_t parts_memory[4 * BUNDLE_SIZE_MAX];
 static struct bytes parts[PARTS_MAX];
 static size_t parts_count;
-
-static int set_up(void **state)
-{
-	world_make(&world, 1);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	world_audit(&world);
-	world_free(&world);
-	return 0;
-}
 
 static struct eid eid_of(const char *text)
 {
@@ -555,8 +541,6 @@ static void a_fragment_for_another_node_is_sent_on_as_it_is(void **state)
 	}
 	assert_int_equal(world_next(&world, WORLD_ROUTE_C, TRANSFER_SIZE_MAX), ERROR_NOT_FOUND);
 }
-
-#define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

@@ -7,30 +7,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/carry/queue_world.h"
-
-#define LIFETIME_MS 86400000
-
-static struct world world;
-static enum error failure;
-
-static int set_up(void **state)
-{
-	world_make(&world, 1);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	world_audit(&world);
-	world_free(&world);
-	return 0;
-}
-
-static enum link_copy_state send(uint64_t id, unsigned precedence, size_t size)
-{
-	return world_send(&world, id, 2, precedence, size, LIFETIME_MS, &failure);
-}
+#include "tests/unit/carry/queue_case.h"
 
 #define PARTS (WORLD_ROUTES + 1) /* of the room for the post's copies: one for those without a way */
 
@@ -42,16 +19,16 @@ static void an_unreachable_neighbour_takes_up_nobody_elses_room(void **state)
 	world.settings.pool_size_max = PARTS * 100 * 1000;
 	world_crash(&world, 0);
 	for (size_t i = 0; i < 2; i++) {
-		while (world_send(&world, id, nodes[i], 4, 1000, LIFETIME_MS, &failure) == LINK_QUEUED)
+		while (world_send(&world, id, nodes[i], 4, 1000, CASE_LIFETIME_MS, &failure) == LINK_QUEUED)
 			id++;
 		assert_int_equal(failure, ERROR_FULL);
 	}
-	assert_int_equal(world_send(&world, id, 3, 1, 1000, LIFETIME_MS, &failure), LINK_QUEUED);
+	assert_int_equal(world_send(&world, id, 3, 1, 1000, CASE_LIFETIME_MS, &failure), LINK_QUEUED);
 	/* By new settings all that goes to node 77 goes by route C. */
 	world.paths[0] = (struct queue_path){{.scheme = EID_IPN, .node = 77}, WORLD_ROUTE_C};
 	world_crash(&world, 0);
-	assert_int_equal(world_send(&world, id + 1, 3, 4, 1000, LIFETIME_MS, &failure), LINK_FAILED);
-	assert_int_equal(world_send(&world, id + 1, 78, 4, 1000, LIFETIME_MS, &failure), LINK_QUEUED);
+	assert_int_equal(world_send(&world, id + 1, 3, 4, 1000, CASE_LIFETIME_MS, &failure), LINK_FAILED);
+	assert_int_equal(world_send(&world, id + 1, 78, 4, 1000, CASE_LIFETIME_MS, &failure), LINK_QUEUED);
 }
 
 static void the_lowest_precedence_is_refused_first(void **state)
@@ -61,7 +38,7 @@ static void the_lowest_precedence_is_refused_first(void **state)
 	world.settings.pool_size_max = PARTS * 100 * 1000;
 	world_crash(&world, 0);
 	for (unsigned precedence = 1; precedence <= 4; precedence++) {
-		while (send(id, precedence, 1000) == LINK_QUEUED)
+		while (case_send(id, precedence, 1000) == LINK_QUEUED)
 			id++;
 		assert_int_equal(failure, ERROR_FULL);
 		uint64_t held = 0;
@@ -73,7 +50,7 @@ static void the_lowest_precedence_is_refused_first(void **state)
 			    shares[precedence - 1] * 1000);
 	}
 	world_cancel(&world, 1);
-	assert_int_equal(send(id, 4, 1000), LINK_QUEUED);
+	assert_int_equal(case_send(id, 4, 1000), LINK_QUEUED);
 }
 
 static void a_full_disk_is_a_full_pool(void **state)
@@ -81,14 +58,12 @@ static void a_full_disk_is_a_full_pool(void **state)
 	world.settings.disk_reserve_min = 1000000;
 	world_crash(&world, 0);
 	world.disk_room = 1000000;
-	assert_int_equal(send(1, 4, 1000), LINK_FAILED);
+	assert_int_equal(case_send(1, 4, 1000), LINK_FAILED);
 	assert_int_equal(failure, ERROR_FULL);
 	world.disk_room = 1000000 + PARTS * 2000;
-	assert_int_equal(send(1, 1, 1000), LINK_FAILED);
-	assert_int_equal(send(1, 4, 1000), LINK_QUEUED);
+	assert_int_equal(case_send(1, 1, 1000), LINK_FAILED);
+	assert_int_equal(case_send(1, 4, 1000), LINK_QUEUED);
 }
-
-#define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

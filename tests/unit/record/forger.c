@@ -63,8 +63,9 @@ enum error forge(struct world *world, size_t from, size_t to, struct wire *wire)
 	struct hand hand = hand_make(world, from);
 	struct record_event event = {.kind = RECORD_RECEIVED};
 
-	wire->has_tag = true;
-	memcpy(wire->tag, world->channel, sizeof(wire->tag));
+	wire->has_tag = wire->kind != WIRE_STATEMENT || wire->statement != STATEMENT_CANNOT_OPEN;
+	if (wire->has_tag)
+		memcpy(wire->tag, world->channel, sizeof(wire->tag));
 	assert_int_equal(wire_encode(wire, &plaintext), ERROR_OK);
 	sealing.target = (struct keys_target){
 		.party = number_of(world, from, to),
@@ -85,12 +86,11 @@ enum error forge(struct world *world, size_t from, size_t to, struct wire *wire)
 /* ---- signing as the post ---- */
 
 /* Allocates. */
-static struct bytes sign(struct world *world, size_t from, enum aad_context context, struct bytes payload)
+static struct bytes sign(struct world *world, size_t from, const struct aad *aad, struct bytes payload)
 {
 	static uint8_t work_bytes[SIGNED_WORK_SIZE];
 	struct buffer work = buffer_make(work_bytes, sizeof(work_bytes));
 	struct buffer cose = buffer_make(malloc(payload.size + 256), payload.size + 256);
-	struct aad *aad = calloc(1, sizeof(*aad));
 	struct row_key key = key_make(TABLE_POST);
 	struct own_post own;
 	struct ed25519_pair pair;
@@ -98,11 +98,36 @@ static struct bytes sign(struct world *world, size_t from, enum aad_context cont
 	assert_true(world_row(world, from, &key, &schema_own_post, &own));
 	memcpy(pair.secret, own.statement_secret, sizeof(pair.secret));
 	memcpy(pair.key, own.statement_key, sizeof(pair.key));
+	assert_int_equal(signed_alone(&pair, aad, payload, &work, &cose), ERROR_OK);
+	return buffer_bytes(&cose);
+}
+
+/* Allocates. */
+static struct bytes sign_on_channel(struct world *world, size_t from, enum aad_context context,
+				    struct bytes payload)
+{
+	struct aad *aad = calloc(1, sizeof(*aad));
+
 	aad_on_channel(aad, context, world->channel, &world->roster,
 		       log_roster_index(world_log_of(world, from)));
-	assert_int_equal(signed_alone(&pair, aad, payload, &work, &cose), ERROR_OK);
+	struct bytes cose = sign(world, from, aad, payload);
 	free(aad);
-	return buffer_bytes(&cose);
+	return cose;
+}
+
+/* Frees the object. */
+static enum error forge_signed(struct world *world, size_t from, size_t to, enum statement_kind kind,
+			       struct bytes cose)
+{
+	struct wire *wire = calloc(1, sizeof(*wire));
+
+	wire->kind = WIRE_STATEMENT;
+	wire->statement = kind;
+	wire->cose = cose;
+	enum error error = forge(world, from, to, wire);
+	free((void *)(uintptr_t)cose.data);
+	free(wire);
+	return error;
 }
 
 enum error forge_statement(struct world *world, size_t from, size_t to, enum statement_kind kind,
@@ -113,15 +138,23 @@ enum error forge_statement(struct world *world, size_t from, size_t to, enum sta
 		[STATEMENT_HEADS] = AAD_HEADS,
 		[STATEMENT_MISSING] = AAD_MISSING,
 	};
-	struct wire *wire = calloc(1, sizeof(*wire));
 
-	wire->kind = WIRE_STATEMENT;
-	wire->statement = kind;
-	wire->cose = sign(world, from, contexts[kind], payload);
-	enum error error = forge(world, from, to, wire);
-	free((void *)(uintptr_t)wire->cose.data);
-	free(wire);
-	return error;
+	return forge_signed(world, from, to, kind, sign_on_channel(world, from, contexts[kind], payload));
+}
+
+enum error forge_cannot_open(struct world *world, size_t from, size_t to, struct cannot_open *cannot_open)
+{
+	uint8_t bytes[CANNOT_OPEN_SIZE_MAX];
+	struct buffer payload = buffer_make(bytes, sizeof(bytes));
+	struct aad *aad = calloc(1, sizeof(*aad));
+
+	cannot_open->slot = world->posts[from].slot;
+	cannot_open_encode(cannot_open, &payload);
+	aad_cannot_open(aad, world->parties[world->posts[from].party].id,
+			world->parties[world->posts[to].party].id);
+	struct bytes cose = sign(world, from, aad, buffer_bytes(&payload));
+	free(aad);
+	return forge_signed(world, from, to, STATEMENT_CANNOT_OPEN, cose);
 }
 
 enum error forge_missing(struct world *world, size_t from, size_t to, const struct missing_statement *missing)
@@ -238,7 +271,7 @@ enum error forge_incarnation(struct world *world, size_t from, size_t to, uint64
 	content_encode(content, &payload);
 	wire->kind = WIRE_ENTRY;
 	wire->incarnation = incarnation;
-	wire->cose = sign(world, from, AAD_ENTRY, buffer_bytes(&payload));
+	wire->cose = sign_on_channel(world, from, AAD_ENTRY, buffer_bytes(&payload));
 	enum error error = forge(world, from, to, wire);
 	free((void *)(uintptr_t)wire->cose.data);
 	free(wire);

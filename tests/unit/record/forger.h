@@ -19,6 +19,8 @@ enum error forge(struct world *world, size_t from, size_t to, struct wire *wire)
 /* A statement on the world's channel, signed with the post's statement key. */
 enum error forge_statement(struct world *world, size_t from, size_t to, enum statement_kind kind,
 			   struct bytes payload);
+/* The hashes are given; the slot is that of post `from`. */
+enum error forge_cannot_open(struct world *world, size_t from, size_t to, struct cannot_open *cannot_open);
 enum error forge_missing(struct world *world, size_t from, size_t to,
 			 const struct missing_statement *missing);
 

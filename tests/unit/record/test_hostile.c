@@ -12,75 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "envelope/signed.h"
-#include "envelope/statement.h"
-#include "tests/unit/record/world.h"
-
-#define OTHER_PARTY 1 /* the counterpart's local number at a post of two */
-
-static struct own_post own_post_of(const struct world *world, size_t post)
-{
-	struct row_key key = key_make(TABLE_POST);
-	struct own_post own;
-	assert_true(world_row(world, post, &key, &schema_own_post, &own));
-	return own;
-}
-
-/* The post at `from` says what its own core never would: the statement waits in its outbox, signed. */
-static void say(struct world *world, size_t from, enum statement_kind kind, const struct aad *aad,
-		struct bytes payload)
-{
-	static uint8_t work_bytes[SIGNED_WORK_SIZE];
-	static uint8_t cose_bytes[HEADS_SIZE_MAX + 256];
-	static uint64_t serial = UINT64_C(1) << 40;
-	struct own_post own = own_post_of(world, from);
-	struct buffer work = buffer_make(work_bytes, sizeof(work_bytes));
-	struct buffer cose = buffer_make(cose_bytes, sizeof(cose_bytes));
-	struct ed25519_pair pair;
-
-	memcpy(pair.secret, own.statement_secret, sizeof(pair.secret));
-	memcpy(pair.key, own.statement_key, sizeof(pair.key));
-	assert_int_equal(signed_alone(&pair, aad, payload, &work, &cose), ERROR_OK);
-	serial++;
-	struct statement_copy statement = {
-		.copy = {.state = COPY_WAITING, .precedence = PRECEDENCE_FLASH, .number = serial},
-		.kind = kind,
-		.channel = kind == STATEMENT_RECEIPT || kind == STATEMENT_HEADS ? 1 : 0,
-		.party = OTHER_PARTY,
-		.cose = buffer_bytes(&cose),
-	};
-	struct copy_key copy_key = {.statement = serial};
-	struct row_key key = key_make(TABLE_STATEMENT);
-	key_u64(&key, serial);
-	world_put_row(world, from, &key, &schema_statement_copy, &statement);
-	key = key_make(TABLE_WAITING);
-	key_u8(&key, 0);
-	key_u64(&key, serial);
-	world_put_row(world, from, &key, &schema_copy_key, &copy_key);
-	world_tick(world, from);
-	world_run(world, 50, 10);
-}
-
-static void say_on_channel(struct world *world, size_t from, enum statement_kind kind, struct bytes payload)
-{
-	struct aad *aad = calloc(1, sizeof(*aad));
-	assert_non_null(aad);
-	aad_on_channel(aad, kind == STATEMENT_RECEIPT ? AAD_RECEIPT : AAD_HEADS, world->channel,
-		       &world->roster, log_roster_index(world_log_of(world, from)));
-	say(world, from, kind, aad, payload);
-	free(aad);
-}
-
-static void talk(struct world *world, size_t from, uint8_t *identity)
-{
-	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = "so it goes on"};
-	uint8_t own[IDENTITY_SIZE];
-	if (identity == NULL)
-		identity = own;
-	assert_int_equal(world_send(world, from, &message, identity), ERROR_OK);
-	world_settle(world);
-	assert_int_equal(world_state(world, from, identity), LOCAL_RECEIVED);
-}
+#include "tests/unit/record/forger.h"
+#include "tests/unit/record/talk.h"
 
 /* ---- many names in one statement ---- */
 
@@ -88,22 +21,14 @@ static void cannot_open_of_many_copies_that_were_never_sent_changes_nothing(void
 {
 	struct world *world = world_open_line(200);
 	struct cannot_open *cannot_open = calloc(1, sizeof(*cannot_open));
-	uint8_t bytes[CANNOT_OPEN_SIZE_MAX];
-	struct buffer payload = buffer_make(bytes, sizeof(bytes));
-	struct aad *aad = calloc(1, sizeof(*aad));
 
 	world_settle(world);
-	cannot_open->slot = world->posts[1].slot;
 	cannot_open->hashes_count = RANGES_MAX;
 	randombytes_buf(cannot_open->hashes, sizeof(cannot_open->hashes));
-	cannot_open_encode(cannot_open, &payload);
-	aad_cannot_open(aad, world->parties[world->posts[1].party].id,
-			world->parties[world->posts[0].party].id);
 	size_t taken = world->posts[0].taken;
-	say(world, 1, STATEMENT_CANNOT_OPEN, aad, buffer_bytes(&payload));
+	assert_int_equal(forge_cannot_open(world, 1, 0, cannot_open), ERROR_OK);
 	assert_true(world->posts[0].taken > taken);
-	talk(world, 0, NULL);
-	free(aad);
+	talk(world, 0, "so it goes on", NULL);
 	free(cannot_open);
 	world_free(world);
 }
@@ -133,7 +58,7 @@ static void heads_of_many_logs_are_read_whole(void **state)
 	}
 	heads_encode(heads, &payload);
 	size_t taken = world->posts[0].taken;
-	say_on_channel(world, 1, STATEMENT_HEADS, buffer_bytes(&payload));
+	assert_int_equal(forge_statement(world, 1, 0, STATEMENT_HEADS, buffer_bytes(&payload)), ERROR_OK);
 	assert_true(world->posts[0].taken > taken);
 	/* and of many incarnations of one log */
 	uint64_t own = world_log_of(world, 0);
@@ -144,9 +69,9 @@ static void heads_of_many_logs_are_read_whole(void **state)
 	payload.size = 0;
 	heads_encode(heads, &payload);
 	taken = world->posts[0].taken;
-	say_on_channel(world, 1, STATEMENT_HEADS, buffer_bytes(&payload));
+	assert_int_equal(forge_statement(world, 1, 0, STATEMENT_HEADS, buffer_bytes(&payload)), ERROR_OK);
 	assert_true(world->posts[0].taken > taken);
-	talk(world, 0, NULL);
+	talk(world, 0, "so it goes on", NULL);
 	free(heads);
 	world_free(world);
 }
@@ -338,40 +263,28 @@ static void a_copy_that_could_not_be_opened_is_tried_again_when_keys_may_have_ch
 	struct world *world = world_open_line(207);
 	struct world_message message = {.precedence = PRECEDENCE_FLASH, .text = "once it can be opened"};
 	uint8_t identity[IDENTITY_SIZE];
-	struct aad *aad = calloc(1, sizeof(*aad));
 	uint8_t prefix = TABLE_COPY;
 	struct copy copy = {0};
 
 	world_settle(world);
-	aad_cannot_open(aad, world->parties[world->posts[1].party].id,
-			world->parties[world->posts[0].party].id);
 	world->lose_percent = 100;
 	assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
 	for (size_t i = 0; copy.state != COPY_HELD; i++) {
 		struct cannot_open *cannot_open = calloc(1, sizeof(*cannot_open));
-		uint8_t bytes[CANNOT_OPEN_SIZE_MAX];
-		struct buffer payload = buffer_make(bytes, sizeof(bytes));
 		struct row row;
 		size_t at = 0;
 		assert_in_range(i, 0, 20);
 		assert_true(store_find(&world->posts[0].store, bytes_make(&prefix, 1), &at, &row));
 		assert_int_equal(schema_read(&schema_copy, row.value, &copy), ERROR_OK);
-		cannot_open->slot = world->posts[1].slot;
 		cannot_open->hashes_count = 1;
 		memcpy(cannot_open->hashes[0], copy.sha256, sizeof(cannot_open->hashes[0]));
-		cannot_open_encode(cannot_open, &payload);
-		world->lose_percent = 0;
-		world->posts[0].mute = true;
-		say(world, 1, STATEMENT_CANNOT_OPEN, aad, buffer_bytes(&payload));
-		world->lose_percent = 100;
-		world->posts[0].mute = false;
+		assert_int_equal(forge_cannot_open(world, 1, 0, cannot_open), ERROR_OK);
 		world_run(world, 20, 10);
 		free(cannot_open);
 	}
 	world->lose_percent = 0;
 	world_run(world, UINT64_C(12) * 3600000, 600000);
 	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
-	free(aad);
 	world_free(world);
 }
 

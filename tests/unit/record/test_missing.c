@@ -10,28 +10,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "envelope/signed.h"
-#include "envelope/statement.h"
 #include "record/missing.h"
+#include "tests/unit/record/forger.h"
 #include "tests/unit/record/image.h"
 #include "tests/unit/record/talk.h"
 
 #define MINUTES(count) ((count) * UINT64_C(60000))
 
-#define SERIAL (UINT64_C(1) << 40)
-
-/* The post at `from` sends, as a statement of its outbox, what its own core never would. */
-static void put_statement(struct world *world, size_t from, const struct statement_copy *statement)
+/* Post `from` gives an entry back, from its outbox, that it was not asked for. */
+static void put_returned(struct world *world, size_t from, const struct entry_key *entry)
 {
-	static uint64_t serial = SERIAL;
-	struct statement_copy copy = *statement;
+	static uint64_t serial = UINT64_C(1) << 40;
 	struct copy_key copy_key = {.statement = ++serial};
 	struct row_key key = key_make(TABLE_STATEMENT);
+	struct statement_copy copy = {
+		.copy = {.state = COPY_WAITING, .precedence = PRECEDENCE_FLASH, .number = serial},
+		.channel = 1,
+		.party = 1,
+		.slot = world->posts[1 - from].slot,
+		.entry = *entry,
+	};
 
-	copy.copy = (struct copy){.state = COPY_WAITING, .precedence = PRECEDENCE_FLASH, .number = serial};
-	copy.channel = 1;
-	copy.party = 1;
-	copy.slot = world->posts[1 - from].slot;
 	key_u64(&key, serial);
 	world_put_row(world, from, &key, &schema_statement_copy, &copy);
 	key = key_make(TABLE_WAITING);
@@ -40,31 +39,6 @@ static void put_statement(struct world *world, size_t from, const struct stateme
 	world_put_row(world, from, &key, &schema_copy_key, &copy_key);
 	world_tick(world, from);
 	world_run(world, 50, 10);
-}
-
-static void ask(struct world *world, size_t from, const struct missing_statement *missing)
-{
-	static uint8_t work_bytes[SIGNED_WORK_SIZE];
-	uint8_t payload_bytes[MISSING_SIZE_MAX];
-	uint8_t cose_bytes[MISSING_SIZE_MAX + 256];
-	struct buffer payload = buffer_make(payload_bytes, sizeof(payload_bytes));
-	struct buffer work = buffer_make(work_bytes, sizeof(work_bytes));
-	struct buffer cose = buffer_make(cose_bytes, sizeof(cose_bytes));
-	struct row_key key = key_make(TABLE_POST);
-	struct own_post own;
-	struct ed25519_pair pair;
-	struct aad *aad = calloc(1, sizeof(*aad));
-
-	assert_true(world_row(world, from, &key, &schema_own_post, &own));
-	memcpy(pair.secret, own.statement_secret, sizeof(pair.secret));
-	memcpy(pair.key, own.statement_key, sizeof(pair.key));
-	aad_on_channel(aad, AAD_MISSING, world->channel, &world->roster,
-		       log_roster_index(world_log_of(world, from)));
-	missing_encode(missing, &payload);
-	assert_int_equal(signed_alone(&pair, aad, buffer_bytes(&payload), &work, &cose), ERROR_OK);
-	free(aad);
-	put_statement(world, from,
-		      &(struct statement_copy){.kind = STATEMENT_MISSING, .cose = buffer_bytes(&cose)});
 }
 
 static struct missing_statement all_of(const struct world *world, size_t by, size_t of)
@@ -89,7 +63,7 @@ static void whoever_asks_for_ever_is_given_so_much_an_hour(void **state)
 	world_run(world, MINUTES(61), 60000);
 	size_t before = world->packets_sent;
 	for (size_t i = 0; i < 2 * MISSING_ANSWERS_HOURLY / size; i++) {
-		ask(world, 1, &missing);
+		assert_int_equal(forge_missing(world, 1, 0, &missing), ERROR_OK);
 		world_run(world, 1000, 500);
 	}
 	struct row_key key = key_channel(TABLE_ANSWERED, 1);
@@ -114,7 +88,7 @@ static void entries_under_way_are_not_doubled_by_asking(void **state)
 		talk_begin(world, 0, "waits", NULL);
 	size_t copies = world_count(world, 0, TABLE_COPY);
 	missing.ranges[0] = (struct held_range){.first = talk_size(world, 1, 0, 1), .count = 100};
-	ask(world, 1, &missing);
+	assert_int_equal(forge_missing(world, 1, 0, &missing), ERROR_OK);
 	assert_int_equal(world_count(world, 0, TABLE_COPY), copies);
 	assert_int_equal(world_count(world, 0, TABLE_WAITING), copies);
 	world->posts[0].mute = false;
@@ -130,12 +104,12 @@ static void only_the_two_logs_concerned_can_be_asked_for(void **state)
 
 	world_settle(world);
 	missing.log = LOG_MAX;
-	ask(world, 1, &missing);
+	assert_int_equal(forge_missing(world, 1, 0, &missing), ERROR_OK);
 	assert_int_equal(world->posts[0].last_log, ERROR_BAD_ARGUMENT);
 	world->posts[0].last_log = ERROR_OK;
 	missing = all_of(world, 1, 0);
 	missing.by = missing.log;
-	ask(world, 1, &missing);
+	assert_int_equal(forge_missing(world, 1, 0, &missing), ERROR_OK);
 	assert_int_equal(world->posts[0].last_log, ERROR_BAD_ARGUMENT);
 	assert_int_equal(world_count(world, 0, TABLE_ANSWERED), 0);
 	/* far beyond what is there */
@@ -143,7 +117,7 @@ static void only_the_two_logs_concerned_can_be_asked_for(void **state)
 	missing.ranges[0].first = POSITION_MAX;
 	missing.ranges[0].count = 1;
 	missing.incarnation = INCARNATIONS_MAX;
-	ask(world, 1, &missing);
+	assert_int_equal(forge_missing(world, 1, 0, &missing), ERROR_OK);
 	assert_int_equal(world_count(world, 0, TABLE_ANSWERED), 0);
 	talk(world, 0, "on", NULL);
 	world_free(world);
@@ -185,7 +159,7 @@ static void give_back(struct world *world, const struct entry_key *from, const s
 	world_put_row(world, 1, &to_key, &schema_entry, &entry);
 	free(cose);
 	size_t taken = world->posts[0].taken;
-	put_statement(world, 1, &(struct statement_copy){.kind = 0, .entry = *to});
+	put_returned(world, 1, to);
 	assert_true(world->posts[0].taken > taken);
 	made_up = *to;
 	if (memcmp(from, to, sizeof(*from)) != 0)
