@@ -28,8 +28,8 @@ import time
 
 import cbor2
 
+from capture import CLIENT, CONTACT_HEADER_SIZE, Recorder
 from courier_pair import read_to_end
-from courier_tshark import Recorder
 from courier_world import run_tests
 from fake_post import FLASH, ROUTINE
 
@@ -276,14 +276,14 @@ def new_keys_are_not_made_for_one_that_does_not_read(world, program):
 def tls_records_are_short(world):
     """A peer that reads 10 KiB at a time and then asks the socket for more must see the end of each record."""
     a, b = world.pair()
-    recorder = Recorder(b.port)
+    recorder = Recorder.tcp(lambda: b.port)
     a.configure(a.line_for(b, "dial").replace(str(b.port), str(recorder.port)))
     b.up()
     a.up()
     a.link_is_up(b)
     a.post.send(b.node, FLASH, os.urandom(70000))
     b.post.wait(lambda: b.post.received, 10, "the message")
-    said = b"".join(part for from_client, part in recorder.parts if from_client)[6:]
+    said = recorder.heard(recorder.connections[-1], CLIENT)[CONTACT_HEADER_SIZE:]
     sizes = []
     while said:
         kind, _, size = struct.unpack(">BHH", said[:5])

@@ -18,6 +18,12 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def has_test_hooks(program):
+    """True if that liaison-courierd was built with -Dtest_hooks=true: only then does it know the option."""
+    with tempfile.TemporaryDirectory() as folder:
+        return subprocess.run([program, "--dir", folder, "--test-forbidden", "x"], capture_output=True).returncode != 2
+
+
 class Courier:
     def __init__(self, world, name, node):
         self.world = world

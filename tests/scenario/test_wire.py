@@ -11,7 +11,7 @@ import sys
 
 import cbor2
 
-from courier_tshark import Recorder
+from capture import Recorder
 from line import Line
 from officer import encode, signing_aad
 from post_shell import LINK_HELLO, Stream, run_tests
@@ -146,7 +146,7 @@ def cbor2_writes_the_blocks_of_bundles_again():
     line.end()
     for side in line.sides:
         side.write_courier_configuration(closed=True)
-    recorder = Recorder(line.federation.port)
+    recorder = Recorder.tcp(lambda: line.federation.port)
     configuration = line.alliance.courier_folder / "courier.conf"
     configuration.write_text(configuration.read_text().replace(
         f"address 127.0.0.1:{line.federation.port}", f"address 127.0.0.1:{recorder.port}"))
@@ -157,7 +157,7 @@ def cbor2_writes_the_blocks_of_bundles_again():
     line.end()
     count = 0
     for from_client in (True, False):
-        for bundle in transfers(b"".join(data for way, data in recorder.parts if way is from_client)):
+        for bundle in transfers(recorder.heard(recorder.connections[-1], from_client)):
             assert bundle[:1] == b"\x9f" and bundle[-1:] == b"\xff"  # RFC 9171: an indefinite array of blocks
             blocks = cbor2.loads(bundle)
             assert b"\x9f" + b"".join(encode(block) for block in blocks) + b"\xff" == bundle
