@@ -111,6 +111,9 @@ class Side:
         self.folder = line.folder / name
         self.party_name = name.capitalize()
         self.port = free_port()
+        # Where the courier finds its post and the other courier, and commands their post, if recorders stand in between.
+        self.link_socket = self.dialed_port = self.api_folder = None
+        self.courier_lines = []  # more of its configuration
         self.courier_folder = self.folder / "courier"
         self.courier = Daemon(
             line.programs["liaison-courierd"], self.courier_folder, self.folder / "liaison-courierd.log")
@@ -122,7 +125,7 @@ class Side:
         self.post = Daemon(self.line.programs["liaisond"], folder, self.folder / "liaisond.log")
         self.environment = {
             "LIAISON_PARTY": str(self.folder / "party"),
-            "LIAISON_POST": str(self.post_folder),
+            "LIAISON_POST": str(self.api_folder or self.post_folder),
             "LIAISON_OFFICER": str(self.folder / "officer.key"),
             "LIAISON_PASSPHRASE_FILE": str(self.folder / "passphrase"),
         }
@@ -141,12 +144,15 @@ class Side:
 
     # ---- the command line ----
 
+    def command_environment(self):
+        return {**os.environ, **SANITIZER, **self.environment}
+
     def run(self, *words, stdin=None, timeout=60, prefix=(), **environment):
         """The finished process of one command, whatever its end. It has no terminal. `prefix`: as of Daemon.start."""
         return subprocess.run(
             [*map(str, prefix), str(self.line.programs["liaison"]), *map(str, words)], capture_output=True,
             encoding="utf-8", timeout=timeout, start_new_session=True, input=stdin or "",
-            env={**os.environ, **SANITIZER, **self.environment, **environment})
+            env={**self.command_environment(), **environment})
 
     def text(self, *words, **options):
         """What a command prints that succeeds."""
@@ -230,16 +236,16 @@ class Side:
         shown = subprocess.run([*self.courier.command, "--show-pin"], check=True, capture_output=True, timeout=30).stdout
         return re.search(r"\b[0-9a-f]{64}\b", shown.decode()).group()
 
-    def write_courier_configuration(self, *more, closed=False):
+    def write_courier_configuration(self, closed=False):
         """The alliance dials. `closed`: plain TCPCL, without TLS."""
         link = "closed" if closed else f"pin {self.other.pin()}"
-        dial = f" address 127.0.0.1:{self.other.port} dial" if self is self.line.alliance else ""
+        dial = f" address 127.0.0.1:{self.dialed_port or self.other.port} dial" if self is self.line.alliance else ""
         (self.courier_folder / "courier.conf").write_text("\n".join([
             f"node {self.node}",
             f"listen 127.0.0.1:{self.port}",
-            f"post {self.path('courier.sock')}",
+            f"post {self.link_socket or self.path('courier.sock')}",
             f"neighbour {self.other.name} node {self.other.node} {link}{dial}",
-            *more, ""]))
+            *self.courier_lines, ""]))
 
     def may_both_speak(self):
         officers = self.json("channel", "show")["officers"]
@@ -253,8 +259,8 @@ class Side:
 class Line:
     """Both sides. `build`: the build directory whose programs run."""
 
-    def __init__(self, build, fresh=False, **configuration):
-        """`fresh`: set up here, not copied. `configuration`: of Side.write_courier_configuration."""
+    def __init__(self, build, fresh=False, prepare=None, **configuration):
+        """`fresh`: set up here, not copied, after prepare(line). `configuration`: of Side.write_courier_configuration."""
         self.build = pathlib.Path(build).resolve()
         self.programs = {name: self.build / path for name, path in PROGRAMS.items()}
         self.configuration = configuration
@@ -265,6 +271,8 @@ class Line:
             Side(self, "federation", "Embassy", "embassy", "V. Petrov", "ipn:2002.0"))
         try:
             if fresh:
+                if prepare is not None:
+                    prepare(self)
                 self.set_up()
             else:
                 self.copy_template()
@@ -382,8 +390,18 @@ class Line:
         return result.stdout.splitlines()
 
     def wait_until_heads_agree(self, seconds=60):
-        """Until both exports give the same heads; those."""
+        """Until both exports give the same heads; those. (A head may be held before the entries below it are.)"""
+        failures = []
+
         def agreed():
-            alliance, federation = (self.recompute(side) for side in self.sides)
+            try:
+                alliance, federation = (self.recompute(side) for side in self.sides)
+            except AssertionError as failure:
+                failures.append(str(failure))
+                return None
+            failures.append(f"{alliance} and {federation}")
             return alliance if alliance == federation else None
-        return wait_for(agreed, "both records give the same heads", seconds)
+        try:
+            return wait_for(agreed, "both records give the same heads", seconds)
+        except AssertionError as failure:
+            raise AssertionError(f"{failure}: {failures[-1]}") from None
