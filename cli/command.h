@@ -32,7 +32,8 @@ struct command {
 	const struct option *options; /* ends with a NULL name; the common options come on top */
 	size_t operands_min;
 	size_t operands_max;
-	int (*run)(struct call *call); /* exit code: 0 done, 1 refused or failed, 2 wrong usage */
+	int (*run)(
+		struct call *call); /* exit code: 0 done, 1 refused or failed, 2 wrong usage, 3 see verify */
 };
 
 /* One invocation: the parsed command line. Strings belong to argv or the environment. */

@@ -47,6 +47,8 @@ static int run_verify(struct call *call)
 {
 	struct client client;
 	int code = 1;
+	if (!export_parties_are_ids(call))
+		return 2;
 	if (call->operand_count > 0)
 		return verify_file(call);
 	if (!client_open(&client, call))
@@ -63,6 +65,12 @@ static int run_verify(struct call *call)
 
 static const struct option channel_options[] = {
 	{"channel", 'c', "CHANNEL", "the channel, by title, other party or id, where there are several"},
+	{NULL, 0, NULL, NULL},
+};
+
+static const struct option verify_options[] = {
+	{"channel", 'c', "CHANNEL", "the channel, by title, other party or id, where there are several"},
+	{"party", 0, "ID", "a party that the record must be of, by its whole id (may be repeated)"},
 	{NULL, 0, NULL, NULL},
 };
 
@@ -88,12 +96,20 @@ const struct command command_verify = {
 		"each entry's identity and reference, its signatures against the keys named by\n"
 		"its party's letters, each receipt, leaf and tree, each head's signature and\n"
 		"cosignature, each proof that a log forked. It stops at the first thing that does\n"
-		"not hold, and names it; a log without a head of its newest incarnation does not\n"
-		"hold. What is not there is said: entries beyond a head, entries that others had\n"
-		"seen, cosignatures, parties without a log. Entries missing below a head, since a\n"
-		"store was lost or they were left out, are counted; then it does not verify.\n\n"
-		"Example: liaison verify record.json",
-	.options = channel_options,
+		"not hold, names it, and returns 1; a log without a head of its newest\n"
+		"incarnation does not hold, nor one with entries missing below its head.\n\n"
+		"Where all that is there holds, it returns 0 only for a record that is whole. It\n"
+		"returns 3, and says NOT VERIFIED, if a log forked, a party has no log there,\n"
+		"entries that others had seen are missing, or entries of a past incarnation stand\n"
+		"under no head. Said and no more are entries beyond a head, heads without\n"
+		"cosignature, and entries of which only the leaf is there.\n\n"
+		"It begins with whose record it is: the channel, the parties with their ids, the\n"
+		"words of their fingerprints, and their posts, as the record's own letters name\n"
+		"them. A stranger can make a record that holds, under any names: compare the ids\n"
+		"or words with those you know, or give the ids with --party.\n\n"
+		"Example: liaison verify record.json --party "
+		"3f1c0a52b7d94e86a1e07c55f2d8b9640c7e3b1a9d5f4826e0b7c1d2a3f49586",
+	.options = verify_options,
 	.operands_max = 1,
 	.run = run_verify,
 };

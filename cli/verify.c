@@ -42,12 +42,54 @@ bool verify_get_incarnation(const json_t *object, uint64_t *incarnation)
 	return verify_get_number(object, "incarnation", INCARNATIONS_MAX, incarnation) && *incarnation > 0;
 }
 
+static bool parse_party(const char *text, uint8_t id[PARTY_ID_SIZE])
+{
+	size_t size = 0;
+	return strlen(text) == 2 * PARTY_ID_SIZE &&
+	       sodium_hex2bin(id, PARTY_ID_SIZE, text, 2 * PARTY_ID_SIZE, NULL, &size, NULL) == 0 &&
+	       size == PARTY_ID_SIZE;
+}
+
+bool export_parties_are_ids(const struct call *call)
+{
+	uint8_t id[PARTY_ID_SIZE];
+	const char *text;
+	for (size_t i = 0; (text = call_value_nth(call, "party", i)) != NULL; i++)
+		if (!parse_party(text, id))
+			return call_usage(call,
+					  "--party takes a party id, %d hexadecimal digits, as card show and "
+					  "party show print it",
+					  2 * PARTY_ID_SIZE) == 0;
+	return true;
+}
+
+/*
+ * Each party that was asked for is one of the channel. Its id is the hash of its authority's key, so letters
+ * under another key are none of it, whatever name they bear.
+ */
+static bool is_between_those_asked_for(const struct verifier *verifier)
+{
+	uint8_t id[PARTY_ID_SIZE];
+	const char *text;
+	size_t index;
+	for (size_t i = 0; (text = call_value_nth(verifier->call, "party", i)) != NULL; i++)
+		if (!parse_party(text, id) || !roster_find(&verifier->roster, id, &index))
+			return call_fail(
+				       verifier->call,
+				       "party %s is not on this channel: the record is one of other parties",
+				       text) == 0;
+	return true;
+}
+
 static bool read_roster(struct verifier *verifier, const json_t *export)
 {
 	const json_t *roster = json_object_get(export, "roster");
 	verifier->roster.count = json_array_size(roster);
 	bool sound = verify_get_hex_exact(export, "channel", verifier->channel, CHANNEL_ID_SIZE) &&
 		     verifier->roster.count >= 2 && verifier->roster.count <= PARTIES_MAX;
+	static const char *const lists[] = {"logs", "entries", "equivocations"};
+	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+		sound &= json_is_array(json_object_get(export, lists[i]));
 	for (size_t i = 0; sound && i < verifier->roster.count; i++) {
 		const json_t *id = json_array_get(roster, i);
 		size_t size = 0;
@@ -89,12 +131,29 @@ static bool read_entry(struct verifier *verifier, const json_t *object, uint64_t
 	return false;
 }
 
-/* An opening names the authority, the posts and their keys; a party's first one counts. */
+/* The terms of an opening and its nonce make the channel's id, which all that is signed here names. */
+static bool learn_terms(struct verifier *verifier, const struct opening_letter *opening)
+{
+	struct terms terms;
+	uint8_t channel[CHANNEL_ID_SIZE];
+	enum error error = terms_decode(opening->terms, &terms);
+	if (error != ERROR_OK)
+		return call_fail_error(verifier->call, "the terms in an opening", error) == 0;
+	channel_id_make(&verifier->roster, opening->terms, opening->nonce, channel);
+	if (memcmp(channel, verifier->channel, CHANNEL_ID_SIZE) != 0)
+		return call_fail(verifier->call, "an opening is of another channel than the record") == 0;
+	memcpy(verifier->title, terms.title.data, terms.title.size);
+	return true;
+}
+
+/* An opening names the channel, the authority, the posts and their keys; a party's first one counts. */
 static bool learn_opening(struct verifier *verifier, size_t index)
 {
 	const struct opening_letter *opening = &verifier->entry.content.of.letter.of.opening;
 	if (verifier->has_authority[index])
 		return true;
+	if (!learn_terms(verifier, opening))
+		return false;
 	enum error error = party_chain_verify(opening->card, opening->card_count, verifier->card);
 	if (error == ERROR_OK && memcmp(verifier->card->id, verifier->roster.ids[index], PARTY_ID_SIZE) != 0)
 		error = ERROR_REFUSED_AUTHORITY;
@@ -104,6 +163,8 @@ static bool learn_opening(struct verifier *verifier, size_t index)
 	}
 	verifier->has_authority[index] = true;
 	memcpy(verifier->authority[index], verifier->card->founding.authority_key, PUBLIC_KEY_SIZE);
+	memcpy(verifier->party_name[index], verifier->card->founding.name.data,
+	       verifier->card->founding.name.size);
 	for (size_t i = 0; i < opening->posts_count; i++) {
 		uint64_t slot = opening->posts[i].slot, log = log_number(index, slot);
 		verifier->has_log[log] = true;
@@ -358,9 +419,9 @@ int export_verify(const struct call *call, const json_t *export)
 	bool done = verifier != NULL;
 	if (done && (verifier->card == NULL || verifier->held == NULL || verifier->named == NULL))
 		done = call_fail_error(call, "verifying", ERROR_NO_MEMORY) == 0;
-	done = done && read_roster(verifier, export) && each_entry(verifier, entries, false) &&
-	       each_entry(verifier, entries, true) && sort_held(verifier) && verify_receipts(verifier) &&
-	       verify_heads(verifier, export);
+	done = done && read_roster(verifier, export) && is_between_those_asked_for(verifier) &&
+	       each_entry(verifier, entries, false) && each_entry(verifier, entries, true) &&
+	       sort_held(verifier) && verify_receipts(verifier) && verify_heads(verifier, export);
 	int code = done ? verify_report(verifier, export) : 1;
 	verifier_free(verifier);
 	return code;

@@ -97,6 +97,32 @@ static bool check_log_signature(const struct verifier *verifier, const json_t *h
 	       checkpoint_verify(checkpoint, key, signature) == ERROR_OK;
 }
 
+/* The post that is said to have cosigned stands in no opening here. */
+static bool cosigner_is_unknown(const struct verifier *verifier, const json_t *head)
+{
+	uint8_t key[PUBLIC_KEY_SIZE];
+	bool is_known = false;
+	if (!verify_get_hex_exact(head, "cosigner_key", key, sizeof key))
+		return false;
+	for (size_t log = 0; log <= LOG_MAX; log++)
+		is_known |=
+			verifier->has_log[log] && memcmp(verifier->cosigner_key[log], key, sizeof key) == 0;
+	return !is_known;
+}
+
+/* Says why the signatures over a head do not hold, as far as it can be told; false. */
+static bool refuse_signatures(const struct verifier *verifier, const json_t *head, uint64_t log)
+{
+	const char *why = "the signatures over its head do not hold";
+	if (!verifier->has_log[log])
+		why = "no opening here names its key: the letters of its party were left out";
+	else if (cosigner_is_unknown(verifier, head))
+		why = "the signatures over its head do not hold: no opening here names who cosigned it, so "
+		      "that log was left out, or it is forged";
+	call_fail(verifier->call, "log %u: %s", (unsigned)log, why);
+	return false;
+}
+
 static bool read_head(const struct verifier *verifier, const json_t *object, struct told_head *head)
 {
 	return verify_get_number(object, "log", LOG_MAX, &head->log) &&
@@ -137,12 +163,10 @@ static bool check_head(struct verifier *verifier, const json_t *object)
 	}
 	make_origin(verifier, &head, origin);
 	struct checkpoint checkpoint = {bytes_of_text(origin), head.size, computed};
-	if (!check_log_signature(verifier, object, head.log, &checkpoint) ||
-	    !check_cosignature(verifier, object, head.log, &checkpoint)) {
-		call_fail(verifier->call, "log %u: the signatures over its head do not hold", log);
-		return false;
-	}
-	return true;
+	if (check_log_signature(verifier, object, head.log, &checkpoint) &&
+	    check_cosignature(verifier, object, head.log, &checkpoint))
+		return true;
+	return refuse_signatures(verifier, object, head.log);
 }
 
 /* ---- what is not there ---- */

@@ -44,7 +44,9 @@ struct verifier {
 	const struct call *call;
 	uint8_t channel[CHANNEL_ID_SIZE];
 	struct roster roster;
+	char title[NAME_SIZE_MAX + 1]; /* of the channel, as its terms say it */
 	bool has_authority[PARTIES_MAX];
+	char party_name[PARTIES_MAX][NAME_SIZE_MAX + 1];
 	uint8_t authority[PARTIES_MAX][PUBLIC_KEY_SIZE];
 	bool has_post[LOG_MAX + 1];
 	char post_name[LOG_MAX + 1][NAME_SIZE_MAX + 1];
@@ -104,7 +106,11 @@ bool verify_heads(struct verifier *verifier, const json_t *export);
 bool verify_covered(struct verifier *verifier, const json_t *heads, uint64_t log, uint64_t incarnation,
 		    uint64_t *size);
 
-/* Says what was verified and what is not there: one line a log, or JSON. The exit code. */
+/*
+ * Says whose record it is, what was verified and what is not there: lines, or JSON. The exit code: 0, or
+ * VERIFY_IS_NOT_WHOLE where all that is here holds, but a log forked, or something is not here.
+ */
+#define VERIFY_IS_NOT_WHOLE 3
 int verify_report(struct verifier *verifier, const json_t *export);
 
 #endif

@@ -73,8 +73,11 @@ static bool check_receipt(struct verifier *verifier, const struct held_entry *he
 	struct aad aad;
 	struct bytes payload;
 	struct buffer work = buffer_make(verifier->work, sizeof verifier->work);
-	if (!read_receipt(cose, receipt) || receipt->by > LOG_MAX ||
-	    log_roster_index(receipt->by) >= verifier->roster.count ||
+	if (!read_receipt(cose, receipt)) {
+		receipt->by = UINT64_MAX; /* nobody's */
+		return false;
+	}
+	if (receipt->by > LOG_MAX || log_roster_index(receipt->by) >= verifier->roster.count ||
 	    log_roster_index(receipt->by) == log_roster_index(held->log) || !verifier->has_post[receipt->by])
 		return false;
 	aad_on_channel(&aad, AAD_RECEIPT, verifier->channel, &verifier->roster,
@@ -82,6 +85,21 @@ static bool check_receipt(struct verifier *verifier, const struct held_entry *he
 	return statement_open(cose, &aad, verifier->statement_key[receipt->by], &work, &payload) ==
 		       ERROR_OK &&
 	       receipt_positions(receipt) <= RECEIPT_POSITIONS_MAX && digest_holds(verifier, receipt);
+}
+
+/* Says what is wrong with the receipt beside an entry; false. */
+static bool refuse_receipt(const struct verifier *verifier, const struct held_entry *held,
+			   const struct receipt *receipt)
+{
+	if (receipt->by <= LOG_MAX && !verifier->has_post[receipt->by])
+		call_fail(
+			verifier->call,
+			"the receipt beside %s is by a post that no opening here names: the log of that post "
+			"was left out",
+			verify_name(held));
+	else
+		call_fail(verifier->call, "the receipt beside %s is not one of it", verify_name(held));
+	return false;
 }
 
 bool verify_receipts(struct verifier *verifier)
@@ -101,11 +119,8 @@ bool verify_receipts(struct verifier *verifier)
 						 sizeof verifier->cose, &size) &&
 				  check_receipt(verifier, held, bytes_make(verifier->cose, size), &receipt));
 		if (!good || receipt.log != held->log || receipt.incarnation != held->incarnation ||
-		    !names(&receipt, held->position)) {
-			call_fail(verifier->call, "the receipt beside %s is not one of it",
-				  verify_name(held));
-			return false;
-		}
+		    !names(&receipt, held->position))
+			return refuse_receipt(verifier, held, &receipt);
 		last = text;
 		verifier->receipts++;
 	}

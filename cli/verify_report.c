@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/output.h"
 #include "cli/verify_parts.h"
@@ -106,6 +107,72 @@ static json_t *heads_json(const struct verifier *verifier, const json_t *heads)
 	return logs;
 }
 
+/* The posts of one party that its opening names. */
+static json_t *posts_json(const struct verifier *verifier, size_t index)
+{
+	json_t *posts = json_array();
+	for (uint64_t slot = 0; slot < POST_SLOTS; slot++) {
+		uint64_t log = log_number(index, slot);
+		if (verifier->has_log[log])
+			json_array_append_new(
+				posts, json_pack("{s:I, s:o}", "log", (json_int_t)log, "post",
+						 output_json_text(bytes_of_text(verifier->post_name[log]))));
+	}
+	return posts;
+}
+
+/* Whose record it is, as its own letters say it; a party without letters here has no name. */
+static json_t *parties_json(const struct verifier *verifier)
+{
+	json_t *parties = json_array();
+	for (size_t i = 0; i < verifier->roster.count; i++) {
+		char words[FINGERPRINT_TEXT_SIZE];
+		output_fingerprint(verifier->roster.ids[i], words);
+		json_array_append_new(
+			parties,
+			json_pack("{s:o, s:o, s:s, s:o}", "party",
+				  output_json_hex(bytes_make(verifier->roster.ids[i], PARTY_ID_SIZE)), "name",
+				  verifier->has_authority[i]
+					  ? output_json_text(bytes_of_text(verifier->party_name[i]))
+					  : json_null(),
+				  "fingerprint", words, "posts", posts_json(verifier, i)));
+	}
+	return parties;
+}
+
+static void print_party(const struct verifier *verifier, size_t index)
+{
+	char id[2 * PARTY_ID_SIZE + 1], words[FINGERPRINT_TEXT_SIZE];
+	output_hex(bytes_make(verifier->roster.ids[index], PARTY_ID_SIZE), id);
+	output_fingerprint(verifier->roster.ids[index], words);
+	printf("party ");
+	output_text(bytes_of_text(verifier->has_authority[index] ? verifier->party_name[index] : "?"));
+	printf(": %s\n", id);
+	for (char *line = words, *end; line != NULL; line = end != NULL ? end + 1 : NULL) {
+		end = strchr(line, '\n');
+		printf("  %.*s\n", end != NULL ? (int)(end - line) : (int)strlen(line), line);
+	}
+	for (uint64_t slot = 0; slot < POST_SLOTS; slot++) {
+		uint64_t log = log_number(index, slot);
+		if (!verifier->has_log[log])
+			continue;
+		printf("  post ");
+		output_text(bytes_of_text(verifier->post_name[log]));
+		printf(": log %u\n", (unsigned)log);
+	}
+}
+
+static void print_whose(const struct verifier *verifier)
+{
+	char id[2 * CHANNEL_ID_SIZE + 1];
+	output_hex(bytes_make(verifier->channel, CHANNEL_ID_SIZE), id);
+	printf("channel ");
+	output_text(bytes_of_text(verifier->title[0] != '\0' ? verifier->title : "?"));
+	printf(": %s\n", id);
+	for (size_t i = 0; i < verifier->roster.count; i++)
+		print_party(verifier, i);
+}
+
 static void print_heads(const struct verifier *verifier, const json_t *heads)
 {
 	for (size_t i = 0; i < json_array_size(heads); i++) {
@@ -131,8 +198,22 @@ static void print_remarks(const json_t *remarks, const char *sentence)
 	}
 }
 
+/* What keeps the record from being whole, or NULL. That entries are missing is the word of who names them. */
+static const char *why_not_whole(const struct remarks *remarks)
+{
+	bool is_named = json_array_size(remarks->missing) > 0;
+	bool is_incomplete = json_array_size(remarks->absent) + json_array_size(remarks->without_head) > 0;
+	if (json_array_size(remarks->forked) > 0)
+		return is_incomplete || is_named ? "forked and incomplete" : "forked";
+	if (is_incomplete)
+		return "incomplete";
+	return is_named ? "incomplete, unless an entry names what never was" : NULL;
+}
+
 static void print_text(const struct verifier *verifier, const json_t *heads, const struct remarks *remarks)
 {
+	const char *why_not = why_not_whole(remarks);
+	print_whose(verifier);
 	print_heads(verifier, heads);
 	print_remarks(remarks->beyond,
 		      "more entries lie beyond the head: their number is bound by nothing yet");
@@ -144,10 +225,14 @@ static void print_text(const struct verifier *verifier, const json_t *heads, con
 		printf("party %s: no log of it is here\n",
 		       json_string_value(json_array_get(remarks->absent, i)));
 	if (verifier->leaves_alone > 0)
-		printf("%zu entries were refused here: of them only the leaves are kept\n",
+		printf("%zu entries are here as leaves alone: refused by the post that held them, or left "
+		       "out\n",
 		       verifier->leaves_alone);
-	printf("verified: %zu signatures of entries, %zu receipts, every reference, leaf, tree and head "
-	       "here\n",
+	if (why_not != NULL)
+		printf("NOT VERIFIED: the record is %s. What is here holds: ", why_not);
+	else
+		printf("verified: ");
+	printf("%zu signatures of entries, %zu receipts, every reference, leaf, tree and head here\n",
 	       verifier->signatures, verifier->receipts);
 }
 
@@ -162,25 +247,36 @@ static json_int_t uncovered(const struct remarks *remarks)
 	return count;
 }
 
+static json_t *report_json(const struct verifier *verifier, const json_t *heads,
+			   const struct remarks *remarks)
+{
+	return json_pack(
+		"{s:b, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:O, s:O, s:O, s:O, s:O}", "verified",
+		why_not_whole(remarks) == NULL, "channel",
+		output_json_hex(bytes_make(verifier->channel, CHANNEL_ID_SIZE)), "title",
+		verifier->title[0] != '\0' ? output_json_text(bytes_of_text(verifier->title)) : json_null(),
+		"parties", parties_json(verifier), "signatures", (json_int_t)verifier->signatures, "receipts",
+		(json_int_t)verifier->receipts, "leaves_alone", (json_int_t)verifier->leaves_alone,
+		"uncovered", uncovered(remarks), "logs", heads_json(verifier, heads), "beyond_head",
+		remarks->beyond, "without_head", remarks->without_head, "missing", remarks->missing, "forked",
+		remarks->forked, "absent", remarks->absent);
+}
+
 int verify_report(struct verifier *verifier, const json_t *export)
 {
 	const json_t *heads = json_object_get(export, "logs");
 	struct remarks remarks = look(verifier, export);
+	int code = 0;
 	if (verifier->call->json)
-		return output_json(verifier->call,
-				   json_pack("{s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
-					     "verified", 1, "signatures", (json_int_t)verifier->signatures,
-					     "receipts", (json_int_t)verifier->receipts, "leaves_alone",
-					     (json_int_t)verifier->leaves_alone, "uncovered",
-					     uncovered(&remarks), "logs", heads_json(verifier, heads),
-					     "beyond_head", remarks.beyond, "without_head",
-					     remarks.without_head, "missing", remarks.missing, "forked",
-					     remarks.forked, "absent", remarks.absent));
-	print_text(verifier, heads, &remarks);
+		code = output_json(verifier->call, report_json(verifier, heads, &remarks));
+	else
+		print_text(verifier, heads, &remarks);
+	if (code == 0 && why_not_whole(&remarks) != NULL)
+		code = VERIFY_IS_NOT_WHOLE;
 	json_decref(remarks.beyond);
 	json_decref(remarks.without_head);
 	json_decref(remarks.missing);
 	json_decref(remarks.forked);
 	json_decref(remarks.absent);
-	return 0;
+	return code;
 }

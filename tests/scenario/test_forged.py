@@ -1,4 +1,7 @@
-"""Exports that were forged by one who holds a party's keys, and what `verify` says of them: usage: test_forged.py BUILD"""
+"""Exports that were forged by one who holds a party's keys, that are of others, or not whole, and what `verify` says of them.
+
+usage: test_forged.py BUILD
+"""
 
 import base64
 import contextlib
@@ -121,8 +124,62 @@ def what_a_counterpart_says_of_logs_makes_no_record_look_cut():
         key = key_of(line.federation, "liaison log")
         sign_again(record, key, alter)
         result = verify(record)
-        assert result.returncode == 0 and "entries that others had seen are NOT here" in result.stdout, (named, result)
+        assert result.returncode == 3 and "entries that others had seen are NOT here" in result.stdout, (named, result)
+        assert "incomplete, unless an entry names what never was. What is here holds: " in result.stdout, result
         assert result.stdout.count("NOT cosigned by another party") == 1, result
+
+
+def verify_says_whose_record_it_is():
+    """As the record's own letters name them: a stranger's that is as sound as ours would name others."""
+    shown = [side.json("party", "show") for side in line.sides]
+    export = line.folder / "alliance.json"
+    told = line.alliance.json("verify", export)
+    assert told["title"] == "Alliance - Federation" and told["channel"] == a_record()["channel"], told
+    assert sorted((party["party"], party["name"], party["fingerprint"]) for party in told["parties"]) == sorted(
+        (party["party"], party["name"], party["fingerprint"]) for party in shown), told
+    assert sorted(post["post"] for party in told["parties"] for post in party["posts"]) == ["Embassy", "Headquarters"], told
+    text = line.alliance.text("verify", export)
+    for side, party in zip(line.sides, shown):
+        words = "".join(f"  {row}\n" for row in party["fingerprint"].split("\n"))
+        assert f"party {side.party_name}: {party['party']}\n{words}  post {side.post_name}: log " in text, text
+    ids = [option for party in shown for option in ("--party", party["party"])]
+    assert line.alliance.json("verify", export, *ids)["verified"] is True
+    for words in (["verify", export], ["verify"]):
+        result = line.alliance.run(*words, *ids, "--party", "00" * 32)
+        assert result.returncode == 1 and "is not on this channel" in result.stderr and not result.stdout, result
+        for wrong in ("", "Alliance", shown[0]["party"][:-1], shown[0]["party"] + "00", "x" * 64):
+            result = line.alliance.run(*words, "--party", wrong)
+            assert result.returncode == 2 and "takes a party id" in result.stderr and not result.stdout, result
+
+
+def what_holds_but_is_not_whole_does_not_verify():
+    """Nothing at all; or a party that falls silent, while the other's entries name more of it."""
+    hollow = {**a_record(), "logs": [], "entries": []}
+    result = verify(hollow)
+    assert result.returncode == 3 and result.stdout.count("no log of it is here") == 2, result
+    assert "NOT VERIFIED: the record is incomplete." in result.stdout and "\nverified" not in result.stdout, result
+    result = line.alliance.run("verify", "--json", line.folder / "forged.json")
+    assert result.returncode == 3 and json.loads(result.stdout)["verified"] is False, result
+    for part in ("logs", "entries", "equivocations"):
+        without = a_record()
+        del without[part]
+        assert "no export" in verify(without).stderr, part
+
+    before = next(head for head in a_record()["logs"] if head["log"] == log_of(line.federation))
+    line.wait_until_held(line.alliance, line.federation.send("Left out.", "-p", "immediate"))
+    line.alliance.send("Its author has seen what is left out.", "-p", "immediate")
+    cut = json.loads(line.alliance.text("log", "--json"))
+    cut["logs"] = [before if head["log"] == before["log"] else head for head in cut["logs"]]
+    cut["entries"] = [entry for entry in cut["entries"]
+                      if entry["log"] != before["log"] or entry["position"] < before["size"]]
+    result = verify(cut)
+    assert result.returncode == 3 and "entries that others had seen are NOT here" in result.stdout, result
+    assert "NOT VERIFIED: the record is incomplete, unless an entry names what never was." in result.stdout, result
+    assert "\nverified" not in result.stdout, result
+
+
+def log_of(side):
+    return next(post["log"] for post in side.json("channel", "show")["posts"] if post["post"] == side.post_name)
 
 
 def main():
@@ -137,6 +194,8 @@ def main():
             nobody_cosigns_his_own_log,
             names_and_keys_beside_a_head_are_those_of_the_openings,
             what_a_counterpart_says_of_logs_makes_no_record_look_cut,
+            verify_says_whose_record_it_is,
+            what_holds_but_is_not_whole_does_not_verify,
         )
 
 

@@ -166,7 +166,7 @@ def verify_holds_for_the_post_and_for_an_export():
         export = line.folder / f"{side.name}.json"
         export.write_text(side.text("log", "--json"))
         assert side.json("verify", export)["verified"] is True
-        assert "verified" in side.text("verify")
+        assert "\nverified: " in side.text("verify")
     assert len(line.alliance.text("log").splitlines()) == len(line.alliance.json("log")["entries"])
 
 
@@ -244,6 +244,7 @@ def a_log_that_was_cut_out_of_an_export_is_missed():
         for record in (without_head, without_log, {**a_record(), "logs": []}):
             result, heads = verify(record)
             assert result.returncode == 1 and len(SAID.findall(result.stderr)) == 1, result
+            assert "left out" in result.stderr, result
             assert heads.returncode == 1 and heads.stderr.count("\n") == 1, heads
         result, heads = verify(without_head)
         assert f"log {log}, incarnation 1" in result.stderr and f"log {log}, incarnation 1" in heads.stderr
@@ -279,7 +280,10 @@ def a_proof_that_a_log_forked_is_checked():
 
     one, two = shown(b"\x01" * 32), shown(b"\x02" * 32)
     result = prove(one, two)
-    assert result.returncode == 0 and f"log {head['log']}, incarnation 1: FORKED" in result.stdout, result
+    assert result.returncode == 3 and f"log {head['log']}, incarnation 1: FORKED" in result.stdout, result
+    assert "NOT VERIFIED: the record is forked." in result.stdout and "\nverified" not in result.stdout, result
+    result = line.alliance.run("verify", "--json", line.folder / "changed.json")
+    assert result.returncode == 3 and json.loads(result.stdout)["verified"] is False, result
     for heads in ((two, one), (one, one), (one, shown(b"\x02" * 32, 8)), (one, [7, b"\x02" * 32, one[2]])):
         result = prove(*heads)
         assert result.returncode == 1 and "proves nothing" in result.stderr, (heads, result)
