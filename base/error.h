@@ -46,6 +46,7 @@
 	X(NO_SANDBOX, 58, "the kernel does not offer the sandbox that this daemon needs") \
 	X(BAD_ARGUMENT, 59, "an argument is not one that this takes") \
 	X(TIMED_OUT, 60, "the time for this has run out") \
+	X(NEW_INCARNATION, 61, "a log goes on in a new incarnation, with numbers from 0001 on") \
 	/* 64-: reasons why an entry is refused; these travel in receipts and verdicts */ \
 	X(REFUSED_FORM, 64, "the entry is not of the form that the protocol says") \
 	X(REFUSED_CHANNEL, 65, "the channel is not open between these parties") \

@@ -103,6 +103,7 @@
 /* ---- post and courier ---- */
 #define ROUTE_NAME_SIZE_MAX 64      /* bytes of a route's name: one line of a status table */
 #define ROUTES_MAX 256              /* of one courier: four ways to each of 64 counterparts */
+#define REFUSED_REASONS_MAX 256         /* reasons that STATUS counts apart: more than the error table has */
 #define LIFETIME_MS_MAX 31536000000 /* of a copy: a year, the longest delay window that terms can set */
 
 /*

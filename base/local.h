@@ -76,7 +76,9 @@
  * Notices: ARRIVED entry_row (a message or acknowledgment of another party was accepted), STATE entry_row (an
  * entry has come to a state: an own one to each from RELEASED on, another's to READ and ANSWERED; one notice
  * for each, in their order, also where several are reached in one commit), CHANNEL_CHANGED channel: bstr32
- * (its registry changed), ALERT reason: uint, detail: tstr (equivocation, new incarnation, refused letter).
+ * (its registry changed), ALERT reason: uint, detail: tstr, channel: bstr32 / null, its title: tstr,
+ * log: tstr ("EMBASSY.2"; both texts empty where the alert is of no one log) (equivocation, new incarnation,
+ * refused letter).
  */
 #ifndef BASE_LOCAL_H
 #define BASE_LOCAL_H

@@ -13,35 +13,48 @@
 
 #define CLIENT_MEMORY_SIZE (2 * (LOCAL_FRAME_SIZE_MAX + 4))
 
-bool client_open(struct client *client, const struct call *call)
+bool client_connect(struct client *client, const char *directory, char *reason, size_t reason_size)
 {
 	*client = (struct client){.fd = -1};
-	const char *directory = call_post(call);
-	if (directory == NULL)
-		return false;
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int size = snprintf(address.sun_path, sizeof address.sun_path, "%s/post.sock", directory);
 	if (size < 0 || (size_t)size >= sizeof address.sun_path) {
-		call_fail(call, "the path %s/post.sock is too long for a socket: use a shorter directory",
-			  directory);
+		snprintf(reason, reason_size,
+			 "the path %s/post.sock is too long for a socket: use a shorter directory",
+			 directory);
 		return false;
 	}
 	client->memory = malloc(CLIENT_MEMORY_SIZE);
 	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (client->memory == NULL || client->fd < 0 ||
 	    connect(client->fd, (struct sockaddr *)&address, sizeof address) != 0) {
-		int reason = errno;
-		if (reason == ENOENT || reason == ECONNREFUSED)
-			call_fail(call, "no daemon answers at %s: start it with liaisond --dir %s",
-				  address.sun_path, directory);
+		int cause = errno;
+		if (cause == ENOENT || cause == ECONNREFUSED)
+			snprintf(reason, reason_size,
+				 "no daemon answers at %s: start it with liaisond --dir %s", address.sun_path,
+				 directory);
 		else
-			call_fail(call, "cannot reach %s: %s", address.sun_path, strerror(reason));
+			snprintf(reason, reason_size, "cannot reach %s: %s", address.sun_path,
+				 strerror(cause));
 		client_close(client);
 		return false;
 	}
 	client->request = buffer_make(client->memory, CLIENT_MEMORY_SIZE / 2);
 	client->stream = buffer_make(client->memory + CLIENT_MEMORY_SIZE / 2, CLIENT_MEMORY_SIZE / 2);
 	return true;
+}
+
+bool client_open(struct client *client, const struct call *call)
+{
+	const char *directory = call_post(call);
+	char reason[1024];
+	*client = (struct client){.fd = -1};
+	if (directory == NULL)
+		return false;
+	if (client_connect(client, directory, reason, sizeof reason))
+		return true;
+	call_fail(call, "%s", reason);
+	return false;
 }
 
 void client_close(struct client *client)

@@ -21,7 +21,11 @@ struct client {
 	void *notice_context;
 };
 
-/* Connects to DIR/post.sock of call_post(). False after an error message that says what to do. */
+/*
+ * Connects to the socket post.sock in `directory`. False with a sentence in `reason` that says what to do.
+ */
+bool client_connect(struct client *client, const char *directory, char *reason, size_t reason_size);
+/* The same with the directory of call_post(). False after an error message. */
 bool client_open(struct client *client, const struct call *call);
 void client_close(struct client *client);
 

@@ -97,7 +97,8 @@ static void complain(const struct call *call, const char *format, va_list argume
 	vsnprintf(text, sizeof text, format, arguments);
 	text_append_visible(&buffer, bytes_of_text(text));
 	if (call->json) {
-		json_t *object = json_pack("{s:s%}", "error", visible, buffer.size);
+		json_t *object = json_pack("{s:s*, s:s%}", "event", call->events ? "error" : NULL, "error",
+					   visible, buffer.size);
 		if (object != NULL)
 			json_dumpf(object, stdout, JSON_COMPACT);
 		printf("\n");

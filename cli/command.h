@@ -45,6 +45,7 @@ struct call {
 	const char *value[OPTIONS_MAX * 2];
 	size_t given_count;
 	bool json; /* --json: one JSON value on standard output, errors as {"error": ...} too */
+	bool events; /* of a stream of events: with --json errors are events of it too */
 	bool yes;  /* --yes: do not ask before signing */
 };
 

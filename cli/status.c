@@ -1,3 +1,5 @@
+#include "cli/status.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -9,8 +11,6 @@
 #include "cli/entry_list.h"
 #include "cli/output.h"
 #include "cli/registry.h"
-
-#define ROUTES_MAX 256
 
 static const char *route_state_name(uint64_t state)
 {
@@ -334,32 +334,40 @@ static void print_status(const json_t *status)
 	printf("store: %lld bytes\n", (long long)json_integer_value(json_object_get(status, "store_bytes")));
 }
 
-static int run_status(struct call *call)
+json_t *status_ask(struct client *client, const struct call *call)
 {
-	struct client client;
 	struct cbor_reader reply;
 	size_t results;
-	if (!client_open(&client, call))
-		return 1;
-	client_begin(&client, LOCAL_STATUS, 0);
-	if (!client_ask(&client, call, "asking the post for its status", &reply, &results)) {
-		client_close(&client);
-		return 1;
-	}
+	client_begin(client, LOCAL_STATUS, 0);
+	if (!client_ask(client, call, "asking the post for its status", &reply, &results))
+		return NULL;
 	json_t *channels = read_list(&reply, CHANNELS_MAX, read_channel);
 	bool connected = cbor_read_bool(&reply);
 	json_t *routes = read_list(&reply, ROUTES_MAX, read_route);
-	json_t *refused = read_list(&reply, ROUTES_MAX, read_refused);
+	json_t *refused = read_list(&reply, REFUSED_REASONS_MAX, read_refused);
 	json_int_t size = (json_int_t)cbor_read_uint(&reply);
 	enum error error = cbor_read_end(&reply);
 	json_t *status = json_pack("{s:o, s:b, s:o, s:o, s:I}", "channels", channels, "courier_connected",
 				   connected, "routes", routes, "refused", refused, "store_bytes", size);
-	bool done = error == ERROR_OK && add_overdue(&client, call, channels) &&
-		    name_logs(&client, call, channels);
+	if (error == ERROR_OK && status != NULL)
+		return status;
+	json_decref(status);
+	call_fail_error(call, "the post's status", error == ERROR_OK ? ERROR_NO_MEMORY : error);
+	return NULL;
+}
+
+static int run_status(struct call *call)
+{
+	struct client client;
+	if (!client_open(&client, call))
+		return 1;
+	json_t *status = status_ask(&client, call), *channels = json_object_get(status, "channels");
+	bool done =
+		status != NULL && add_overdue(&client, call, channels) && name_logs(&client, call, channels);
 	client_close(&client);
 	if (!done) {
 		json_decref(status);
-		return error == ERROR_OK ? 1 : call_fail_error(call, "the post's status", error);
+		return 1;
 	}
 	if (call->json)
 		return output_json(call, status);

@@ -13,11 +13,13 @@
 #include "cli/entries.h"
 #include "cli/entry_list.h"
 #include "cli/hooks.h"
+#include "cli/line_watch.h"
 #include "cli/output.h"
+#include "cli/status.h"
 #include "envelope/content.h"
 
 #define RECONNECT_S_MAX 16
-#define ASK_MS          5000 /* how often the post is asked for what is awaited */
+#define ASK_MS          5000 /* how often the post is asked for what is awaited, and for its line */
 #define ASK_SHARE       20   /* and at most this part of the time is spent on it */
 #define PATIENCE_S      5    /* for an answer of the post: beyond it the bell would hang with it */
 
@@ -26,6 +28,7 @@ struct watching {
 	struct client client;
 	struct bell bell;
 	struct hooks *hooks;
+	struct line_watch line;
 	int signals;               /* a child's end, and what ends the watch */
 	int64_t ask_ms;            /* when the post is asked next */
 	struct entry_list overdue; /* told already, and still overdue */
@@ -78,32 +81,75 @@ static void announce(struct watching *watching, const char *what, const struct e
 	bell_tend(&watching->bell, steady_ms());
 }
 
-static void announce_plain(struct watching *watching, const char *what, const char *text)
+/* `facts` (NULL: none) join the JSON object, and are freed here. */
+static void print_plain(const struct watching *watching, const char *what, const char *text, json_t *facts)
 {
-	bool is_alert = strcmp(what, "alert") == 0;
-	if (is_alert)
-		bell_ring(&watching->bell, PRECEDENCE_FLASH, steady_ms());
 	if (watching->call->json) {
-		json_t *object = json_pack("{s:s, s:s}", "event", what, "detail", text);
+		json_t *object = json_pack("{s:s, s:o}", "event", what, "detail",
+					   output_json_text(bytes_of_text(text)));
+		if (facts != NULL)
+			json_object_update(object, facts);
 		json_dumpf(object, stdout, JSON_COMPACT);
 		printf("\n");
 		json_decref(object);
 	} else {
-		printf("%-8s%s\n", what, text);
+		printf("%-8s%s", what, strlen(what) < 8 ? "" : " ");
+		output_text(bytes_of_text(text));
+		printf("\n");
 	}
 	fflush(stdout);
-	begin_hook(watching, what, NULL, text, is_alert ? PRECEDENCE_FLASH : 0);
+	json_decref(facts);
+}
+
+/* What has become of the post, the courier or a route. Its hook is told the route's name and state alone. */
+static void announce_line(void *context, const struct line_event *event)
+{
+	struct watching *watching = context;
+	bool of_route = event->route[0] != '\0';
+	struct hook_facts facts = {.event = event->event, .precedence = "", .kind = ""};
+	facts.urgency = event->is_urgent ? PRECEDENCE_FLASH : 0;
+	snprintf(facts.reference, sizeof facts.reference, "%s", event->route);
+	snprintf(facts.state, sizeof facts.state, "%s", of_route ? event->state : event->text);
+	if (event->is_cut)
+		bell_ring(&watching->bell, PRECEDENCE_FLASH, steady_ms());
+	print_plain(watching, event->event, event->text,
+		    of_route ? json_pack("{s:s, s:s, s:s}", "route", event->route, "neighbour",
+					 event->neighbour, "state", event->state)
+			     : NULL);
+	hooks_add(watching->hooks, &facts, steady_ms());
 }
 
 static void take_alert(struct watching *watching, struct cbor_reader *reader)
 {
-	char text[HOOK_STATE_SIZE];
+	struct hook_facts facts = {
+		.event = "alert", .precedence = "", .kind = "", .urgency = PRECEDENCE_FLASH};
+	char text[HOOK_STATE_SIZE + 2 * NAME_SIZE_MAX + REFERENCE_SIZE_MAX];
 	uint64_t reason = cbor_read_uint_max(reader, UINT16_MAX);
-	struct bytes detail = cbor_read_text(reader, 256);
-	snprintf(text, sizeof text, "%s: %.*s", error_text((enum error)reason), (int)detail.size,
-		 (const char *)detail.data);
-	if (reader->error == ERROR_OK)
-		announce_plain(watching, "alert", text);
+	struct bytes detail = cbor_read_text(reader, 256), id = bytes_make(NULL, 0);
+	if (!cbor_read_null(reader))
+		id = cbor_read_bytes(reader, CHANNEL_ID_SIZE);
+	struct bytes title = cbor_read_text(reader, NAME_SIZE_MAX);
+	struct bytes log = cbor_read_text(reader, REFERENCE_SIZE_MAX);
+	if (cbor_read_end(reader) != ERROR_OK)
+		return;
+	snprintf(facts.state, sizeof facts.state, "%s: %.*s", error_text((enum error)reason),
+		 (int)detail.size, (const char *)detail.data);
+	snprintf(facts.reference, sizeof facts.reference, "%.*s", (int)log.size, (const char *)log.data);
+	snprintf(text, sizeof text, "%s%s%.*s%s%s", facts.reference, log.size == 0 ? "" : " on ",
+		 (int)title.size, (const char *)title.data, log.size == 0 ? "" : ": ", facts.state);
+	bell_ring(&watching->bell, PRECEDENCE_FLASH, steady_ms());
+	print_plain(watching, "alert", text,
+		    log.size == 0 ? NULL
+				  : json_pack("{s:o, s:o, s:o}", "channel", output_json_hex(id), "title",
+					      output_json_text(title), "log", output_json_text(log)));
+	hooks_add(watching->hooks, &facts, steady_ms());
+}
+
+static void announce_channel(const struct watching *watching)
+{
+	static const char text[] = "the registry of a channel changed";
+	print_plain(watching, "channel", text, NULL);
+	begin_hook(watching, "channel", NULL, text, 0);
 }
 
 /* A notice, also one that comes before the reply to a question. */
@@ -124,7 +170,7 @@ static void take_notice(void *context, struct bytes frame)
 			announce(watching, notice == LOCAL_ARRIVED ? "arrived" : "state", &row);
 		break;
 	case LOCAL_CHANNEL_CHANGED:
-		announce_plain(watching, "channel", "the registry of a channel changed");
+		announce_channel(watching);
 		break;
 	case LOCAL_ALERT:
 		take_alert(watching, &reader);
@@ -144,7 +190,7 @@ static bool announce_unread(const struct entry_row *row, void *context)
 	return true;
 }
 
-/* ---- what is overdue ---- */
+/* ---- what is overdue, and how the line stands ---- */
 
 static bool tell_overdue(const struct entry_row *row, void *context)
 {
@@ -161,10 +207,22 @@ static bool tell_overdue(const struct entry_row *row, void *context)
 	return true;
 }
 
+static bool ask_for_line(struct watching *watching)
+{
+	json_t *status = status_ask(&watching->client, watching->call);
+	if (status == NULL)
+		return false;
+	line_watch_status(&watching->line, status);
+	json_decref(status);
+	return true;
+}
+
 /* The list is asked for anew each time, so that nothing here can go stale. */
-static bool ask_for_overdue(struct watching *watching)
+static bool ask_post(struct watching *watching)
 {
 	int64_t start_ms = steady_ms();
+	if (!ask_for_line(watching))
+		return false;
 	watching->overdue_now.count = 0;
 	if (!entries_each(&watching->client, watching->call, NULL, SELECT_AWAITED, tell_overdue, watching))
 		return false;
@@ -257,6 +315,7 @@ static bool watch_once(struct watching *watching)
 	struct cbor_reader reply;
 	size_t results;
 	client_set_patience(client, PATIENCE_S);
+	watching->ask_ms = steady_ms();
 	client->on_notice = take_notice;
 	client->notice_context = watching;
 	watching->error = ERROR_OK;
@@ -264,10 +323,11 @@ static bool watch_once(struct watching *watching)
 	if (!client_ask(client, watching->call, "watching", &reply, &results) ||
 	    !entries_each(client, watching->call, NULL, SELECT_RECEIVED, announce_unread, watching))
 		return false;
+	line_watch_post(&watching->line, true);
 	announce_begin(watching);
 	while (watching->error == ERROR_OK) {
 		struct bytes frame;
-		if (steady_ms() >= watching->ask_ms && !ask_for_overdue(watching))
+		if (steady_ms() >= watching->ask_ms && !ask_post(watching))
 			return true;
 		if (tend(watching, client->fd, watching->ask_ms)) {
 			if (client_next(client, &frame) != ERROR_OK)
@@ -300,18 +360,19 @@ static bool open_signals(struct watching *watching)
 
 static void watch_always(struct watching *watching)
 {
+	const char *directory = call_post(watching->call);
 	for (int64_t wait_s = 1;;) {
+		char reason[1024];
 		bool heard = watching->client.fd >= 0 && watch_once(watching);
 		client_close(&watching->client);
 		if (watching->ended_by != 0)
 			return;
-		fprintf(stderr, "liaison: the post's daemon is gone; trying again in %lld s\n",
-			(long long)wait_s);
+		line_watch_post(&watching->line, false);
 		tend(watching, -1, steady_ms() + 1000 * wait_s);
 		if (watching->ended_by != 0)
 			return;
 		wait_s = heard ? 1 : (wait_s < RECONNECT_S_MAX ? 2 * wait_s : RECONNECT_S_MAX);
-		client_open(&watching->client, watching->call);
+		client_connect(&watching->client, directory, reason, sizeof reason);
 	}
 }
 
@@ -333,7 +394,9 @@ static int run_watch(struct call *call)
 		.client = {.fd = -1},
 		.signals = -1,
 		.bell = {.wanted = call_has(call, "bell"), .from = PRECEDENCE_IMMEDIATE},
+		.line = {.tell = announce_line, .context = &watching},
 	};
+	call->events = true;
 	if (!output_precedence_parse(call, call_value(call, "bell-from", "immediate"), &watching.bell.from))
 		return 2;
 	if (!client_open(&watching.client, call))
@@ -349,6 +412,7 @@ static int run_watch(struct call *call)
 	hooks_end(watching.hooks);
 	free(watching.hooks);
 	bell_free(&watching.bell);
+	line_watch_free(&watching.line);
 	entry_list_free(&watching.overdue);
 	entry_list_free(&watching.overdue_now);
 	close(watching.signals);
@@ -370,13 +434,18 @@ const struct command command_watch = {
 		"waits for what comes: messages, acknowledgments, each state of own messages from\n"
 		"released on, alerts, and what becomes overdue: a\n"
 		"receipt of an own message once the handling time of the terms is over, an\n"
-		"acknowledgment, own or owed, once the time asked for is past. It goes on when\n"
-		"the daemon restarts, until Ctrl-C. A FLASH received rings again every 10 seconds until an\n"
-		"officer acknowledges it: ack.\n\n"
-		"A hook is told LIAISON_EVENT (unread, arrived, state, overdue, channel, alert),\n"
-		"LIAISON_REFERENCE, LIAISON_PRECEDENCE, LIAISON_KIND and LIAISON_STATE, and no\n"
-		"content. Nothing waits for a hook: 16 run at a time, the last 8 of them for FLASH and\n"
-		"alerts alone, others wait, the urgent first. A hook is ended after 60 seconds, and\n"
+		"acknowledgment, own or owed, once the time asked for is past. A FLASH received rings\n"
+		"again every 10 seconds until an officer acknowledges it: ack.\n\n"
+		"Where the line is cut no FLASH can come, so that is told too, and rings as a FLASH,\n"
+		"once: post-gone when the post's daemon does not answer, courier-gone when it has no\n"
+		"courier, route when a route becomes silent or down. The post is asked every 5 seconds.\n"
+		"post-back, courier-back and route up tell the end of it. The watch goes on until Ctrl-C,\n"
+		"also while the daemon is gone.\n\n"
+		"A hook is told LIAISON_EVENT (unread, arrived, state, overdue, channel, alert, and\n"
+		"those above), LIAISON_REFERENCE (of route: its name), LIAISON_PRECEDENCE, LIAISON_KIND\n"
+		"and LIAISON_STATE (of route: up, degraded, silent, down), and no content. Nothing\n"
+		"waits for a hook: 16 run at a time, the last 8 of them for FLASH, alerts and cut\n"
+		"lines alone, others wait, the urgent first. A hook is ended after 60 seconds, and\n"
 		"with the watch.\n\n"
 		"Example: liaison watch --bell --hook 'test \"$LIAISON_EVENT $LIAISON_PRECEDENCE\" \\\n"
 		"  != \"arrived FLASH\" || page-the-duty-officer'",

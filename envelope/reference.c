@@ -121,17 +121,22 @@ static void append_name(struct buffer *buffer, struct bytes name)
 	text_append_visible(buffer, bytes_make(capitals, size));
 }
 
+void reference_log_append(struct buffer *buffer, struct bytes post_name, uint64_t incarnation)
+{
+	append_name(buffer, post_name);
+	if (incarnation > 1) {
+		buffer_append_byte(buffer, '.');
+		append_number(buffer, incarnation, 1);
+	}
+}
+
 void reference_append(struct buffer *buffer, struct bytes post_name, uint64_t incarnation, uint64_t position,
 		      uint64_t time)
 {
 	struct civil_time civil;
 
 	civil_from_time(time, &civil);
-	append_name(buffer, post_name);
-	if (incarnation > 1) {
-		buffer_append_byte(buffer, '.');
-		append_number(buffer, incarnation, 1);
-	}
+	reference_log_append(buffer, post_name, incarnation);
 	buffer_append_byte(buffer, ' ');
 	append_number(buffer, position + 1, 4);
 	buffer_append_byte(buffer, '/');

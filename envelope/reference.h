@@ -44,6 +44,9 @@ enum error date_time_group_parse(struct bytes text, uint64_t *time);
 void reference_append(struct buffer *buffer, struct bytes post_name, uint64_t incarnation, uint64_t position,
 		      uint64_t time);
 
+/* Appends the name of a log alone: "EMBASSY", or "EMBASSY.2". */
+void reference_log_append(struct buffer *buffer, struct bytes post_name, uint64_t incarnation);
+
 struct reference {
 	struct bytes post_name; /* as typed: compare with reference_name_matches */
 	uint64_t incarnation;   /* 1 where none is given */

@@ -131,8 +131,8 @@ static enum error effects_of_incarnation(struct run *run, const struct registry_
 		line.incarnation = key->incarnation;
 	line.heads_sent_ms = 0;
 	run_put(run, &line_key, &schema_line, &line);
-	run_alert(run, ERROR_OK, "a post has opened a new incarnation of its log: its store was restored");
-	return ERROR_OK;
+	return query_alert(run, key, ERROR_NEW_INCARNATION,
+			   "its post was restored from a backup, or is in doubt");
 }
 
 static enum error effects_of_letter(struct run *run, const struct registry_entry *registry_entry,

@@ -3,6 +3,7 @@
 
 #include "record/heads.h"
 #include "record/log.h"
+#include "record/query.h"
 
 static struct row_key key_head(const struct entry_key *log)
 {
@@ -48,7 +49,7 @@ enum error heads_compare_own(struct run *run, const struct entry_key *log)
 		return error;
 	line.disagrees = 1;
 	run_put(run, &line_key, &schema_line, &line);
-	run_alert(run, ERROR_BAD_PROOF,
-		  "what came back of the own log is not in the order of the head that this post signed");
-	return ERROR_OK;
+	return query_alert(
+		run, log, ERROR_BAD_PROOF,
+		"what came back of the own log is not in the order of the head that this post signed");
 }

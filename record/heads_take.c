@@ -8,6 +8,7 @@
 #include "record/incarnation.h"
 #include "record/log.h"
 #include "record/missing.h"
+#include "record/query.h"
 #include "record/registry.h"
 
 #define PROOFS_MAX 8 /* proofs kept against one log: one is enough */
@@ -160,6 +161,14 @@ static enum error judge(struct run *run, const struct told *told, enum finding *
 
 /* ---- what follows ---- */
 
+static enum error tell_of_log(struct run *run, const struct told *told, enum error reason, const char *detail)
+{
+	const struct entry_key log = {
+		.channel = told->channel_number, .log = told->log, .incarnation = told->head->incarnation};
+
+	return query_alert(run, &log, reason, detail);
+}
+
 static enum error keep_proof(struct run *run, struct told *told, const struct equivocation *equivocation)
 {
 	struct row_key prefix = key_channel(TABLE_EVIDENCE, told->channel_number);
@@ -192,8 +201,11 @@ static enum error keep_proof(struct run *run, struct told *told, const struct eq
 	};
 	key_u64(&prefix, number);
 	run_put(run, &prefix, &schema_evidence, &evidence);
-	run_alert(run, ERROR_REFUSED_FORK, "proof: a log forked; two signed heads of it cannot both be true");
-	return run_count(run, ERROR_REFUSED_FORK, "heads: a log forked, and the proof is kept");
+	error = tell_of_log(run, told, ERROR_REFUSED_FORK,
+			    "proof: the log forked; two signed heads of it cannot both be true");
+	return error == ERROR_OK
+		       ? run_count(run, ERROR_REFUSED_FORK, "heads: a log forked, and the proof is kept")
+		       : error;
 }
 
 static void cosign(struct run *run, struct told *told)
@@ -289,8 +301,8 @@ static enum error conclude(struct run *run, struct told *told, enum finding find
 		error = keep_proof(run, told, equivocation);
 	} else if (finding == FINDING_DISAGREES) {
 		if (line->disagrees == 0)
-			run_alert(run, ERROR_BAD_PROOF,
-				  "a post's signed head is not that of its log as held here");
+			error = tell_of_log(run, told, ERROR_BAD_PROOF,
+					    "its post's signed head is not that of the log as held here");
 		line->disagrees = 1;
 	} else if (finding == FINDING_CONSISTENT) {
 		if (!told->former)

@@ -11,6 +11,7 @@
 #include "record/missing.h"
 #include "record/outbox.h"
 #include "record/post_entry.h"
+#include "record/query.h"
 #include "record/registry.h"
 
 /* ---- beginning a new one ---- */
@@ -41,8 +42,6 @@ static enum error begin(struct run *run, uint64_t channel_number, uint64_t own_l
 	run_put(run, &key, &schema_line, line);
 	keys_doubt(run);
 	outbox_requeue_all(run);
-	run_alert(run, ERROR_NOT_NOW,
-		  "this post cannot show that its log goes on: a new incarnation has begun");
 	run_log(run, ERROR_OK, "a new incarnation of the own log has begun");
 	memset(content, 0, sizeof(*content));
 	content->kind = CONTENT_INCARNATION;
@@ -59,6 +58,9 @@ static enum error begin(struct run *run, uint64_t channel_number, uint64_t own_l
 	if (error == ERROR_OK)
 		error = missing_open_channel(run, channel_number);
 	log.incarnation = line->incarnation;
+	if (error == ERROR_OK)
+		error = query_alert(run, &log, ERROR_NEW_INCARNATION,
+				    "this post cannot show that its own log goes on");
 	return error == ERROR_OK ? log_follow(run, &log, &content->of.incarnation) : error;
 }
 

@@ -45,6 +45,26 @@ enum error query_reference(struct run *run, const struct entry_key *key, uint64_
 	return error;
 }
 
+enum error query_alert(struct run *run, const struct entry_key *log, enum error reason, const char *detail)
+{
+	struct buffer text = run_buffer(run, REFERENCE_SIZE_MAX);
+	struct channel *channel = run_take(run, sizeof(*channel));
+	struct terms terms;
+	struct bytes name;
+
+	enum error error = run_must(registry_channel(run, log->channel, channel));
+	if (error == ERROR_OK)
+		error = registry_terms(channel, &terms);
+	if (error == ERROR_OK)
+		error = post_name_of(run, channel, log->log, &name);
+	if (error != ERROR_OK)
+		return error;
+	reference_log_append(&text, name, log->incarnation);
+	run_alert_of(run, reason, detail, bytes_make(channel->id, sizeof(channel->id)), terms.title,
+		     buffer_bytes(&text));
+	return ERROR_OK;
+}
+
 /* Who signed first, by name: an officer, the party for its authority, or the post. */
 static enum error signer_name(struct run *run, const struct channel *channel, const struct entry_key *key,
 			      const struct entry *entry, struct bytes *name)

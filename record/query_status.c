@@ -4,8 +4,7 @@
 #include "record/query_parts.h"
 #include "record/registry.h"
 
-#define COPIES_MAX  64 /* copies under way that are looked at for the oldest entry without receipt */
-#define REASONS_MAX 256
+#define COPIES_MAX 64 /* copies under way that are looked at for the oldest entry without receipt */
 
 /* ---- waiting for receipts ---- */
 
@@ -128,7 +127,7 @@ static enum error write_refused(struct run *run, struct query_answer *answer)
 	struct row row;
 
 	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
-	while (error == ERROR_OK && answer->count < REASONS_MAX) {
+	while (error == ERROR_OK && answer->count < REFUSED_REASONS_MAX) {
 		struct key_reader reader = key_reader_make(row.key);
 		struct counter counter;
 		uint64_t reason = key_read_u32(&reader);

@@ -12,6 +12,7 @@
 #include "record/log.h"
 #include "record/missing.h"
 #include "record/outbox.h"
+#include "record/query.h"
 #include "record/receipt.h"
 #include "record/registry.h"
 
@@ -109,11 +110,14 @@ static enum error forked(struct run *run, const struct arriving *arriving)
 		struct row_key key = prefix;
 		key_u64(&key, number);
 		run_put(run, &key, &schema_evidence, &evidence);
-		run_alert(run, ERROR_REFUSED_FORK,
-			  is_restored_twice(arriving)
-				  ? "a post was restored twice and does not know of the first time: it is "
-				    "told so"
-				  : "a post has sent two entries with one number; the first one stands");
+		error = query_alert(run, &arriving->key, ERROR_REFUSED_FORK,
+				    is_restored_twice(arriving)
+					    ? "its post was restored twice and does not know of the first "
+					      "time: it is told so"
+					    : "its post has sent two entries with one number; the first one "
+					      "stands");
+		if (error != ERROR_OK)
+			return error;
 	}
 	error = drop(run, ERROR_REFUSED_FORK, "entry dropped: another is held at its position");
 	if (error == ERROR_OK && is_restored_twice(arriving))

@@ -307,12 +307,24 @@ void run_notice_end(struct run *run)
 	action->bytes = frame_end(run);
 }
 
-void run_alert(struct run *run, enum error reason, const char *detail)
+void run_alert_of(struct run *run, enum error reason, const char *detail, struct bytes channel,
+		  struct bytes title, struct bytes log)
 {
-	struct buffer *frame = run_notice_begin(run, LOCAL_ALERT, 2);
+	struct buffer *frame = run_notice_begin(run, LOCAL_ALERT, 5);
 	cbor_write_uint(frame, (uint64_t)reason);
 	cbor_write_text(frame, bytes_of_text(detail));
+	if (channel.size == 0)
+		cbor_write_null(frame);
+	else
+		cbor_write_bytes(frame, channel);
+	cbor_write_text(frame, title);
+	cbor_write_text(frame, log);
 	run_notice_end(run);
+}
+
+void run_alert(struct run *run, enum error reason, const char *detail)
+{
+	run_alert_of(run, reason, detail, bytes_of_text(""), bytes_of_text(""), bytes_of_text(""));
 }
 
 void run_log(struct run *run, enum error reason, const char *text)

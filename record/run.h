@@ -102,6 +102,9 @@ struct buffer *run_notice_begin(struct run *run, uint64_t notice, size_t count);
 void run_notice_end(struct run *run);
 /* LOCAL_ALERT. */
 void run_alert(struct run *run, enum error reason, const char *detail);
+/* The same of one log: the channel's id and title, and the log's name; record/query.h has query_alert. */
+void run_alert_of(struct run *run, enum error reason, const char *detail, struct bytes channel,
+		  struct bytes title, struct bytes log);
 
 /* One log line without content. */
 void run_log(struct run *run, enum error reason, const char *text);

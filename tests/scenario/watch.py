@@ -23,8 +23,10 @@ LIMIT_S = 20
 AGAIN_S = 10  # how often an unacknowledged FLASH rings
 ROUTINE, FLASH = 1, 4
 RECEIVED, READ = 4, 5
-SUBSCRIBE, ENTRIES, ENTRY = 15, 11, 12
-ARRIVED = 1
+SUBSCRIBE, ENTRIES, ENTRY, STATUS = 15, 11, 12, 14
+UP, DEGRADED, SILENT, DOWN = range(1, 5)
+ARRIVED, ALERT = 1, 4
+NEW_INCARNATION = 61
 RECEIVED_MESSAGES, AWAITED = 2, 4
 
 
@@ -41,28 +43,43 @@ def row(number, precedence, state=RECEIVED, name="EMBASSY", own=False, receipt_d
 
 
 class Watch:
-    """A watch, and the post that it asks. `unread`: rows that the post holds when it begins."""
+    """A watch, and the post that it asks. `unread`: rows that the post holds when it begins; `routes`: as it knows them."""
 
-    def __init__(self, *options, unread=()):
+    def __init__(self, *options, unread=(), routes=()):
         self.folder = tempfile.TemporaryDirectory(prefix="liaison-watch-")
         self.told = pathlib.Path(self.folder.name, "told")
         self.rows = {each[3]: each for each in unread}
         self.awaited = []
+        self.has_courier, self.routes, self.refuses_status = True, list(routes), False
         self.asked = []  # verb, or for ENTRIES the selection
         self.lock = threading.Lock()
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(self.folder.name + "/post.sock")
-            listener.listen(1)
-            listener.settimeout(LIMIT_S)
-            self.out = open(self.folder.name + "/out", "w+", encoding="utf-8")
-            self.rung = open(self.folder.name + "/rung", "w+", encoding="utf-8")
+        self.out = open(self.folder.name + "/out", "w+", encoding="utf-8")
+        self.rung = open(self.folder.name + "/rung", "w+", encoding="utf-8")
+        with self.listen() as listener:
             self.process = subprocess.Popen(
                 [LIAISON, "watch", "--post", self.folder.name, *options], stdin=subprocess.DEVNULL, stdout=self.out,
                 stderr=self.rung, env={**os.environ, "TOLD": str(self.told)})
-            self.connection = listener.accept()[0]
+            self.accept(listener, unread)
+
+    def listen(self):
+        listener = socket.socket(socket.AF_UNIX)
+        pathlib.Path(self.folder.name, "post.sock").unlink(missing_ok=True)
+        listener.bind(self.folder.name + "/post.sock")
+        listener.listen(1)
+        listener.settimeout(LIMIT_S)
+        return listener
+
+    def accept(self, listener, unread=()):
+        self.asked.clear()
+        self.connection = listener.accept()[0]
         self.server = threading.Thread(target=self.serve, args=(list(unread),))
         self.server.start()
         wait_for(lambda: "entries 2" in self.asked, "the watch has asked for what came")
+
+    def hang_up(self):
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.server.join(LIMIT_S)
+        self.connection.close()
 
     def send(self, item):
         content = cbor2.dumps(item)
@@ -81,6 +98,8 @@ class Watch:
                     self.send([number, 0])
                 elif verb == ENTRIES and arguments[1] in (RECEIVED_MESSAGES, AWAITED):
                     self.send([number, 0, unread if arguments[1] == RECEIVED_MESSAGES else self.awaited, b""])
+                elif verb == STATUS and not self.refuses_status:
+                    self.send([number, 0, [], self.has_courier, self.routes, [], 1])
                 elif verb == ENTRY:
                     self.send([number, 0, self.rows[arguments[3]], b"", b"", None])
                 else:
@@ -91,6 +110,10 @@ class Watch:
         for each in rows:
             self.rows[each[3]] = each
             self.send([0, ARRIVED, each])
+
+    @property
+    def events(self):
+        return [json.loads(line) for line in self.said.splitlines(keepends=True) if line.endswith("\n")]
 
     @property
     def bells(self):
@@ -195,6 +218,52 @@ def what_is_overdue_is_told_once_when_the_moment_comes():
         assert watch.bells == 4
 
 
+def a_line_that_is_cut_is_told_rings_and_runs_a_hook():
+    hook = 'echo "$LIAISON_EVENT $LIAISON_REFERENCE $LIAISON_STATE" >> "$TOLD"'
+    silent = [["direct", "ipn:2002.0", SILENT, 1795320300000, 0], ["relay", "ipn:3.0", UP, 1795320300000, 0]]
+    with Watch("--json", "--bell", "--hook", hook, routes=silent) as watch:
+        def told(name):
+            return [event for event in watch.events if event["event"] == name]
+        wait_for(lambda: told("route"), "a route that is silent as the watch begins is told")
+        wait_for(lambda: watch.bells == 4, "it rings as a FLASH", 3)
+        assert [(event["route"], event["neighbour"], event["state"]) for event in told("route")] == [
+            ("direct", "ipn:2002.0", "silent")]
+        watch.has_courier, watch.routes = False, []
+        wait_for(lambda: told("courier-gone"), "a lost courier is told")
+        wait_for(lambda: watch.bells == 8, "it rings", 3)
+        watch.hang_up()
+        wait_for(lambda: told("post-gone"), "a post that does not answer is told", 3)
+        wait_for(lambda: watch.bells == 12, "it rings", 3)
+        time.sleep(1.2)  # an attempt in vain, of which nothing is told
+        watch.has_courier, watch.routes = True, [["direct", "ipn:2002.0", UP, 1795320300000, 0]]
+        with watch.listen() as listener:
+            watch.accept(listener)
+        wait_for(lambda: told("post-back") and told("courier-back") and len(told("route")) == 2, "all is back", 3)
+        assert told("route")[1]["state"] == "up"
+        assert {name: len(told(name)) for name in ("post-gone", "post-back", "courier-gone", "courier-back")} == {
+            "post-gone": 1, "post-back": 1, "courier-gone": 1, "courier-back": 1}
+        assert watch.bells == 12, "what is back does not ring"
+        wait_for(lambda: len(watch.hooked) == 6, "each has run its hook")
+        assert {"route direct silent", "route direct up"} <= set(watch.hooked), watch.hooked
+        assert sorted(line.split(" ")[0] for line in watch.hooked if not line.startswith("route ")) == [
+            "courier-back", "courier-gone", "post-back", "post-gone"], watch.hooked
+        watch.refuses_status = True
+        wait_for(lambda: told("error"), "an error is an event too")
+
+
+def an_alert_names_the_log_and_the_channel():
+    with Watch("--json", "--hook", 'echo "$LIAISON_EVENT $LIAISON_REFERENCE $LIAISON_STATE" >> "$TOLD"') as watch:
+        watch.send([0, ALERT, NEW_INCARNATION, "its post was restored", b"\x01" * 32, "the line", "EMBASSY.2"])
+        watch.send([0, ALERT, NEW_INCARNATION, "of no one log", None, "", ""])
+        wait_for(lambda: len(watch.hooked) == 2, "both hooks are run")
+        first, second = watch.events[-2:]
+        assert (first["event"], first["log"], first["title"], first["channel"]) == (
+            "alert", "EMBASSY.2", "the line", "01" * 32), first
+        assert first["detail"].startswith("EMBASSY.2 on the line: a log goes on in a new incarnation"), first
+        assert "log" not in second and "done" not in second["detail"], second
+        assert any(line.startswith("alert EMBASSY.2 a log goes on") for line in watch.hooked), watch.hooked
+
+
 def the_example_pages_for_a_flash_that_arrived_and_for_nothing_else():
     text = subprocess.run([LIAISON, "watch", "--help"], capture_output=True, encoding="utf-8", check=True).stdout
     hook = re.search(r"--hook[ \\\n]+'(.*?)'", text, re.DOTALL)[1].replace("page-the-duty-officer", "echo paged")
@@ -218,5 +287,7 @@ if __name__ == "__main__":
         hooks_end_with_the_watch,
         a_flash_rings_until_it_is_acknowledged,
         what_is_overdue_is_told_once_when_the_moment_comes,
+        a_line_that_is_cut_is_told_rings_and_runs_a_hook,
+        an_alert_names_the_log_and_the_channel,
         the_example_pages_for_a_flash_that_arrived_and_for_nothing_else,
     )

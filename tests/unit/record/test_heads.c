@@ -144,6 +144,10 @@ static void an_old_store_beside_a_newer_anchor_opens_a_new_incarnation(void **st
 	world_tree(world, 1, world_log_of(world, 0), 2, &size, &root);
 	assert_int_equal(size, 1);
 	assert_true(world->posts[1].alerts > 0);
+	assert_int_equal(world->posts[1].last_alert, ERROR_NEW_INCARNATION);
+	assert_string_equal(world->posts[1].last_alert_log, "HEADQUARTERS.2");
+	assert_int_equal(world->posts[0].last_alert, ERROR_NEW_INCARNATION);
+	assert_string_equal(world->posts[0].last_alert_log, "HEADQUARTERS.2");
 	talk(world, 0, "the line goes on", later);
 	talk(world, 1, "it does", NULL);
 	world_tree(world, 1, world_log_of(world, 0), 2, &size, &root);

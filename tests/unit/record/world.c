@@ -154,6 +154,12 @@ static void read_notice(struct world_post *post, struct bytes frame)
 	if (kind == LOCAL_ALERT) {
 		post->alerts++;
 		post->last_alert = (enum error)cbor_read_uint(&reader);
+		(void)cbor_read_text(&reader, 256);
+		if (!cbor_read_null(&reader))
+			(void)cbor_read_bytes(&reader, CHANNEL_ID_SIZE);
+		(void)cbor_read_text(&reader, NAME_SIZE_MAX);
+		cbor_read_text_copy(&reader, post->last_alert_log, REFERENCE_SIZE_MAX);
+		(void)cbor_read_end(&reader);
 	}
 	CHECK(cbor_reader_error(&reader) == ERROR_OK);
 	CHECK(cbor_check(bytes_make(frame.data + 4, frame.size - 4)) == ERROR_OK);

@@ -13,6 +13,7 @@
 #include "envelope/derive.h"
 #include "envelope/ed25519.h"
 #include "envelope/keying.h"
+#include "envelope/reference.h"
 #include "record/record.h"
 #include "record/schema.h"
 #include "tests/unit/record/store.h"
@@ -92,6 +93,7 @@ struct world_post {
 	size_t taken;
 	enum error last_log;
 	enum error last_alert;
+	char last_alert_log[REFERENCE_SIZE_MAX + 1];
 };
 
 /* Sealed bytes under way. */
