@@ -108,18 +108,24 @@ bool text_is_utf8(struct bytes text)
 	return true;
 }
 
-bool text_is_plain(struct bytes text)
+size_t text_plain_size(struct bytes text)
 {
+	struct bytes rest = text;
 	uint32_t character;
 
-	while (text.size != 0) {
-		size_t size = character_decode(text, &character);
+	while (rest.size != 0) {
+		size_t size = character_decode(rest, &character);
 
 		if (size == 0 || !character_is_plain(character))
-			return false;
-		text = text_after(text, size);
+			break;
+		rest = text_after(rest, size);
 	}
-	return true;
+	return text.size - rest.size;
+}
+
+bool text_is_plain(struct bytes text)
+{
+	return text_plain_size(text) == text.size;
 }
 
 bool text_is_plain_line(struct bytes text)

@@ -21,6 +21,9 @@ bool text_is_utf8(struct bytes text);
  */
 bool text_is_plain(struct bytes text);
 
+/* The size of what stands before the first character, or invalid byte, for which text_is_plain is false. */
+size_t text_plain_size(struct bytes text);
+
 /* As text_is_plain, and on one line: no LF, no TAB. For names and subjects. */
 bool text_is_plain_line(struct bytes text);
 

@@ -22,12 +22,13 @@ struct speaking {
 	struct officer_key key;
 	struct render_names names;
 	struct content *content;
+	uint64_t highest;       /* precedence that the officer may use; 0: any */
 	struct entry_row about; /* the entry that is answered or acknowledged */
 	struct render_identity identity;
 };
 
 /* Checks what would be refused anyway before a passphrase is asked for. */
-static bool may_speak(const struct speaking *speaking)
+static bool may_speak(struct speaking *speaking)
 {
 	const struct known_channel *channel = speaking->channel;
 	const struct officer_key *key = &speaking->key;
@@ -36,8 +37,10 @@ static bool may_speak(const struct speaking *speaking)
 	for (size_t i = 0; i < channel->officers_count; i++) {
 		const struct known_officer *officer = &channel->officers[i];
 		if (officer->party == channel->own_index && officer->number == key->officer.number &&
-		    memcmp(officer->key, key->officer.key, PUBLIC_KEY_SIZE) == 0)
+		    memcmp(officer->key, key->officer.key, PUBLIC_KEY_SIZE) == 0) {
+			speaking->highest = officer->highest_precedence;
 			return true;
+		}
 	}
 	call_fail(speaking->call,
 		  "officer %llu has no credence on this channel: liaison channel open gives it",
@@ -77,6 +80,11 @@ static bool find_about(struct speaking *speaking, const char *reference)
 			  speaking->about.reference);
 		return false;
 	}
+	if (speaking->about.own) {
+		call_fail(speaking->call, "%s is our own: the other side answers and acknowledges it",
+			  speaking->about.reference);
+		return false;
+	}
 	memcpy(speaking->identity.identity, speaking->about.identity, IDENTITY_SIZE);
 	speaking->identity.reference = bytes_of_text(speaking->about.reference);
 	speaking->names.identities = &speaking->identity;
@@ -84,39 +92,7 @@ static bool find_about(struct speaking *speaking, const char *reference)
 	return true;
 }
 
-/* Shows, asks, signs, submits, and prints the reference. Returns the exit code. */
-static int speak(struct speaking *speaking)
-{
-	const struct call *call = speaking->call;
-	uint8_t *memory = malloc(ENTRY_SIZE_MAX);
-	struct buffer out = buffer_make(memory, memory != NULL ? ENTRY_SIZE_MAX : 0);
-	struct ed25519_pair pair;
-	struct submitted submitted;
-	struct aad aad;
-	known_channel_aad(speaking->channel, &aad);
-	speaking->content->signers_count = 1;
-	speaking->content->signers[0] = (uint32_t)speaking->key.officer.number;
-	bool done = officer_key_unlock(call, &speaking->key, &pair);
-	if (done) {
-		done = sign_shown(call, speaking->content, &speaking->channel->terms, &aad, &speaking->names,
-				  &pair, &out);
-		ed25519_pair_erase(&pair);
-	}
-	done = done && submit(&speaking->client, call, "sending", speaking->channel->id, buffer_bytes(&out),
-			      &submitted);
-	free(memory);
-	if (!done)
-		return 1;
-	if (call->json)
-		return output_json(call, json_pack("{s:s, s:I, s:I, s:I}", "reference", submitted.reference,
-						   "log", (json_int_t)submitted.log, "incarnation",
-						   (json_int_t)submitted.incarnation, "position",
-						   (json_int_t)submitted.position));
-	printf("%s released\n", submitted.reference);
-	return 0;
-}
-
-/* --ack-by: a date-time group, or +MINUTES from now. */
+/* --ack-by: a date-time group, or +MINUTES from the message's time. */
 static bool set_ack_by(const struct call *call, struct message *message)
 {
 	const char *text = call_value(call, "ack-by", NULL);
@@ -139,7 +115,95 @@ static bool set_ack_by(const struct call *call, struct message *message)
 	return false;
 }
 
-/* The text from -m, a file, or standard input; without one final line feed. */
+/* What is signed bears the time at which it is: not that of the first word typed, nor of the passphrase. */
+static bool set_time(const struct call *call, struct content *content)
+{
+	uint64_t now = (uint64_t)time(NULL);
+	if (content->kind == CONTENT_ACKNOWLEDGMENT)
+		content->of.acknowledgment.time = now;
+	if (content->kind != CONTENT_MESSAGE)
+		return true;
+	content->of.message.time = now;
+	return set_ack_by(call, &content->of.message);
+}
+
+/* Who was asked "Sign this?" may have gone to lunch: what nobody can acknowledge in time does not go out. */
+static bool is_in_time(const struct call *call, const struct content *content)
+{
+	if (content->kind != CONTENT_MESSAGE || !content->of.message.has_ack_by ||
+	    content->of.message.ack_by > (uint64_t)time(NULL))
+		return true;
+	call_fail(call, "the time of --ack-by has passed before this was signed: nothing was sent");
+	return false;
+}
+
+/* Shows, asks, signs, submits, and prints the reference. Returns the exit code. */
+static int speak(struct speaking *speaking)
+{
+	const struct call *call = speaking->call;
+	uint8_t *memory = malloc(ENTRY_SIZE_MAX);
+	struct buffer out = buffer_make(memory, memory != NULL ? ENTRY_SIZE_MAX : 0);
+	struct ed25519_pair pair;
+	struct submitted submitted;
+	struct aad aad;
+	known_channel_aad(speaking->channel, &aad);
+	speaking->content->signers_count = 1;
+	speaking->content->signers[0] = (uint32_t)speaking->key.officer.number;
+	bool done = officer_key_unlock(call, &speaking->key, &pair);
+	if (done) {
+		done = set_time(call, speaking->content) &&
+		       sign_shown(call, speaking->content, &speaking->channel->terms, &aad, &speaking->names,
+				  &pair, &out) &&
+		       is_in_time(call, speaking->content);
+		ed25519_pair_erase(&pair);
+	}
+	done = done && submit(&speaking->client, call, "sending", speaking->channel->id, buffer_bytes(&out),
+			      &submitted);
+	free(memory);
+	if (!done)
+		return 1;
+	if (call->json)
+		return output_json(call, json_pack("{s:s, s:I, s:I, s:I}", "reference", submitted.reference,
+						   "log", (json_int_t)submitted.log, "incarnation",
+						   (json_int_t)submitted.incarnation, "position",
+						   (json_int_t)submitted.position));
+	printf("%s released\n", submitted.reference);
+	return 0;
+}
+
+/* As other systems write text: a byte order mark is left out, and CR LF is LF. */
+static void make_plain(uint8_t *memory, struct bytes *text)
+{
+	size_t from = text->size >= 3 && memcmp(memory, "\xef\xbb\xbf", 3) == 0 ? 3 : 0, to = 0;
+	for (; from < text->size; from++)
+		if (memory[from] != '\r' || from + 1 == text->size || memory[from + 1] != '\n')
+			memory[to++] = memory[from];
+	if (to != text->size)
+		fprintf(stderr, "The text has the line ends or the byte order mark of another system: it is "
+				"signed without\nthem.\n");
+	*text = bytes_make(memory, to);
+}
+
+/* Where the first character stands that cannot be sent, and which it is. */
+static void say_where(const struct call *call, struct bytes text)
+{
+	size_t at = text_plain_size(text), line = 1, column = 1;
+	char visible[64];
+	struct buffer shown = buffer_make(visible, sizeof visible);
+	for (size_t i = 0; i < at; i++) {
+		bool is_continuation = (text.data[i] & 0xc0) == 0x80;
+		line += text.data[i] == '\n';
+		column = text.data[i] == '\n' ? 1 : column + !is_continuation;
+	}
+	text_append_visible(&shown, bytes_make(text.data + at, text.size - at < 4 ? text.size - at : 4));
+	const char *end = memchr(visible, '>', shown.size);
+	call_fail(call,
+		  "line %zu, column %zu of the text is %.*s, an invalid, control, invisible or "
+		  "direction-changing character: take it out",
+		  line, column, (int)(end != NULL ? end + 1 - visible : 0), visible);
+}
+
+/* The text from -m, a file, or standard input, as it is to be signed; without one final line feed. */
 static bool read_text(const struct call *call, const char *path, uint8_t **memory, struct bytes *text)
 {
 	const char *given = call_value(call, "message", NULL);
@@ -151,26 +215,58 @@ static bool read_text(const struct call *call, const char *path, uint8_t **memor
 	bool is_typed = given == NULL && (path == NULL || strcmp(path, "-") == 0) && isatty(STDIN_FILENO);
 	if (is_typed)
 		fprintf(stderr, "Type the text; a line with Ctrl-D alone ends it.\n");
-	if (given != NULL)
-		*text = bytes_of_text(given);
-	else if (!file_read(call, path != NULL ? path : "-", TEXT_SIZE_MAX, memory, text))
+	if (given != NULL) {
+		*memory = (uint8_t *)strdup(given);
+		if (*memory == NULL)
+			return call_fail_error(call, "the text", ERROR_NO_MEMORY) == 0;
+		*text = bytes_make(*memory, strlen(given));
+	} else if (!file_read(call, path != NULL ? path : "-", TEXT_SIZE_MAX, memory, text)) {
 		return false;
+	}
+	make_plain(*memory, text);
 	if (text->size > 0 && text->data[text->size - 1] == '\n')
 		text->size--;
-	if (text->size > 0 && text_is_plain(*text))
+	if (text->size == 0)
+		call_fail(call, "there is no text to send");
+	else if (!text_is_plain(*text))
+		say_where(call, *text);
+	else
 		return true;
-	call_fail(
-		call,
-		text->size == 0
-			? "there is no text to send"
-			: "the text holds invalid, control or direction-changing characters: take them out");
 	return false;
 }
 
-/* The precedence asked for; a text too long for it is refused with the way out. */
-static bool set_precedence(const struct call *call, const struct terms *terms, struct content *content)
+/* Without -p: ROUTINE, or the precedence of what is answered, as far as the officer and the length allow. */
+static void choose_precedence(const struct speaking *speaking)
 {
-	if (!output_precedence_parse(call, call_value(call, "precedence", "routine"), &content->precedence))
+	const struct terms *terms = &speaking->channel->terms;
+	struct content *content = speaking->content;
+	uint64_t asked = speaking->about.precedence;
+	if (!content->of.message.has_answers)
+		return;
+	content->precedence = asked;
+	if (speaking->highest != 0 && asked > speaking->highest)
+		content->precedence = speaking->highest;
+	if (content->precedence >= PRECEDENCE_IMMEDIATE &&
+	    message_text_check(content->of.message.text, content->precedence, terms) != ERROR_OK)
+		content->precedence = PRECEDENCE_PRIORITY;
+	if (content->precedence != asked)
+		fprintf(stderr,
+			"%s is %s; this answer goes %s, the highest that its length and its officer may "
+			"have.\n",
+			speaking->about.reference, precedence_name(asked),
+			precedence_name(content->precedence));
+}
+
+/* The precedence asked for; a text too long for it is refused with the way out. */
+static bool set_precedence(const struct speaking *speaking)
+{
+	const struct call *call = speaking->call;
+	const struct terms *terms = &speaking->channel->terms;
+	struct content *content = speaking->content;
+	const char *given = call_value(call, "precedence", NULL);
+	if (given == NULL)
+		choose_precedence(speaking);
+	else if (!output_precedence_parse(call, given, &content->precedence))
 		return false;
 	struct bytes text = content->of.message.text;
 	enum error error = message_text_check(text, content->precedence, terms);
@@ -214,8 +310,7 @@ static int send_message(struct call *call, const char *path, const char *answers
 		message->has_answers = answers != NULL;
 		memcpy(message->answers, speaking.about.identity, IDENTITY_SIZE);
 		if (take_line(call, "subject", &message->subject) && set_ack_by(call, message) &&
-		    read_text(call, path, &memory, &message->text) &&
-		    set_precedence(call, &speaking.channel->terms, speaking.content))
+		    read_text(call, path, &memory, &message->text) && set_precedence(&speaking))
 			code = speak(&speaking);
 	}
 	free(memory);
@@ -234,16 +329,12 @@ static int run_reply(struct call *call)
 }
 
 /*
- * Whether the message can be acknowledged: it is the other side's, and nobody here has done so. Among more
- * than two parties a third may have; which it was the post knows, and refuses what is done twice.
+ * Whether the message can be acknowledged: nobody here has done so. Among more than two parties a third may
+ * have; which it was the post knows, and refuses what is done twice.
  */
 static bool may_acknowledge(const struct call *call, const struct known_channel *channel,
 			    const struct entry_row *about)
 {
-	if (about->own) {
-		call_fail(call, "%s is our own: the other side acknowledges it", about->reference);
-		return false;
-	}
 	for (size_t i = 0; channel->roster.count == 2 && i < about->times_count; i++) {
 		if (about->times[i].state == LOCAL_READ) {
 			char time[DATE_TIME_GROUP_SIZE + 1];
@@ -264,7 +355,6 @@ static int run_ack(struct call *call)
 		content_begin(speaking.content, CONTENT_ACKNOWLEDGMENT, speaking.about.precedence,
 			      speaking.channel->registry);
 		struct acknowledgment *acknowledgment = &speaking.content->of.acknowledgment;
-		acknowledgment->time = (uint64_t)time(NULL);
 		memcpy(acknowledgment->acknowledged, speaking.about.identity, IDENTITY_SIZE);
 		if (take_line(call, "note", &acknowledgment->note))
 			code = speak(&speaking);
@@ -278,14 +368,20 @@ static int run_ack(struct call *call)
 		"channel", 'c', "CHANNEL",                                                                   \
 			"the channel, by title, other party or id, where there are several"                  \
 	}
-#define MESSAGE_OPTIONS                                                                                      \
+#define MESSAGE_OPTIONS(if_not_given)                                                                        \
 	{"message", 'm', "TEXT", "the text itself"},                                                         \
 		{"subject", 's', "LINE", "one line that says what it is about"},                             \
-		{"precedence", 'p', "PRECEDENCE", "routine (if not given), priority, immediate or flash"},   \
+		{"precedence", 'p', "PRECEDENCE", if_not_given},                                             \
 		{"ack-by", 0, "TIME", "ask for an acknowledgment by '221830Z NOV 26' or +MINUTES"},          \
 		CHANNEL_OPTION
 
-static const struct option message_options[] = {MESSAGE_OPTIONS, {NULL, 0, NULL, NULL}};
+static const struct option send_options[] = {
+	MESSAGE_OPTIONS("routine (if not given), priority, immediate or flash"), {NULL, 0, NULL, NULL}};
+static const struct option reply_options[] = {
+	MESSAGE_OPTIONS(
+		"routine, priority, immediate or flash (if not given, that of the message answered, as far "
+		"as the answer's length and its officer allow)"),
+	{NULL, 0, NULL, NULL}};
 static const struct option ack_options[] = {
 	{"note", 0, "LINE", "one line to go with the acknowledgment"},
 	CHANNEL_OPTION,
@@ -302,10 +398,14 @@ const struct command command_send = {
 		"post's\n"
 		"disk: from then on the post and its courier see to it until the receipt is there. IMMEDIATE "
 		"and\n"
-		"FLASH are for at most 200 words, unless the terms say otherwise.\n\n"
+		"FLASH are for at most 200 words, unless the terms say otherwise. A byte order mark is left "
+		"out "
+		"of the text and CR LF is LF; another control or invisible character is refused, with its "
+		"line "
+		"and column.\n\n"
 		"Example: liaison send -p flash -s 'Drone over the strait' -m 'Ours, off course. Do not "
 		"engage.'",
-	.options = message_options,
+	.options = send_options,
 	.operands_max = 1,
 	.run = run_send,
 };
@@ -314,9 +414,11 @@ const struct command command_reply = {
 	.name = "reply",
 	.operands = "REFERENCE [FILE]",
 	.summary = "answer a message",
-	.help = "As send, for an answer to the message named: its author sees it as answered.\n\n"
+	.help = "As send, for an answer to the message named, at that message's precedence: its author sees "
+		"it as "
+		"answered.\n\n"
 		"Example: liaison reply 'EMBASSY 0042/26' -p immediate -m 'Understood.'",
-	.options = message_options,
+	.options = reply_options,
 	.operands_min = 1,
 	.operands_max = 2,
 	.run = run_reply,

@@ -1,5 +1,6 @@
 """What an officer meets at the command line on a whole line: usage: test_officer.py BUILD"""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -7,7 +8,7 @@ import sys
 import time
 
 from between import lost_at
-from line import Line, wait_for
+from line import SANITIZER, Line, wait_for
 from officer import Officer
 from post_shell import SUBMIT, run_tests
 
@@ -64,10 +65,56 @@ def sending_from_a_terminal_says_what_it_waits_for():
     os.close(slave)
 
 
+def a_text_of_another_system_is_sent_and_what_cannot_be_is_named():
+    alliance = line.alliance
+    file = line.folder / "text"
+    file.write_bytes(b"\xef\xbb\xbfFirst line.\r\n\r\nThird line.\r\n")
+    result = alliance.run("send", file, "--json", "--yes")
+    assert result.returncode == 0 and "another system" in result.stderr, result
+    assert alliance.show(json.loads(result.stdout)["reference"])["text"] == "First line.\n\nThird line."
+    for text, where in ((b"Ring \x07 here.", "line 1, column 6 of the text is <U+0007>"),
+                        ("Zażółć\nmorze \u202e.".encode(), "line 2, column 7 of the text is <U+202E>"),
+                        (b"one\r\ntwo\r", "line 2, column 4 of the text is <U+000D>"),
+                        (b"one\n\xff\xfe>", "line 2, column 1 of the text is <FF>"),
+                        (b"one \xef\xbb\xbf", "line 1, column 5 of the text is <U+FEFF>"),
+                        (b"\xef\xbb\xbf\r\n", "no text to send")):
+        file.write_bytes(text)
+        result = alliance.run("send", file, "--yes", LIAISON_PASSPHRASE_FILE="/nonexistent")
+        assert result.returncode == 1 and where in result.stderr, (text, result)
+
+
+def the_time_of_a_message_is_that_of_its_signing():
+    with subprocess.Popen(
+            [str(line.programs["liaison"]), "send", "--yes", "--json", "--ack-by", "+30"], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, env={**os.environ, **SANITIZER, **line.alliance.environment}) as sender:
+        time.sleep(1.5)  # the officer still writes
+        written = int(time.time())
+        said = sender.communicate(b"Late.", 30)[0]
+    message = line.alliance.show(json.loads(said)["reference"])
+    assert message["time"] >= written and message["acknowledgment_due"] == message["time"] + 1800, (written, message)
+
+
+def an_answer_goes_at_the_precedence_of_what_it_answers():
+    alliance, federation = line.sides
+    message = federation.send("Answer this.", "-p", "flash")
+    line.wait_until_held(alliance, message)
+    answer = alliance.json("reply", message, "-m", "At once.", "--yes")["reference"]
+    assert alliance.show(answer)["precedence"] == "FLASH"
+    result = alliance.run("reply", message, "-m", "word " * 201, "--yes", "--json")
+    assert f"{message} is FLASH; this answer goes PRIORITY" in result.stderr, result
+    assert alliance.show(json.loads(result.stdout)["reference"])["precedence"] == "PRIORITY"
+    for words in (["reply", message, "-m", "To myself."], ["ack", message]):
+        result = federation.run(*words, "--yes", LIAISON_PASSPHRASE_FILE="/nonexistent")
+        assert result.returncode == 1 and f"{message} is our own" in result.stderr, result
+
+
 if __name__ == "__main__":
     with Line(sys.argv[1]) as line:
         run_tests(
             what_is_not_acknowledged_in_time_is_overdue_on_both_sides,
             a_daemon_that_goes_away_in_the_middle_of_sending_is_told_as_just_that,
             sending_from_a_terminal_says_what_it_waits_for,
+            a_text_of_another_system_is_sent_and_what_cannot_be_is_named,
+            the_time_of_a_message_is_that_of_its_signing,
+            an_answer_goes_at_the_precedence_of_what_it_answers,
         )

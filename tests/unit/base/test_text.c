@@ -145,6 +145,9 @@ static void names_in_many_scripts_are_plain(void **state)
 	assert_false(text_is_plain(bytes_of_text("cease \xe2\x80\xae" "erif")));
 	assert_false(text_is_plain(bytes_of_text("\x1b[2J")));
 	assert_false(text_is_plain(bytes_make("a\0b", 3)));
+	assert_int_equal(text_plain_size(bytes_of_text("Посольство")), 20);
+	assert_int_equal(text_plain_size(bytes_of_text("é\xe2\x80\xae" "erif")), 2);
+	assert_int_equal(text_plain_size(bytes_of_text("\xff")), 0);
 }
 
 static void words_are_runs_between_spaces_tabs_and_lines(void **state)
