@@ -62,7 +62,7 @@ struct row_key keys_leaf_row(uint64_t party, uint64_t slot, uint64_t keying)
 	return key;
 }
 
-static struct row_key key_epoch(uint64_t epoch)
+struct row_key keys_epoch_row(uint64_t epoch)
 {
 	struct row_key key = key_make(TABLE_EPOCH);
 	key_u32(&key, epoch);
@@ -212,7 +212,7 @@ static void make_epoch(struct run *run, uint64_t number)
 	hpke_derive_key_pair(seed, &pair);
 	memcpy(epoch.secret, pair.secret, sizeof(epoch.secret));
 	memcpy(epoch.key, pair.key, sizeof(epoch.key));
-	struct row_key key = key_epoch(number);
+	struct row_key key = keys_epoch_row(number);
 	run_put(run, &key, &schema_epoch, &epoch);
 	sodium_memzero(seed, sizeof(seed));
 	sodium_memzero(&epoch, sizeof(epoch));
@@ -228,7 +228,7 @@ static bool epoch_by_clock(struct run *run, uint64_t *epoch)
 	if (state->epoch_next == state->epoch_origin || now < state->epoch_start)
 		return false;
 	*epoch = state->epoch_origin + (now - state->epoch_start) / KEYS_EPOCH_S;
-	return *epoch < state->epoch_next;
+	return *epoch >= state->epoch_first && *epoch < state->epoch_next;
 }
 
 static enum error publish(struct run *run, uint64_t first)
@@ -244,8 +244,8 @@ static enum error publish(struct run *run, uint64_t first)
 	prekeys->start = state->epoch_start + (first - state->epoch_origin) * KEYS_EPOCH_S;
 	prekeys->length_s = KEYS_EPOCH_S;
 	memcpy(prekeys->last_resort, own->last_resort_key, sizeof(prekeys->last_resort));
-	for (uint64_t number = first; number < state->epoch_next; number++) {
-		struct row_key key = key_epoch(number);
+	for (uint64_t number = first; number < state->epoch_next && number - first < KEYS_AHEAD; number++) {
+		struct row_key key = keys_epoch_row(number);
 		struct epoch epoch;
 		enum error error = run_get(run, &key, &schema_epoch, &epoch);
 		if (error != ERROR_OK)
@@ -363,14 +363,27 @@ enum error keys_make(struct run *run, bool anew)
 	if (error != ERROR_OK || leave)
 		return error;
 	bool known = epoch_by_clock(run, &current);
-	if (!anew && known && state->epoch_next - current >= KEYS_AHEAD_MIN)
-		return ERROR_OK;
+	if (!anew && known && state->epoch_next - current >= KEYS_AHEAD_MIN) {
+		bool ahead;
+		error = keys_are_ahead(run, current, &ahead);
+		if (error != ERROR_OK || !ahead)
+			return error;
+	}
 	if (!anew && !known && state->epoch_next > state->epoch_origin &&
 	    run_time_s(run) < state->epoch_start &&
 	    state->epoch_start - run_time_s(run) < KEYS_AHEAD * KEYS_EPOCH_S)
 		return ERROR_OK; /* a clock that was set back a little: those published will serve */
+	if (!anew && state->epoch_next > state->epoch_origin) {
+		bool may;
+		error = keys_may_publish(run, &may);
+		if (error != ERROR_OK || !may)
+			return error;
+	}
 	if (!known) {
 		/* The first epochs, or the clock has left all that were made: new ones begin now. */
+		error = keys_supersede(run);
+		if (error != ERROR_OK)
+			return error;
 		state->epoch_origin = state->epoch_next;
 		state->epoch_start = run_time_s(run);
 		current = state->epoch_next;
@@ -445,7 +458,7 @@ static enum error erase_epoch(struct run *run, uint64_t epoch)
 	}
 	if (error != ERROR_NOT_FOUND)
 		return error;
-	struct row_key key = key_epoch(epoch);
+	struct row_key key = keys_epoch_row(epoch);
 	run_delete(run, &key);
 	run_state(run)->epoch_first = epoch + 1;
 	run_action(run, RECORD_ACTION_WIPE);
@@ -458,7 +471,7 @@ static enum error mark_ended(struct run *run)
 	struct state *state = run_state(run);
 
 	for (size_t i = 0; i < KEYS_AHEAD && state->epoch_marked < state->epoch_next; i++) {
-		struct row_key key = key_epoch(state->epoch_marked);
+		struct row_key key = keys_epoch_row(state->epoch_marked);
 		struct epoch epoch;
 		enum error error = run_get(run, &key, &schema_epoch, &epoch);
 		if (error == ERROR_OK) {
@@ -482,7 +495,7 @@ static enum error erase_due(struct run *run)
 
 	enum error error = keys_window(run, &window_s);
 	for (size_t i = 0; error == ERROR_OK && i < 4 && state->epoch_first < state->epoch_marked; i++) {
-		struct row_key key = key_epoch(state->epoch_first);
+		struct row_key key = keys_epoch_row(state->epoch_first);
 		struct epoch epoch;
 		error = run_get(run, &key, &schema_epoch, &epoch);
 		uint64_t ends = epoch.ends;
@@ -535,6 +548,8 @@ static enum error step_sending_leaf(struct run *run, const struct post_number *p
 		return ERROR_OK;
 	} else {
 		uint64_t target = leaf.seen_epoch < current ? leaf.seen_epoch : current;
+		if (target > leaf.epoch + KEYING_STEPS_MAX)
+			target = leaf.epoch + KEYING_STEPS_MAX;
 		if (target > leaf.epoch && keying_step(leaf.leaf, target - leaf.epoch) == ERROR_OK) {
 			leaf.epoch = target;
 			run_action(run, RECORD_ACTION_WIPE);

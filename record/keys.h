@@ -23,8 +23,8 @@
 
 /*
  * Makes epochs and publishes a new statement where fewer than KEYS_AHEAD_MIN are left, or none fits the wall
- * clock, or `anew`. The statement is kept in TABLE_PREKEYS (party 0, own slot) and queued for every post with
- * keying.
+ * clock (some times a day at most: keys_may_publish), or `anew`. The statement is kept in TABLE_PREKEYS
+ * (party 0, own slot) and queued for every post with keying.
  */
 enum error keys_make(struct run *run, bool anew);
 
@@ -131,6 +131,15 @@ void keys_prekeys_to_row(const struct prekeys *prekeys, struct bytes cose, struc
 enum error keys_prekeys_of_row(const struct prekeys_row *row, struct prekeys *prekeys);
 
 /* ---- shared by the parts of keys_*.c ---- */
+
+struct row_key keys_epoch_row(uint64_t epoch);
+
+/* False in *may where prekeys were published often enough today: the clock is set to and fro. */
+enum error keys_may_publish(struct run *run, bool *may);
+/* All epochs made so far have ended, whatever the clock says: others take their place. */
+enum error keys_supersede(struct run *run);
+/* True in *ahead if those published begin after the epoch that it is: the clock was set back. */
+enum error keys_are_ahead(struct run *run, uint64_t current, bool *ahead);
 
 /* serving posts of all counterparts and siblings that are looked at in one event */
 #define KEYS_POSTS_MAX 512

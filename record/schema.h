@@ -111,6 +111,7 @@ enum table {
 		0x46, /* party u8, slot u8 -> struct prekeys_row: a counterpart post's, the newest held */
 	TABLE_EPOCH_USE = 0x47,   /* party u8, slot u8 -> struct epoch_use: of own prekeys by that post */
 	TABLE_NEXT_KEYING = 0x4a, /* * party u8, slot u8 -> struct next_keying: not in use to that post yet */
+	TABLE_PUBLISHED = 0x4b,   /* -> struct quota: own prekeys statements of this day */
 	TABLE_CANNOT_OPEN =
 		0x48, /* party u8, slot u8 -> struct quota: "cannot open" statements in this minute */
 

@@ -113,6 +113,67 @@ static void a_clock_that_jumps_erases_nothing(void **state)
 	world_free(world);
 }
 
+/* Whoever sets a post's clock to and fro uses up no epochs: a sender can follow but so many. */
+static void a_clock_that_is_set_to_and_fro_makes_few_epochs(void **state)
+{
+	struct world *world = world_open_line(77);
+
+	for (unsigned i = 0; i < 600; i++) {
+		world->skew_ms[0] = i % 2 == 0 ? INT64_C(100) * (int64_t)DAY_MS : 0;
+		world_run(world, 1000, 1000);
+	}
+	world->skew_ms[0] = 0;
+	assert_in_range(state_of(world, 0).epoch_next, 60, 300);
+	assert_in_range(world_count(world, 0, TABLE_PSK), 60, 300);
+	world_run(world, 2 * DAY_MS, DAY_MS / 24);
+	for (unsigned day = 0; day < 3; day++) {
+		uint64_t used = epoch_used(world, 1);
+		world_run(world, DAY_MS, DAY_MS / 4);
+		talk(world, 1);
+		assert_true(epoch_used(world, 1) > used || day == 0);
+	}
+	assert_true(epoch_used(world, 1) > state_of(world, 0).epoch_origin);
+	world_free(world);
+}
+
+/* One that was years ahead for a moment keeps no keys for years. */
+static void keys_are_erased_though_the_clock_was_ahead(void **state)
+{
+	struct world *world = world_open_line(78);
+
+	talk(world, 1);
+	world->skew_ms[0] = INT64_C(3650) * (int64_t)DAY_MS;
+	world_run(world, 2000, 1000);
+	world->skew_ms[0] = 0;
+	for (unsigned day = 0; day < 40; day++) {
+		world_run(world, DAY_MS, DAY_MS / 4);
+		talk(world, 1);
+	}
+	struct state row = state_of(world, 0);
+	assert_true(row.epoch_first > row.epoch_origin);
+	assert_int_equal(world_count(world, 0, TABLE_EPOCH), row.epoch_next - row.epoch_first);
+	world_free(world);
+}
+
+/* Set back by some days, it publishes for these days again: one epoch is not in use for all of them. */
+static void a_clock_that_was_some_days_ahead_uses_each_epoch_for_its_day(void **state)
+{
+	struct world *world = world_open_line(79);
+	struct row_key key = key_party_post(TABLE_PREKEYS, 1, world->posts[0].slot);
+	struct prekeys_row prekeys;
+
+	world->skew_ms[0] = INT64_C(20) * (int64_t)DAY_MS;
+	world_run(world, 3600000, 60000);
+	assert_true(world_row(world, 1, &key, &schema_prekeys_row, &prekeys));
+	assert_int_equal(prekeys.first_epoch, 20);
+	world->skew_ms[0] = 0;
+	world_run(world, 3600000, 60000);
+	assert_true(world_row(world, 1, &key, &schema_prekeys_row, &prekeys));
+	assert_int_equal(prekeys.first_epoch, 0);
+	talk(world, 1);
+	world_free(world);
+}
+
 static void with_a_silent_counterpart_keys_go_after_three_windows(void **state)
 {
 	struct world *world = world_open_line(73);
@@ -246,6 +307,9 @@ int main(void)
 		cmocka_unit_test(epochs_roll_and_are_erased_a_window_late),
 		cmocka_unit_test(the_sending_leaf_follows_so_that_old_keys_cannot_be_made_again),
 		cmocka_unit_test(a_clock_that_jumps_erases_nothing),
+		cmocka_unit_test(a_clock_that_is_set_to_and_fro_makes_few_epochs),
+		cmocka_unit_test(keys_are_erased_though_the_clock_was_ahead),
+		cmocka_unit_test(a_clock_that_was_some_days_ahead_uses_each_epoch_for_its_day),
 		cmocka_unit_test(with_a_silent_counterpart_keys_go_after_three_windows),
 		cmocka_unit_test(what_cannot_be_opened_is_sealed_again),
 		cmocka_unit_test(a_copy_is_not_sealed_again_for_ever),
