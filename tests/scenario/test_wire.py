@@ -28,7 +28,7 @@ from line import SCENARIO, Daemon, Line, free_port, wait_for
 from officer import encode, open_secret_file, passphrase_of, signing_aad
 from opener import PostKeys, rows_of
 from post_shell import LINK_HELLO, LINK_RECEIVED, LINK_SEND, LINK_TAKEN, Client, Skip, Stream, run_tests
-from written import CONTENT, POST_ROWS, STATEMENTS, VERBS, Written, frames
+from written import CONTENT, IS_FRAGMENT, POST_ROWS, SEALED_AT, STATEMENTS, VERBS, Written, frames
 
 sys.path.append(str(SCENARIO.parent))
 from envelope_differential import expand, raw  # noqa: E402: it lies one folder up
@@ -84,12 +84,17 @@ class Wire:
                 if data[:8] == b"liaisonA":
                     self.files["anchor"].append(data[ANCHOR_HEAD_SIZE:ANCHOR_HEAD_SIZE + size])
 
-    def has_asked(self, side, verb):
-        """True once a command has asked the side's post for that."""
-        recorder = self.apis[side.name]
-        return any(
-            VERBS.get(cbor2.loads(content)[1]) == verb for connection in list(recorder.connections)
-            for content in frames(recorder.heard(connection, CLIENT)))
+    def on_links(self, kind, end):
+        """All sealed bytes in messages of that kind between posts and couriers."""
+        return {
+            message[SEALED_AT[kind]] for recorder in self.links for connection in list(recorder.connections)
+            for message in map(cbor2.loads, frames(recorder.heard(connection, end))) if message[0] == kind}
+
+    def sent(self):
+        return self.on_links(LINK_SEND, SERVER)
+
+    def delivered(self):
+        return self.on_links(LINK_RECEIVED, CLIENT)
 
     @contextlib.contextmanager
     def watching(self, side):
@@ -113,25 +118,32 @@ class Wire:
 wire = None
 
 
-def payloads(transferred):
-    """The destinations of bundles, and what their payloads hold; both by how often."""
-    destinations, opened = collections.Counter(), collections.Counter()
-    for bundle in transferred:
-        (scheme, (node, service)), payload = wire.written.bundle(bundle)
+def carried(bundles):
+    """The destinations of bundles, by how often, and their payloads, those of fragments put together."""
+    destinations, payloads, fragments = collections.Counter(), [], collections.defaultdict(dict)
+    for bundle in bundles:
+        primary, payload = wire.written.bundle(bundle)
+        scheme, (node, service) = primary[3]
         assert scheme == 2
         destinations[f"ipn:{node}.{service}"] += 1
-        if payload is not None:
-            opened[wire.written.sealed(payload, wire.posts.values())] += 1
-    return destinations, opened
+        if primary[1] & IS_FRAGMENT:
+            offset, size = primary[8:10]
+            fragments[encode(primary[4:7]), size][offset] = payload
+        else:
+            payloads.append(payload)
+    for (_, size), parts in fragments.items():
+        payloads.append(b"".join(parts[offset] for offset in sorted(parts)))
+        assert len(payloads[-1]) == size
+    return destinations, payloads
 
 
 def capture_file(name):
     return wire.line.folder / f"{name}.pcap"
 
 
-def check_decoded(name, connections, preferences, nodes, heard):
-    """tshark decodes all of it and complains of nothing; its bundles are those that stand in the bytes `heard`. What those hold,
-    by how often."""
+def check_decoded(name, connections, preferences, nodes, heard, delivered):
+    """tshark decodes all of it and complains of nothing. Its bundles are those that stand in the bytes `heard`, and in these is
+    all that was `delivered` to posts. What they hold, by how often."""
     if shutil.which("tshark") is None:
         raise Skip("tshark is not installed")
     capture = capture_file(name)
@@ -143,9 +155,11 @@ def check_decoded(name, connections, preferences, nodes, heard):
         capture, preferences, "bpv7 || tcpcl.v4.mhdr.type == 7", "tcpcl.v4.sess_init.nodeid_data", "bpv7.primary.dst_uri",
         "bpv7.crc_status")
     assert set(named) == nodes, named
-    destinations, opened = payloads(bundle for data in heard for bundle in transfers(data))
+    destinations, payloads = carried(bundle for data in heard for bundle in transfers(data))
     assert collections.Counter(decoded) == destinations, (decoded, destinations)
     assert len(statuses) >= 2 * len(decoded) and set(statuses) == {"1"}, statuses  # "Good"; each block has one
+    assert len(delivered) >= 4 and delivered <= set(payloads), (len(delivered), len(payloads))
+    opened = collections.Counter(wire.written.sealed(payload, wire.posts.values()) for payload in payloads)
     assert None not in opened, opened
     return opened
 
@@ -173,6 +187,7 @@ def the_line_is_used_and_ended():
     line.end()
     wire.take_down()
     wire.under_tls = list(wire.between.connections)
+    wire.delivered_under_tls = wire.delivered()
 
 
 def use_every_command():
@@ -207,8 +222,9 @@ def tshark_decodes_sessions_under_TLS_with_a_key_log():
     write_capture(capture, wire.under_tls)
     heard = [data for number in range(len(wire.under_tls)) for data in decrypted(capture, wire.keys, number).values()]
     nodes = {side.node for side in wire.line.sides}
-    opened = check_decoded("tls", wire.under_tls, ("-o", f"tls.keylog_file:{wire.keys}"), nodes, heard)
-    assert opened[MESSAGE] >= 2 and opened[RECEIPT] >= 2, opened
+    opened = check_decoded(
+        "tls", wire.under_tls, ("-o", f"tls.keylog_file:{wire.keys}"), nodes, heard, wire.delivered_under_tls)
+    assert opened[MESSAGE] >= 3 and opened[RECEIPT] >= 2, opened
     assert values(capture, (), "bpv7", "bpv7.primary.dst_uri") == [[]]  # without the keys nothing of it can be read
 
 
@@ -234,6 +250,7 @@ def tshark_decodes_sessions_on_closed_links():
                 f"neighbour relay node {RELAY_NODE} closed", f"path {alliance.node} via relay"])):
         (folder / "courier.conf").write_text("\n".join(lines) + "\n")
     relay.start()
+    sent_before = wire.sent()
     try:
         line.start()
         for side in line.sides:
@@ -252,7 +269,8 @@ def tshark_decodes_sessions_on_closed_links():
         heard += [recorder.heard(connection, sender)[CONTACT_HEADER_SIZE:]
                   for connection in recorder.connections for sender in (CLIENT, SERVER)]
     connections = [connection for recorder in recorders.values() for connection in recorder.connections]
-    opened = check_decoded("closed", connections, (), {RELAY_NODE, alliance.node, federation.node}, heard)
+    nodes = {RELAY_NODE, alliance.node, federation.node}
+    opened = check_decoded("closed", connections, (), nodes, heard, wire.delivered() & wire.sent() - sent_before)
     # A message and a receipt each way, each on two links.
     assert opened[MESSAGE] >= 4 and opened[RECEIPT] >= 4, opened
 

@@ -22,6 +22,8 @@ ROW_FIELDS = {
     "ENTRY": {1: "leaf", 11: "state times"}, "CHANNEL": {1: "terms"}, "RECEIPT": {3: "statement"}, "PREKEYS": {-1: "statement"},
     "SEALED": {-1: "sealed"}, "STATEMENT": {17: "statement"}}
 EVIDENCE_HEADS, EVIDENCE_ENTRY = 1, 2
+SEALED_AT = {LINK_SEND: 5, LINK_RECEIVED: 4}  # base/link.h: which element holds sealed bytes
+IS_FRAGMENT = 1  # RFC 9171, section 4.2.3
 # The courier's rows that hold bytes as they came, a number, an id, or nothing.
 COURIER_PLAIN_ROWS = {"WAITING", "BUNDLE", "TIMER", "SEEN", "FRAGMENT", "PAYLOAD", "SHARE"}
 # What the codecs know and none of our programs writes.
@@ -206,8 +208,8 @@ class Written:
         for content in frames(data):
             kind = cbor2.loads(content)[0]
             message = self.same(f"link {LINK[kind]}", content)
-            if kind in (LINK_SEND, LINK_RECEIVED):
-                opened.append(self.sealed(message[5 if kind == LINK_SEND else 4], posts))
+            if kind in SEALED_AT:
+                opened.append(self.sealed(message[SEALED_AT[kind]], posts))
         return opened
 
     def api(self, requests, replies):
@@ -259,17 +261,16 @@ class Written:
     # ---- between couriers ----
 
     def bundle(self, data):
-        """A bundle; its destination, and its payload unless it is a fragment."""
+        """A bundle; its primary block and its payload."""
         assert data[:1] == b"\x9f" and data[-1:] == b"\xff", data.hex()  # RFC 9171, section 4.1
         blocks = cbor2.loads(data)
         assert b"\x9f" + b"".join(map(encode, blocks)) + b"\xff" == data, data.hex()
-        is_fragment = blocks[0][1] & 1 == 1
-        self.seen["primary block of a fragment" if is_fragment else "primary block"] += 1
+        self.seen["primary block of a fragment" if blocks[0][1] & IS_FRAGMENT else "primary block"] += 1
         for block in blocks[1:]:
             self.seen[f"block {BLOCKS[block[0]]}"] += 1
             if BLOCKS[block[0]] != "PAYLOAD":
                 self.same(f"data of block {BLOCKS[block[0]]}", block[4])
-        return blocks[0][3], None if is_fragment else blocks[-1][4]
+        return blocks[0], blocks[-1][4]
 
     # ---- stores ----
 
