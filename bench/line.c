@@ -31,6 +31,7 @@ static bool write_file(const char *path, const char *format, ...)
 	FILE *file = fopen(path, "we");
 	if (file == NULL)
 		return fail("%s cannot be written: %s", path, strerror(errno));
+	fchmod(fileno(file), 0600); /* a passphrase that others may read is refused */
 	va_start(arguments, format);
 	bool written = vfprintf(file, format, arguments) > 0;
 	va_end(arguments);

@@ -26,39 +26,70 @@ static bool read_all(int fd, uint8_t *to, size_t size_max, size_t *size)
 	return true;
 }
 
-bool file_read(const struct call *call, const char *path, size_t size_max, uint8_t **memory,
-	       struct bytes *bytes)
+bool file_is_private(const struct call *call, const char *path, int fd)
 {
-	bool is_input = strcmp(path, "-") == 0;
-	/* O_NONBLOCK: a FIFO in the place of a file must not hang us before it is refused. */
-	int fd = is_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	*memory = NULL;
-	if (fd < 0) {
-		call_fail(call, "cannot read %s: %s", path, strerror(errno));
-		return false;
-	}
 	struct stat status;
+	if (fstat(fd, &status) != 0)
+		return call_fail(call, "cannot read %s: %s", path, strerror(errno)) == 0;
+	if (!S_ISREG(status.st_mode) || (status.st_mode & 077) == 0)
+		return true;
+	call_fail(call, "%s holds a secret, and others may read or change it: chmod 600 %s", path, path);
+	return false;
+}
+
+static bool read_open(const struct call *call, const char *path, int fd, size_t size_max, uint8_t **memory,
+		      struct bytes *bytes)
+{
 	size_t size = 0;
-	bool done = false;
-	if (!is_input && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)))
-		call_fail(call, "%s is not a regular file", path);
-	else if ((*memory = malloc(size_max + 1)) == NULL)
+	*memory = malloc(size_max + 1);
+	if (*memory == NULL)
 		call_fail_error(call, path, ERROR_NO_MEMORY);
 	else if (!read_all(fd, *memory, size_max + 1, &size))
 		call_fail(call, "cannot read %s: %s", path, strerror(errno));
 	else if (size > size_max)
 		call_fail(call, "%s is larger than the %zu bytes that fit here", path, size_max);
-	else
-		done = true;
-	if (!is_input)
-		close(fd);
-	if (!done) {
-		free(*memory);
-		*memory = NULL;
+	else {
+		*bytes = bytes_make(*memory, size);
+		return true;
+	}
+	free(*memory);
+	*memory = NULL;
+	return false;
+}
+
+static bool read_named(const struct call *call, const char *path, bool is_secret, size_t size_max,
+		       uint8_t **memory, struct bytes *bytes)
+{
+	/* O_NONBLOCK: a FIFO in the place of a file must not hang us before it is refused. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat status;
+	bool done = false;
+	*memory = NULL;
+	if (fd < 0) {
+		call_fail(call, "cannot read %s: %s", path, strerror(errno));
 		return false;
 	}
-	*bytes = bytes_make(*memory, size);
-	return true;
+	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+		call_fail(call, "%s is not a regular file", path);
+	else
+		done = (!is_secret || file_is_private(call, path, fd)) &&
+		       read_open(call, path, fd, size_max, memory, bytes);
+	close(fd);
+	return done;
+}
+
+bool file_read(const struct call *call, const char *path, size_t size_max, uint8_t **memory,
+	       struct bytes *bytes)
+{
+	if (strcmp(path, "-") == 0)
+		return read_open(call, path, STDIN_FILENO, size_max, memory, bytes);
+	return read_named(call, path, false, size_max, memory, bytes);
+}
+
+bool file_read_secret(const struct call *call, const char *path, size_t size_max, uint8_t **memory,
+		      struct bytes *bytes)
+{
+	return read_named(call, path, true, size_max, memory, bytes);
 }
 
 static bool write_all(int fd, struct bytes bytes)

@@ -17,6 +17,14 @@
 bool file_read(const struct call *call, const char *path, size_t size_max, uint8_t **memory,
 	       struct bytes *bytes);
 
+/* As file_read, for a file with a secret: one that others may read or change is refused. Never "-". */
+bool file_read_secret(const struct call *call, const char *path, size_t size_max, uint8_t **memory,
+		      struct bytes *bytes);
+
+/* False, after an error message that says chmod 600, if others may read or change the regular file that is
+ * open; what is no regular file, such as a pipe, passes. */
+bool file_is_private(const struct call *call, const char *path, int fd);
+
 /* Writes a new file with `mode`, synced with its directory. Never overwrites. False after an error message.
  */
 bool file_create(const struct call *call, const char *path, struct bytes bytes, unsigned int mode);

@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include "cli/commands.h"
+#include "shell/standard_descriptors.h"
 
 /* clang-format off */
 static const struct command *const commands[] = {
@@ -34,6 +35,8 @@ static const struct command *const commands[] = {
 
 int main(int argc, char **argv)
 {
+	if (!standard_descriptors_fill())
+		return 1; /* and nobody to tell it to */
 	if (sodium_init() < 0) {
 		fprintf(stderr, "liaison: the cryptographic library cannot start\n");
 		return 1;

@@ -79,11 +79,14 @@ bool passphrase_get(const struct call *call, const char *what, bool is_new, stru
 	*passphrase = (struct passphrase){0};
 	if (path != NULL) {
 		FILE *file = fopen(path, "re");
-		bool done = file != NULL && read_line(file, passphrase);
-		if (file != NULL)
-			fclose(file);
+		if (file == NULL)
+			return call_fail(call, "cannot read %s: %s", path, strerror(errno)) == 0;
+		bool is_private = file_is_private(call, path, fileno(file));
+		bool done = is_private && read_line(file, passphrase);
+		fclose(file);
 		if (!done) {
-			call_fail(call, "cannot read a passphrase from %s", path);
+			if (is_private)
+				call_fail(call, "cannot read a passphrase from %s", path);
 			return false;
 		}
 	} else if (!ask_on_terminal(call, what, is_new, passphrase)) {
@@ -187,7 +190,7 @@ static bool read_file(const struct call *call, const char *path, const char *pur
 {
 	struct bytes bytes;
 	*file = (struct secret_file){0};
-	if (!file_read(call, path, SECRET_FILE_SIZE_MAX, &file->memory, &bytes))
+	if (!file_read_secret(call, path, SECRET_FILE_SIZE_MAX, &file->memory, &bytes))
 		return false;
 	file->memory_size = SECRET_FILE_SIZE_MAX + 1;
 	struct cbor_reader reader = cbor_reader_make(bytes);

@@ -47,6 +47,15 @@ static enum error encode_checked(const struct content *content, const struct ter
 	return error;
 }
 
+/* Nobody is asked about what he was not shown. */
+static bool could_see(const struct call *call)
+{
+	if (call->yes || (fflush(stderr) == 0 && !ferror(stderr)))
+		return true;
+	call_fail(call, "what is to be signed cannot be shown on standard error");
+	return false;
+}
+
 bool sign_shown(const struct call *call, const struct content *content, const struct terms *terms,
 		const struct aad *aad, const struct render_names *names, const struct ed25519_pair *pair,
 		struct buffer *out)
@@ -63,7 +72,7 @@ bool sign_shown(const struct call *call, const struct content *content, const st
 	if (!done)
 		call_fail_error(call, "this cannot be sent", error);
 	else if (!call->json)
-		done = show_payload(call, buffer_bytes(&payload), names, stderr);
+		done = show_payload(call, buffer_bytes(&payload), names, stderr) && could_see(call);
 	if (done)
 		done = call_confirm(call, "Sign this?");
 	if (done) {

@@ -100,7 +100,9 @@ enum error connector_start(const char *path, bool sandbox, int *channel, pid_t *
 		signal(SIGTERM, SIG_IGN);
 		signal(SIGHUP, SIG_IGN);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		/* Nothing else of the courier's goes with it. */
+		/* Nothing else of the courier's goes with it: its end of the channel least of all, or this
+		 * process would never see it closed. */
+		close(ends[0]);
 		close_range(3, (unsigned)ends[1] - 1, 0);
 		close_range((unsigned)ends[1] + 1, ~0U, 0);
 		serve(ends[1], path, sandbox);

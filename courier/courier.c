@@ -60,6 +60,7 @@ static void on_post_up(void *context)
 {
 	struct courier *courier = context;
 
+	courier->post_absent = 0;
 	log_limited(&courier->log, LOG_POST, now_ms(courier), "the post is there");
 	queue_post_connected(&courier->queue);
 	courier->feeding = true;
@@ -72,6 +73,22 @@ static void on_post_down(void *context, const char *detail)
 	struct courier *courier = context;
 
 	log_limited(&courier->log, LOG_POST, now_ms(courier), "the link to the post is broken: %s", detail);
+}
+
+#define POST_ABSENT_MS 600000
+
+/* At once, when the reason is another, and now and then: a path that is wrong is wrong for good. */
+static void on_post_absent(void *context, int number)
+{
+	struct courier *courier = context;
+
+	if (courier->post_absent == number && now_ms(courier) - courier->post_absent_ms < POST_ABSENT_MS)
+		return;
+	courier->post_absent = number;
+	courier->post_absent_ms = now_ms(courier);
+	log_limited(&courier->log, LOG_POST, now_ms(courier),
+		"the post cannot be reached at %s: %s; it is tried again and again", courier->config.post,
+		strerror(number));
 }
 
 static void on_post_lost(void *context)
@@ -312,6 +329,7 @@ enum error courier_open(struct courier *courier, const struct courier_parts *par
 		.down = on_post_down,
 		.message = on_post_message,
 		.lost = on_post_lost,
+		.absent = on_post_absent,
 	};
 	courier->tls = tls_context_make(parts->certificate, &courier->tls_policy, parts->keylog);
 	if (courier->tls == NULL)

@@ -78,6 +78,8 @@ struct courier {
 	struct session_settings session_settings;
 	struct post_link_owner post_owner;
 	struct post_link *post;
+	int post_absent;	 /* the errno that was told; 0: the post is there, or was never looked for */
+	uint64_t post_absent_ms; /* when it was told */
 	struct store *store;
 	int directory;
 

@@ -24,6 +24,7 @@
 #include "courier/hooks.h"
 #include "courier/lock.h"
 #include "courier/sandbox.h"
+#include "shell/standard_descriptors.h"
 
 struct arguments {
 	const char *directory;
@@ -181,8 +182,15 @@ end:
 /* The key and certificate, made where there are none yet. */
 static int get_certificate(int directory, const struct config *config, struct certificate *certificate)
 {
-	enum error error = certificate_load(directory, certificate);
+	struct stat status;
+	enum error error;
 
+	if (fstatat(directory, CERTIFICATE_KEY_FILE, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+		(status.st_mode & 077) != 0)
+		return stops(CERTIFICATE_KEY_FILE,
+			"it is a secret, and others may read or change it: chmod 600 it, in the courier's "
+			"directory");
+	error = certificate_load(directory, certificate);
 	if (error == ERROR_NOT_FOUND)
 		error = certificate_make(directory, config->node, certificate);
 	if (error != ERROR_OK)
@@ -342,6 +350,8 @@ int main(int count, char **texts)
 {
 	struct arguments arguments = {0};
 
+	if (!standard_descriptors_fill())
+		return 1; /* and nobody to tell it to */
 	if (count == 2 && (strcmp(texts[1], "--help") == 0 || strcmp(texts[1], "-h") == 0)) {
 		fputs(help, stdout);
 		return 0;

@@ -298,6 +298,7 @@ static void on_channel(uv_poll_t *poll, int status, int events)
 	case ERROR_NOT_NOW:
 		break;
 	case ERROR_IO:
+		link->owner->absent(link->owner->context, number);
 		ask_later(link);
 		break;
 	default:

@@ -24,6 +24,8 @@ struct post_link_owner {
 	void (*up)(void *context);
 	/* The link broke: what was not taken is to be given again after the next `up`. */
 	void (*down)(void *context, const char *detail);
+	/* The post's socket cannot be connected to (errno): each time that it was tried. */
+	void (*absent)(void *context, int number);
 	/* A message, HELLO apart; its views end with the call. False: not now; it comes again after
 	 * post_link_resume(). */
 	bool (*message)(void *context, const struct link_message *message);

@@ -15,6 +15,7 @@
 #include "post/directory.h"
 #include "post/loop.h"
 #include "post/sandbox.h"
+#include "shell/standard_descriptors.h"
 
 #define STORE_NAME  "store.db"
 #define ANCHOR_NAME "anchor"
@@ -98,20 +99,6 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 
 /* ---- the process ---- */
 
-/* Nothing that is opened later may become a standard descriptor by chance. */
-static bool fill_standard_descriptors(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd < 0)
-		return false;
-	close(fd);
-	return true;
-}
-
 static int open_signals(void)
 {
 	sigset_t signals;
@@ -130,8 +117,7 @@ static bool prepare_process(struct logger *logger, int *signals)
 {
 	umask(077);
 	*signals = -1;
-	if (fill_standard_descriptors() && sodium_init() >= 0 && store_prepare_process() == ERROR_OK &&
-	    sandbox_prepare() == ERROR_OK)
+	if (sodium_init() >= 0 && store_prepare_process() == ERROR_OK && sandbox_prepare() == ERROR_OK)
 		*signals = open_signals();
 	tzset();
 	if (*signals < 0)
@@ -261,8 +247,11 @@ int main(int argc, char **argv)
 	struct anchor_file anchor;
 	struct logger logger;
 	bool well = false;
-	int status = parse_arguments(argc, argv, &arguments);
+	int status;
 
+	if (!standard_descriptors_fill())
+		return 1; /* and nobody to tell it to */
+	status = parse_arguments(argc, argv, &arguments);
 	if (status >= 0)
 		return status;
 	logger_make(&logger, STDERR_FILENO);

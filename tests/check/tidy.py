@@ -22,9 +22,10 @@ ARROWS = {
     "envelope": {"base", "envelope"},
     "record": {"base", "envelope", "record"},
     "carry": {"base", "carry"},
-    "post": {"base", "envelope", "record", "post"},
-    "courier": {"base", "carry", "courier"},
-    "cli": {"base", "envelope", "cli"},
+    "shell": {"shell"},
+    "post": {"base", "envelope", "record", "shell", "post"},
+    "courier": {"base", "carry", "shell", "courier"},
+    "cli": {"base", "envelope", "shell", "cli"},
     "sim": {"base", "envelope", "record", "carry", "sim"},
     "bench": {"base", "envelope", "record", "carry", "post", "bench"},
 }

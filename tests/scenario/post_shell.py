@@ -48,6 +48,7 @@ def post_file():
         return os.urandom(64)
     with tempfile.TemporaryDirectory() as folder:
         with open(folder + "/passphrase", "w", encoding="ascii") as file:
+            os.fchmod(file.fileno(), 0o600)
             file.write("correct horse battery staple\n")
 
         def run(*arguments):

@@ -11,6 +11,7 @@ from between import lost_at
 from line import SANITIZER, Line, wait_for
 from officer import Officer
 from post_shell import SUBMIT, run_tests
+from terminal import Terminal
 
 line = None
 
@@ -108,6 +109,20 @@ def an_answer_goes_at_the_precedence_of_what_it_answers():
         assert result.returncode == 1 and f"{message} is our own" in result.stderr, result
 
 
+def without_standard_error_nothing_goes_astray():
+    """Its number is not that of the socket to the post; and who cannot be shown what he signs is not asked."""
+    alliance, program = line.alliance, str(line.programs["liaison"])
+    environment = {**os.environ, **SANITIZER, **alliance.environment}
+    result = subprocess.run([program, "send", "-m", "Silent.", "--yes", "--json"], stdout=subprocess.PIPE, env=environment,
+                            preexec_fn=lambda: os.close(2), timeout=30)
+    assert result.returncode == 0 and json.loads(result.stdout)["reference"], result
+    sent = len(alliance.json("inbox", "--sent"))
+    with Terminal(["sh", "-c", f"exec {program} send -m Unseen 2>&-"], line.folder, environment) as terminal:
+        terminal.type("y\n")
+        assert terminal.end(30)[0] == 1
+    assert len(alliance.json("inbox", "--sent")) == sent
+
+
 if __name__ == "__main__":
     with Line(sys.argv[1]) as line:
         run_tests(
@@ -117,4 +132,5 @@ if __name__ == "__main__":
             a_text_of_another_system_is_sent_and_what_cannot_be_is_named,
             the_time_of_a_message_is_that_of_its_signing,
             an_answer_goes_at_the_precedence_of_what_it_answers,
+            without_standard_error_nothing_goes_astray,
         )

@@ -118,6 +118,19 @@ def a_directory_without_a_post_is_left_as_it_is():
     assert not list(folder.iterdir())
 
 
+def secrets_that_others_may_read_are_refused():
+    side = line.alliance
+    authority, officer, passphrase = (side.folder / name for name in ("party/authority.key", "officer.key", "passphrase"))
+    new = ["officer", "create", line.folder / "x.key", "--name", "X"]
+    post = ["post", "create", line.folder / "x", "--name", "X", "--node", "ipn:7.0", "--pin", "00" * 32, "--yes"]
+    for file, words in ((authority, post), (officer, ["send", "-m", "text"]), (passphrase, new), (passphrase, post)):
+        for mode in (0o640, 0o604, 0o622):
+            file.chmod(mode)
+            assert f"chmod 600 {file}" in refused(side, *words)
+        file.chmod(0o600)
+    assert not (line.folder / "x").exists() and not (line.folder / "x.key").exists()
+
+
 # ---- what the authority would sign ----
 
 
@@ -287,6 +300,7 @@ if __name__ == "__main__":
             a_post_that_is_declined_is_not_named,
             an_officer_whose_name_is_not_fit_leaves_no_key,
             a_directory_without_a_post_is_left_as_it_is,
+            secrets_that_others_may_read_are_refused,
             a_post_is_named_only_as_others_can_use_it,
             a_keying_with_one_whose_card_is_not_held_can_be_accepted_later,
             a_keying_that_is_interrupted_leaves_no_root_behind,
