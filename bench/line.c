@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -54,23 +55,21 @@ unsigned short line_free_port(void)
 
 /* ---- the command line ---- */
 
-/* liaison WORDS... with the side's directories; what it prints goes to `output`, or nowhere. */
+/* liaison WORDS... for the side, whose directories are in the environment; what it says is not shown. */
 static bool run_liaison(const struct line *line, const struct side *side, const char *const words[])
 {
-	char post[LINE_PATH_SIZE_MAX + 8], party[LINE_PATH_SIZE_MAX + 16],
-		passphrase[LINE_PATH_SIZE_MAX + 24];
+	char party[LINE_PATH_SIZE_MAX];
 	char copies[CHILD_ARGUMENTS_MAX][PROGRAM_SIZE_MAX];
 	char *arguments[CHILD_ARGUMENTS_MAX + 1];
-	const char *common[] = {post, party, passphrase, "--yes"};
 	size_t count = 0;
-	snprintf(post, sizeof post, "--post=%s", side->post_directory);
-	snprintf(party, sizeof party, "--party=%s/party", side->directory);
-	snprintf(passphrase, sizeof passphrase, "--passphrase-file=%s", side->passphrase_path);
+	if (!join(party, side->directory, "party"))
+		return false;
+	if (setenv("LIAISON_POST", side->post_directory, 1) != 0 || setenv("LIAISON_PARTY", party, 1) != 0 ||
+	    setenv("LIAISON_PASSPHRASE_FILE", side->passphrase_path, 1) != 0)
+		return fail("no memory for the environment of a command");
 	snprintf(copies[count++], PROGRAM_SIZE_MAX, "%s", line->place->liaison);
 	for (size_t i = 0; words[i] != NULL; i++)
 		snprintf(copies[count++], PROGRAM_SIZE_MAX, "%s", words[i]);
-	for (size_t i = 0; i < sizeof common / sizeof common[0]; i++)
-		snprintf(copies[count++], PROGRAM_SIZE_MAX, "%s", common[i]);
 	for (size_t i = 0; i < count; i++)
 		arguments[i] = copies[i];
 	arguments[count] = NULL;
@@ -224,12 +223,13 @@ static bool make_side(struct line *line, struct side *side, struct step *step, u
 	if (!join(party, side->directory, "party") || !join(card, side->directory, "card") ||
 	    !make_courier(line, side))
 		return false;
-	const char *const party_create[] = {"party", "create", party, "--name", side->name, NULL};
+	const char *const party_create[] = {"party", "create", party, "--name", side->name, "--yes", NULL};
 	const char *const officer_create[] = {"officer", "create",  side->officer_path,
 					      "--name",  "A. Rowe", NULL};
-	const char *const post_create[] = {"post",    "create", side->post_directory, "--name",
-					   "Post",    "--node", side->node,           "--pin",
-					   side->pin, NULL};
+	const char *const post_create[] = {"post",     "create", side->post_directory,
+					   "--name",   "Post",   "--node",
+					   side->node, "--pin",  side->pin,
+					   "--yes",    NULL};
 	const char *const card_export[] = {"card", "export", card, NULL};
 	if (!run_liaison(line, side, party_create))
 		return false;
@@ -251,8 +251,8 @@ static bool exchange_cards_and_keying(struct line *line, struct step *step, unsi
 	if (!join(cards[0], a->directory, "card") || !join(cards[1], b->directory, "card") ||
 	    !join(keying, line->place->directory, "keying"))
 		return false;
-	const char *const accept_b[] = {"card", "accept", cards[1], NULL};
-	const char *const accept_a[] = {"card", "accept", cards[0], NULL};
+	const char *const accept_b[] = {"card", "accept", cards[1], "--yes", NULL};
+	const char *const accept_a[] = {"card", "accept", cards[0], "--yes", NULL};
 	const char *const keying_make[] = {"keying", "make", keying, "--with", b->name, NULL};
 	const char *const keying_accept[] = {"keying", "accept", keying, NULL};
 	if (!run_liaison(line, a, accept_b) || !run_liaison(line, b, accept_a) ||
@@ -301,7 +301,7 @@ static bool open_channel(struct line *line, struct step *step, unsigned *done)
 		bool found;
 		for (int i = 0; i < 2; i++) {
 			const char *const words[] = {"channel", "open", "--with", line->sides[1 - i].name,
-						     NULL};
+						     "--yes",   NULL};
 			if (!run_liaison(line, &line->sides[i], words) || !wait_for_letters(line))
 				return false;
 			step_show(step, ++*done, SETUP_STEPS);

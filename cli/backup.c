@@ -367,8 +367,10 @@ const struct command command_backup = {
 		"as you can do without what only this post has seen.\n\n"
 		"Example: liaison backup /media/safe/embassy.backup",
 	.options = no_options,
+	.takes = TAKES_POST | TAKES_PASSPHRASE,
 	.operands_min = 1,
 	.operands_max = 1,
+	.lasting = "the backup was made and read back",
 	.run = run_backup,
 };
 
@@ -378,9 +380,9 @@ const struct command command_restore = {
 	.summary = "make a post's directory again from a backup",
 	.help = "Makes DIR, which must be new or empty, with the store from the backup in FILE.\n"
 		"Then:\n\n"
-		"  1. Make sure that the post that was backed up runs nowhere, and never will: two\n"
-		"     of one post are shown on both sides as a log that branched.\n"
-		"  2. Start liaisond --dir DIR. If the old anchor survives, give it with --anchor.\n"
+		"  1. Make sure that the post that was backed up runs nowhere, and never will:\n"
+		"     two of one post are shown on both sides as a log that branched.\n"
+		"  2. Start liaisond --dir DIR. If the old anchor survives, add --anchor FILE.\n"
 		"  3. Name DIR/courier.sock as the post in the courier's configuration, and start\n"
 		"     the courier, best with its old directory: it knows which numbers were used.\n"
 		"     Before it is there nothing can be sent.\n"
@@ -395,7 +397,9 @@ const struct command command_restore = {
 		"older than a channel knows nothing of it.\n\n"
 		"Example: liaison restore /media/safe/embassy.backup /var/lib/liaison/embassy",
 	.options = no_options,
+	.takes = TAKES_PASSPHRASE,
 	.operands_min = 2,
 	.operands_max = 2,
+	.lasting = "the post was restored",
 	.run = run_restore,
 };

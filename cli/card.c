@@ -327,8 +327,10 @@ const struct command command_card_export = {
 		"between: the other side checks its fingerprint with you by voice.\n\n"
 		"Example: liaison card export alliance.card",
 	.options = export_options,
+	.takes = TAKES_POST,
 	.operands_min = 1,
 	.operands_max = 1,
+	.lasting = "the card was written",
 	.run = run_export,
 };
 
@@ -342,6 +344,7 @@ const struct command command_card_show = {
 		"makes its\n"
 		"courier a neighbour in courier.conf.",
 	.options = no_options,
+	.takes = TAKES_POST,
 	.operands_max = 1,
 	.run = run_show,
 };
@@ -355,7 +358,9 @@ const struct command command_card_accept = {
 		"hands the card to the post. A longer card of the same party extends the one held.\n\n"
 		"Example: liaison card accept federation.card",
 	.options = accept_options,
+	.takes = TAKES_POST | TAKES_YES,
 	.operands_min = 1,
 	.operands_max = 1,
+	.lasting = "the card was accepted",
 	.run = run_accept,
 };

@@ -232,6 +232,20 @@ static bool step(struct opening *opening, struct content *content, bool *more)
 	return true;
 }
 
+/* Terms that a side has signed stand: an option that would make others must not be passed over. */
+static bool has_no_new_terms(const struct opening *opening)
+{
+	static const char *const of_terms[] = {"title", "heads-interval"};
+	for (size_t i = 0; i < sizeof of_terms / sizeof of_terms[0]; i++)
+		if (call_has(opening->call, of_terms[i]))
+			return call_fail(opening->call,
+					 "the terms of the channel with %s stand: --%s is for new ones, so "
+					 "leave "
+					 "it out",
+					 opening->other->name, of_terms[i]) == 0;
+	return true;
+}
+
 static bool open_all(struct opening *opening)
 {
 	bool known = false, more = true;
@@ -241,7 +255,7 @@ static bool open_all(struct opening *opening)
 	struct content *content = malloc(sizeof *content);
 	bool done = content != NULL && roster_sort(&opening->roster) == ERROR_OK &&
 		    roster_find(&opening->roster, opening->party->id, &opening->own_index) &&
-		    find_channel(opening, &known);
+		    find_channel(opening, &known) && (!known || has_no_new_terms(opening));
 	while (done && more) {
 		known_channel_free(opening->channel);
 		opening->channel = NULL;
@@ -341,5 +355,7 @@ const struct command command_channel_open = {
 		"the other side has: it only ever signs what is still due.\n\n"
 		"Example: liaison channel open --with Federation --party /safe/alliance",
 	.options = open_options,
+	.takes = TAKES_POST | TAKES_PARTY | TAKES_PASSPHRASE | TAKES_YES,
+	.lasting = "all that was due was signed and entered",
 	.run = run_open,
 };

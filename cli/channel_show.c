@@ -151,5 +151,6 @@ const struct command command_channel_show = {
 		"officer of\n"
 		"both sides with what is still missing before that officer may speak.",
 	.options = show_options,
+	.takes = TAKES_POST,
 	.run = run_show,
 };

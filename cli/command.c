@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,16 +14,30 @@
 
 #define HELP_COLUMNS 80
 
-static const struct option common_options[] = {
-	{"post", 0, "DIR", "the post's directory (or LIAISON_POST)"},
-	{"party", 0, "DIR", "the party's directory, with the authority's key (or LIAISON_PARTY)"},
-	{"officer", 0, "FILE", "the officer's key file (or LIAISON_OFFICER)"},
-	{"passphrase-file", 0, "FILE", "read the passphrase from FILE (or LIAISON_PASSPHRASE_FILE)"},
-	{"json", 0, NULL, "print one JSON value, for machines"},
-	{"yes", 'y', NULL, "sign without asking"},
-	{"help", 'h', NULL, "this text"},
-	{NULL, 0, NULL, NULL},
+/* An option that means the same to all commands that take it. */
+struct common_option {
+	unsigned taken_as; /* a bit of enum takes; 0: every command takes it */
+	struct option option;
 };
+
+static const struct common_option common_options[] = {
+	{TAKES_POST, {"post", 0, "DIR", "the post's directory (or LIAISON_POST)"}},
+	{TAKES_PARTY,
+	 {"party", 0, "DIR", "the party's directory, with the authority's key (or LIAISON_PARTY)"}},
+	{TAKES_OFFICER, {"officer", 0, "FILE", "the officer's key file (or LIAISON_OFFICER)"}},
+	{TAKES_PASSPHRASE,
+	 {"passphrase-file", 0, "FILE", "read the passphrase from FILE (or LIAISON_PASSPHRASE_FILE)"}},
+	{0, {"json", 0, NULL, "print one JSON value, for machines"}},
+	{TAKES_YES, {"yes", 'y', NULL, "do not ask: sign, or accept"}},
+	{0, {"help", 'h', NULL, "this text"}},
+};
+
+#define COMMON_OPTIONS_COUNT (sizeof common_options / sizeof common_options[0])
+
+static bool takes(const struct command *command, const struct common_option *common)
+{
+	return common->taken_as == 0 || (command->takes & common->taken_as) != 0;
+}
 
 bool call_has(const struct call *call, const char *name)
 {
@@ -130,6 +145,7 @@ int call_usage(const struct call *call, const char *format, ...)
 	va_start(arguments, format);
 	complain(call, format, arguments);
 	va_end(arguments);
+	*call->is_misused = true;
 	if (call->command != NULL)
 		fprintf(stderr, "Try: liaison %s --help\n", call->command->name);
 	return 2;
@@ -201,16 +217,23 @@ static const char *print_paragraph(const char *text, size_t column, size_t inden
 	return text;
 }
 
-static void print_options(const struct option *options)
+/* A paragraph that begins with a space, such as a numbered list, keeps its lines. Returns what follows it. */
+static const char *print_as_it_stands(const char *text)
 {
-	for (; options->name != NULL; options++) {
-		char left[64];
-		snprintf(left, sizeof left, "%c%c --%s%s%s", options->letter ? '-' : ' ',
-			 options->letter ? options->letter : ' ', options->name, options->argument ? " " : "",
-			 options->argument ? options->argument : "");
-		printf("  %-28s  ", left);
-		print_paragraph(options->help, 32, 32);
-	}
+	const char *end = strstr(text, "\n\n");
+	size_t size = end != NULL ? (size_t)(end - text) : strlen(text);
+	printf("%.*s\n", (int)size, text);
+	return text + size;
+}
+
+static void print_option(const struct option *option)
+{
+	char left[64];
+	snprintf(left, sizeof left, "%c%c --%s%s%s", option->letter ? '-' : ' ',
+		 option->letter ? option->letter : ' ', option->name, option->argument ? " " : "",
+		 option->argument ? option->argument : "");
+	printf("  %-28s  ", left);
+	print_paragraph(option->help, 32, 32);
 }
 
 static void print_command_help(const struct command *command)
@@ -220,14 +243,17 @@ static void print_command_help(const struct command *command)
 	for (const char *help = command->help; *help != '\0';) {
 		help += strspn(help, "\n");
 		printf("\n");
-		help = print_paragraph(help, 0, 0);
+		help = *help == ' ' ? print_as_it_stands(help) : print_paragraph(help, 0, 0);
 	}
 	if (command->options[0].name != NULL) {
 		printf("\nOptions:\n");
-		print_options(command->options);
+		for (const struct option *option = command->options; option->name != NULL; option++)
+			print_option(option);
 	}
 	printf("\nCommon options:\n");
-	print_options(common_options);
+	for (size_t i = 0; i < COMMON_OPTIONS_COUNT; i++)
+		if (takes(command, &common_options[i]))
+			print_option(&common_options[i].option);
 }
 
 static void print_help(const struct command *const *commands)
@@ -262,14 +288,24 @@ static const struct command *find_command(const struct command *const *commands,
 	return NULL;
 }
 
-static const struct option *find_option(const struct option *options, const char *name, size_t size,
+static bool is_option(const struct option *option, const char *name, size_t size, char letter)
+{
+	if (letter != 0)
+		return option->letter == letter;
+	return strlen(option->name) == size && strncmp(option->name, name, size) == 0;
+}
+
+/* The option of the command that is called so; its own before the common ones. */
+static const struct option *find_option(const struct command *command, const char *name, size_t size,
 					char letter)
 {
-	for (; options->name != NULL; options++) {
-		if (letter != 0 ? options->letter == letter
-				: strlen(options->name) == size && strncmp(options->name, name, size) == 0)
-			return options;
-	}
+	for (const struct option *option = command->options; option->name != NULL; option++)
+		if (is_option(option, name, size, letter))
+			return option;
+	for (size_t i = 0; i < COMMON_OPTIONS_COUNT; i++)
+		if (takes(command, &common_options[i]) &&
+		    is_option(&common_options[i].option, name, size, letter))
+			return &common_options[i].option;
 	return NULL;
 }
 
@@ -283,9 +319,7 @@ static int take_option(struct call *call, int argc, char **argv, int *at)
 	size_t size = equals != NULL ? (size_t)(equals - name) : strlen(name);
 	char letter = is_long ? 0 : word[1];
 
-	const struct option *option = find_option(call->command->options, name, size, letter);
-	if (option == NULL)
-		option = find_option(common_options, name, size, letter);
+	const struct option *option = find_option(call->command, name, size, letter);
 	if (option == NULL || (!is_long && option->argument == NULL && word[2] != '\0'))
 		return call_usage(call, "there is no option '%s' here", word);
 	if (call->given_count == OPTIONS_MAX * 2)
@@ -337,17 +371,14 @@ static int no_command(const struct call *call, const char *name, int words)
 			  words == 2 ? " of that form" : "");
 }
 
-int command_main(const struct command *const *commands, int argc, char **argv)
+static int run_command(const struct command *const *commands, struct call *call, int argc, char **argv)
 {
-	struct call call = {0};
 	int words = 0;
-	for (int i = 1; i < argc; i++) /* first, so that a mistake before it is told in JSON as well */
-		call.json |= strcmp(argv[i], "--json") == 0;
 	if (argc > 2 && strcmp(argv[1], "help") == 0) {
-		call.command = find_command(commands, argc - 1, argv + 1, &words);
-		if (call.command != NULL)
-			print_command_help(call.command);
-		return call.command != NULL ? 0 : no_command(&call, argv[2], words);
+		call->command = find_command(commands, argc - 1, argv + 1, &words);
+		if (call->command != NULL)
+			print_command_help(call->command);
+		return call->command != NULL ? 0 : no_command(call, argv[2], words);
 	}
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
@@ -358,18 +389,42 @@ int command_main(const struct command *const *commands, int argc, char **argv)
 		printf("liaison %s\n", LIAISON_VERSION);
 		return 0;
 	}
-	call.command = find_command(commands, argc, argv, &words);
-	if (call.command == NULL)
-		return no_command(&call, argv[1], words);
-	int code = parse(&call, argc, argv, 1 + words);
+	call->command = find_command(commands, argc, argv, &words);
+	if (call->command == NULL)
+		return no_command(call, argv[1], words);
+	int code = parse(call, argc, argv, 1 + words);
 	if (code != 0)
 		return code;
-	if (call_has(&call, "help")) {
-		print_command_help(call.command);
+	if (call_has(call, "help")) {
+		print_command_help(call->command);
 		return 0;
 	}
-	if (call.operand_count < call.command->operands_min)
-		return call_usage(&call, "it takes: liaison %s %s", call.command->name,
-				  call.command->operands);
-	return call.command->run(&call);
+	if (call->operand_count < call->command->operands_min)
+		return call_usage(call, "it takes: liaison %s %s", call->command->name,
+				  call->command->operands);
+	code = call->command->run(call);
+	call->has_run = true;
+	return code == 1 && *call->is_misused ? 2 : code;
+}
+
+/* What was printed must have got somewhere: who reads a part of it would take it for the whole. */
+static int end_output(const struct call *call, int code)
+{
+	bool lost = fflush(stdout) != 0;
+	const char *reason = lost ? strerror(errno) : "an earlier part of it was lost";
+	if (!lost && !ferror(stdout))
+		return code;
+	const char *lasting = call->has_run && code == 0 ? call->command->lasting : NULL;
+	call_fail(call, "the output cannot be written: %s%s%s", reason,
+		  lasting != NULL ? "; all the same " : "", lasting != NULL ? lasting : "");
+	return code == 0 ? 1 : code;
+}
+
+int command_main(const struct command *const *commands, int argc, char **argv)
+{
+	bool is_misused = false;
+	struct call call = {.is_misused = &is_misused};
+	for (int i = 1; i < argc; i++) /* first, so that a mistake before it is told in JSON as well */
+		call.json |= strcmp(argv[i], "--json") == 0;
+	return end_output(&call, run_command(commands, &call, argc, argv));
 }

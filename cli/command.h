@@ -22,6 +22,15 @@ struct option {
 	const char *help;     /* one line */
 };
 
+/* The common options that a command takes, beside --json and --help. */
+enum takes {
+	TAKES_POST = 1,
+	TAKES_PARTY = 2,
+	TAKES_OFFICER = 4,
+	TAKES_PASSPHRASE = 8,
+	TAKES_YES = 16,
+};
+
 struct call;
 
 struct command {
@@ -30,10 +39,12 @@ struct command {
 	const char *summary;          /* one line in the list of commands */
 	const char *help;             /* paragraphs: what it does, what it needs, an example */
 	const struct option *options; /* ends with a NULL name; the common options come on top */
+	unsigned takes;               /* of enum takes: what means nothing to it is refused */
 	size_t operands_min;
 	size_t operands_max;
-	int (*run)(
-		struct call *call); /* exit code: 0 done, 1 refused or failed, 2 wrong usage, 3 see verify */
+	const char *lasting; /* what it has done, said where its output is lost: "the card was written" */
+	/* The exit code: 0 done, 1 refused or failed, 2 wrong usage; another where the command says so. */
+	int (*run)(struct call *call);
 };
 
 /* One invocation: the parsed command line. Strings belong to argv or the environment. */
@@ -44,9 +55,11 @@ struct call {
 	const struct option *given[OPTIONS_MAX * 2];
 	const char *value[OPTIONS_MAX * 2];
 	size_t given_count;
+	bool *is_misused; /* set by call_usage: then the exit code is 2 */
+	bool has_run;
 	bool json; /* --json: one JSON value on standard output, errors as {"error": ...} too */
 	bool events; /* of a stream of events: with --json errors are events of it too */
-	bool yes;  /* --yes: do not ask before signing */
+	bool yes;    /* --yes: do not ask before signing or accepting */
 };
 
 /* True if the flag or option was given. */
@@ -69,14 +82,17 @@ const char *call_officer(const struct call *call);
 int call_fail(const struct call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same for a table error: "what: sentence". Returns 1. */
 int call_fail_error(const struct call *call, const char *what, enum error error);
-/* A wrong command line; returns 2. */
+/* A wrong command line; returns 2, which is the exit code whatever the command then returns for failure. */
 int call_usage(const struct call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Asks `question` on the terminal; true for y or yes, and with --yes. Without a terminal and --yes: false,
  * after an error message that names --yes. */
 bool call_confirm(const struct call *call, const char *question);
 
-/* Parses argv against `commands` (ends with NULL) and runs one. */
+/*
+ * Parses argv against `commands` (ends with NULL) and runs one. Returns the exit code: 1 also where the
+ * output could not be written.
+ */
 int command_main(const struct command *const *commands, int argc, char **argv);
 
 #endif

@@ -148,6 +148,7 @@ const struct command command_inbox = {
 		"of a post means that something has not arrived: status names "
 		"it.",
 	.options = inbox_options,
+	.takes = TAKES_POST,
 	.run = run_inbox,
 };
 
@@ -160,6 +161,7 @@ const struct command command_show = {
 		"been in. To tell its author that it was read: ack.\n\n"
 		"Example: liaison show 'EMBASSY 0042/26'",
 	.options = show_options,
+	.takes = TAKES_POST,
 	.operands_min = 1,
 	.operands_max = 1,
 	.run = run_show,

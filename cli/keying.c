@@ -241,8 +241,10 @@ const struct command command_keying_make = {
 		"use until the other post is seen to hold this one.\n\n"
 		"Example: liaison keying make /media/usb/keying --with Federation --party /safe/alliance",
 	.options = make_options,
+	.takes = TAKES_POST | TAKES_PARTY | TAKES_PASSPHRASE,
 	.operands_min = 1,
 	.operands_max = 1,
+	.lasting = "the keying was made",
 	.run = run_make,
 };
 
@@ -255,7 +257,9 @@ const struct command command_keying_accept = {
 		"party's directory under a passphrase, then overwrites and removes FILE.\n\n"
 		"Example: liaison keying accept /media/usb/keying --party /safe/federation",
 	.options = accept_options,
+	.takes = TAKES_POST | TAKES_PARTY | TAKES_PASSPHRASE,
 	.operands_min = 1,
 	.operands_max = 1,
+	.lasting = "the keying was accepted",
 	.run = run_accept,
 };

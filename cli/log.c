@@ -85,6 +85,7 @@ const struct command command_log = {
 		"which anyone can recompute the heads.\n\n"
 		"Example: liaison log --json > record.json",
 	.options = channel_options,
+	.takes = TAKES_POST,
 	.run = run_log,
 };
 
@@ -110,6 +111,7 @@ const struct command command_verify = {
 		"Example: liaison verify record.json --party "
 		"3f1c0a52b7d94e86a1e07c55f2d8b9640c7e3b1a9d5f4826e0b7c1d2a3f49586",
 	.options = verify_options,
+	.takes = TAKES_POST,
 	.operands_max = 1,
 	.run = run_verify,
 };

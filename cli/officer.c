@@ -70,7 +70,9 @@ const struct command command_officer_create = {
 		"Example: liaison officer create rowe.key --party /safe/alliance --name 'A. Rowe' --title "
 		"'watch officer'",
 	.options = create_options,
+	.takes = TAKES_PARTY | TAKES_PASSPHRASE,
 	.operands_min = 1,
 	.operands_max = 1,
+	.lasting = "the officer's key was made, and entered in the party's list",
 	.run = run_create,
 };

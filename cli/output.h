@@ -13,7 +13,10 @@
 
 #define FINGERPRINT_TEXT_SIZE (FINGERPRINT_TEXT_SIZE_MAX + 1)
 
-/* Prints one JSON value and a line end, and frees it. Returns 0, or 1 if there is no memory (NULL). */
+/*
+ * Prints one JSON value and a line end, and frees it. Returns 0, or 1 if there is no memory (NULL); whether
+ * it could be written is seen at the end of the command.
+ */
 int output_json(const struct call *call, json_t *value);
 
 /* Lowercase hexadecimal with a final NUL: `text` has room for 2 * bytes.size + 1. */

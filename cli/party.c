@@ -69,8 +69,10 @@ const struct command command_party_create = {
 		"No command of this version uses it.\n\n"
 		"Example: liaison party create /safe/alliance --name Alliance",
 	.options = create_options,
+	.takes = TAKES_PASSPHRASE | TAKES_YES,
 	.operands_min = 1,
 	.operands_max = 1,
+	.lasting = "the party was made",
 	.run = run_create,
 };
 
@@ -84,5 +86,6 @@ const struct command command_party_show = {
 		"other party\n"
 		"reads back to you over a telephone after accepting your card.",
 	.options = no_options,
+	.takes = TAKES_PARTY,
 	.run = run_show,
 };

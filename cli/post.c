@@ -227,7 +227,9 @@ const struct command command_post_create = {
 		"             --kind headquarters --node ipn:1001.0 --address 192.0.2.1:4556\n"
 		"             --pin $(liaison-courierd --dir /srv/courier --show-pin)",
 	.options = create_options,
+	.takes = TAKES_PARTY | TAKES_PASSPHRASE | TAKES_YES,
 	.operands_min = 1,
 	.operands_max = 1,
+	.lasting = "the post was made",
 	.run = run_create,
 };

@@ -288,10 +288,10 @@ static bool take_line(const struct call *call, const char *option, struct bytes 
 {
 	*line = bytes_of_text(call_value(call, option, ""));
 	if (line->size > SUBJECT_SIZE_MAX)
-		call_fail(call, "--%s has %zu bytes, and %d are the most: shorten it", option, line->size,
-			  SUBJECT_SIZE_MAX);
+		call_usage(call, "--%s has %zu bytes, and %d are the most: shorten it", option, line->size,
+			   SUBJECT_SIZE_MAX);
 	else if (!text_is_plain_line(*line))
-		call_fail(call, "--%s is to be one line without control characters", option);
+		call_usage(call, "--%s is to be one line without control characters", option);
 	else
 		return true;
 	return false;
@@ -406,7 +406,9 @@ const struct command command_send = {
 		"Example: liaison send -p flash -s 'Drone over the strait' -m 'Ours, off course. Do not "
 		"engage.'",
 	.options = send_options,
+	.takes = TAKES_POST | TAKES_OFFICER | TAKES_PASSPHRASE | TAKES_YES,
 	.operands_max = 1,
+	.lasting = "the message was released: liaison inbox --sent names it",
 	.run = run_send,
 };
 
@@ -419,8 +421,10 @@ const struct command command_reply = {
 		"answered.\n\n"
 		"Example: liaison reply 'EMBASSY 0042/26' -p immediate -m 'Understood.'",
 	.options = reply_options,
+	.takes = TAKES_POST | TAKES_OFFICER | TAKES_PASSPHRASE | TAKES_YES,
 	.operands_min = 1,
 	.operands_max = 2,
+	.lasting = "the answer was released: liaison inbox --sent names it",
 	.run = run_reply,
 };
 
@@ -433,7 +437,9 @@ const struct command command_ack = {
 		"as read. (That it was received is said by the post itself, at once.)\n\n"
 		"Example: liaison ack 'EMBASSY 0042/26'",
 	.options = ack_options,
+	.takes = TAKES_POST | TAKES_OFFICER | TAKES_PASSPHRASE | TAKES_YES,
 	.operands_min = 1,
 	.operands_max = 1,
+	.lasting = "the acknowledgment was released",
 	.run = run_ack,
 };

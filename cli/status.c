@@ -387,5 +387,6 @@ const struct command command_status = {
 		"a post was restored, what is overdue, whether both sides' heads agree. Then the\n"
 		"courier, its routes, and what was refused and why since the store was made.",
 	.options = no_options,
+	.takes = TAKES_POST,
 	.run = run_status,
 };

@@ -450,5 +450,6 @@ const struct command command_watch = {
 		"Example: liaison watch --bell --hook 'test \"$LIAISON_EVENT $LIAISON_PRECEDENCE\" \\\n"
 		"  != \"arrived FLASH\" || page-the-duty-officer'",
 	.options = watch_options,
+	.takes = TAKES_POST,
 	.run = run_watch,
 };

@@ -103,7 +103,7 @@ def a_post_that_is_declined_is_not_named():
 def an_officer_whose_name_is_not_fit_leaves_no_key():
     side, key = line.alliance, line.folder / "second.key"
     for name, title in (("two\nlines", "watch officer"), ("B. Two", "red \x1b[31m"), ("", "")):
-        refused(side, "officer", "create", key, "--name", name, "--title", title)
+        refused(side, "officer", "create", key, "--name", name, "--title", title, status=2)
         assert not key.exists()
     assert side.json("party", "show")["officers"] == 1
 
@@ -145,12 +145,12 @@ def a_post_is_named_only_as_others_can_use_it():
 
     for node in ("zzz", "ipn:0.0", "ipn:1002", "ipn:1002.1", "ipn:01002.0", "ipn:4294967295.0", "ipn:1.2.0.0", "dtn:none",
                  "dtn://annex", "dtn://annex/x", "dtn:///", "dtn://an nex/", "dtn://" + "n" * 121 + "/", ""):
-        assert "no node id" in refused(side, *create(node=node)), node
+        assert "no node id" in refused(side, *create(node=node), status=2), node
     for address in ("not an address!", "192.0.2.1", "192.0.2.1:0", "192.0.2.1:65536", "192.0.2.300:1", "::1:4556",
                     "[::1]", "host.example:4556", ":4556", ""):
-        assert "no address" in refused(side, *create(address=address)), address
+        assert "no address" in refused(side, *create(address=address), status=2), address
     for name in ("A/B 1", "A/B", "Annex 1", "Annex/26", "Annex.2", " Annex", "Annex ", "two\nlines", "x" * 65, ""):
-        assert "references that cannot be read" in refused(side, *create(name=name)), name
+        assert "references that cannot be read" in refused(side, *create(name=name), status=2), name
     assert "name already" in refused(side, *create(name="HEADquarters"))
     assert "node id already" in refused(side, *create(node="ipn:1001.0"))
     assert not new.exists() and contents(side.folder / "party") == before
