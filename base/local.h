@@ -54,13 +54,19 @@
  *                                   waiting for receipt: [4 * uint] (ROUTINE..FLASH),
  *                                   oldest unreceipted: unix ms / null, heads: enum local_heads,
  *                                   cosigned at: unix s / null (the oldest of the others' cosignatures),
+ *                                   unread: [4 * uint] (ROUTINE..FLASH: messages that nobody acknowledged),
  *                                   gaps: [* [log, incarnation, first, count]],
  *                                   branches: [* [log, incarnation, which it follows, after so many entries,
  *                                                 of so many that are known of]]]],
  *                     courier connected: bool,
  *                     routes: [* [route: tstr, neighbour: tstr, state: uint, since: unix ms,
  *                                 queued bytes: uint]],
- *                     refused: [* [reason: uint, count: uint]], store bytes: uint
+ *                     refused: [* [reason: uint, count: uint, last at: unix ms,
+ *                                  from: tstr (a node id, as the courier says; empty: not by a courier)]],
+ *                     keys: [* [party name: tstr, post name: tstr, enum local_keys,
+ *                               keying in use: uint / null, accepted and not seen there yet: uint / null,
+ *                               its prekeys not ended: uint, end of the last: unix s / null]]
+ *                           (every post of every other party), store bytes: uint
  *   SUBSCRIBE      -> nothing; then notices until the connection closes
  *   BACKUP         -> nothing; then frames [number, 0, chunk: bstr], the last with an empty chunk: a
  *                     consistent image of the store without epoch keys, for the client to encrypt
@@ -135,6 +141,15 @@ enum local_heads {
 	LOCAL_HEADS_NOT_COMPARED = 2, /* that has not happened yet for at least one */
 	LOCAL_HEADS_DIFFER = 3,       /* a signed head is not that of what is held here; nothing is proved */
 	LOCAL_HEADS_FORKED = 4,       /* two heads of one log cannot both be true, and the proof is kept */
+};
+
+/* What this post seals to another with. */
+enum local_keys {
+	LOCAL_KEYS_EPOCHS = 1,   /* that post's prekeys: what is captured stays closed when they are erased */
+	LOCAL_KEYS_NONE = 2,     /* nothing: no keying is shared, or no card with prekeys is held */
+	LOCAL_KEYS_DOUBTED = 3,  /* the last-resort key: it could not open, or began a new incarnation */
+	LOCAL_KEYS_RESTORED = 4, /* the last-resort key: this post was restored, until the next keying */
+	LOCAL_KEYS_ENDED = 5,    /* the last-resort key: its prekeys ended more than a delay window ago */
 };
 
 /* Starts a frame: reserves the size. Write one CBOR array after it, then local_frame_end. */

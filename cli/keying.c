@@ -205,12 +205,16 @@ static int run_accept(struct call *call)
 	struct party_directory *party = party_directory_open(call);
 	bool done = party != NULL && read_keying(call, party, &keying, &other) &&
 		    client_open(&client, call) && distribute(call, &client, party, &keying, other);
+	unsigned number = (unsigned)keying.number;
 	keying_erase(&keying);
 	client_close(&client);
 	party_directory_close(party);
 	done = done && (call_has(call, "keep") || file_erase(call, call->operand[0]));
 	if (done && call->json)
-		return output_json(call, json_pack("{s:b}", "accepted", 1));
+		return output_json(call, json_pack("{s:b, s:i}", "accepted", 1, "number", (int)number));
+	if (done)
+		printf("Keying %u is accepted%s. liaison status says which is in use to the other post.\n",
+		       number, call_has(call, "keep") ? "" : ", and its file erased");
 	return done ? 0 : 1;
 }
 

@@ -12,6 +12,8 @@
 #include "cli/output.h"
 #include "cli/registry.h"
 
+#define KEYS_SHOWN_MAX (COUNTERPARTS_MAX * POST_SLOTS) /* posts of all parties: as many as there can be */
+
 static const char *route_state_name(uint64_t state)
 {
 	static const char *const names[] = {"?", "up", "degraded", "silent", "down"};
@@ -61,25 +63,33 @@ static json_t *read_branches(struct cbor_reader *reply)
 	return branches;
 }
 
-static json_t *read_channel(struct cbor_reader *reply)
+static json_t *read_counts(struct cbor_reader *reply)
 {
-	json_int_t waiting[PRECEDENCE_COUNT];
-	cbor_read_array_exact(reply, 8);
-	struct bytes id = cbor_read_bytes(reply, CHANNEL_ID_SIZE);
-	struct bytes title = cbor_read_text(reply, NAME_SIZE_MAX);
+	json_t *counts = json_array();
 	cbor_read_array_exact(reply, PRECEDENCE_COUNT);
 	for (size_t i = 0; i < PRECEDENCE_COUNT; i++)
-		waiting[i] = (json_int_t)cbor_read_uint(reply);
-	json_t *oldest =
-		cbor_read_null(reply) ? json_null() : json_integer((json_int_t)cbor_read_uint(reply));
+		json_array_append_new(counts, json_integer((json_int_t)cbor_read_uint(reply)));
+	return counts;
+}
+
+/* A number that is not 0, or null. */
+static json_t *read_number(struct cbor_reader *reply)
+{
+	return cbor_read_null(reply) ? json_null() : json_integer((json_int_t)cbor_read_uint(reply));
+}
+
+static json_t *read_channel(struct cbor_reader *reply)
+{
+	cbor_read_array_exact(reply, 9);
+	struct bytes id = cbor_read_bytes(reply, CHANNEL_ID_SIZE);
+	struct bytes title = cbor_read_text(reply, NAME_SIZE_MAX);
+	json_t *waiting = read_counts(reply), *oldest = read_number(reply);
 	const char *heads = heads_name(cbor_read_uint(reply));
-	json_t *cosigned_at =
-		cbor_read_null(reply) ? json_null() : json_integer((json_int_t)cbor_read_uint(reply));
-	json_t *gaps = read_gaps(reply);
-	return json_pack("{s:o, s:o, s:[I,I,I,I], s:o, s:s, s:o, s:o, s:o}", "channel", output_json_hex(id),
-			 "title", output_json_text(title), "waiting_for_receipt", waiting[0], waiting[1],
-			 waiting[2], waiting[3], "oldest_unreceipted_ms", oldest, "heads", heads,
-			 "cosigned_at", cosigned_at, "gaps", gaps, "branches", read_branches(reply));
+	json_t *cosigned_at = read_number(reply), *unread = read_counts(reply), *gaps = read_gaps(reply);
+	return json_pack("{s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "channel", output_json_hex(id),
+			 "title", output_json_text(title), "waiting_for_receipt", waiting,
+			 "oldest_unreceipted_ms", oldest, "heads", heads, "cosigned_at", cosigned_at,
+			 "unread", unread, "gaps", gaps, "branches", read_branches(reply));
 }
 
 static json_t *read_route(struct cbor_reader *reply)
@@ -96,12 +106,38 @@ static json_t *read_route(struct cbor_reader *reply)
 
 static json_t *read_refused(struct cbor_reader *reply)
 {
-	cbor_read_array_exact(reply, 2);
+	cbor_read_array_exact(reply, 4);
 	uint64_t reason = cbor_read_uint_max(reply, UINT16_MAX);
-	json_int_t count = (json_int_t)cbor_read_uint(reply);
-	return json_pack("{s:I, s:s, s:s, s:I}", "reason", (json_int_t)reason, "name",
+	json_int_t count = (json_int_t)cbor_read_uint(reply), last = (json_int_t)cbor_read_uint(reply);
+	struct bytes from = cbor_read_text(reply, EID_SIZE_MAX);
+	return json_pack("{s:I, s:s, s:s, s:I, s:I, s:o}", "reason", (json_int_t)reason, "name",
 			 error_name((enum error)reason), "text", error_text((enum error)reason), "count",
-			 count);
+			 count, "last_ms", last, "last_from",
+			 from.size == 0 ? json_null() : output_json_text(from));
+}
+
+static const char *keys_name(uint64_t keys)
+{
+	static const char *const names[] = {
+		[LOCAL_KEYS_EPOCHS] = "prekeys",  [LOCAL_KEYS_NONE] = "none",
+		[LOCAL_KEYS_DOUBTED] = "doubted", [LOCAL_KEYS_RESTORED] = "restored",
+		[LOCAL_KEYS_ENDED] = "ended",
+	};
+	return keys >= LOCAL_KEYS_EPOCHS && keys <= LOCAL_KEYS_ENDED ? names[keys] : "?";
+}
+
+static json_t *read_keys(struct cbor_reader *reply)
+{
+	cbor_read_array_exact(reply, 7);
+	struct bytes party = cbor_read_text(reply, NAME_SIZE_MAX),
+		     post = cbor_read_text(reply, NAME_SIZE_MAX);
+	const char *state = keys_name(cbor_read_uint(reply));
+	json_t *keying = read_number(reply), *next = read_number(reply);
+	json_int_t left = (json_int_t)cbor_read_uint(reply);
+	return json_pack("{s:o, s:o, s:s, s:b, s:o, s:o, s:I, s:o}", "party", output_json_text(party), "post",
+			 output_json_text(post), "keys", state, "last_resort",
+			 strcmp(state, "prekeys") != 0 && strcmp(state, "none") != 0, "keying", keying,
+			 "next_keying", next, "prekeys_left", left, "prekeys_end", read_number(reply));
 }
 
 static json_t *read_list(struct cbor_reader *reply, size_t count_max,
@@ -285,20 +321,32 @@ static void print_branch(const json_t *branch)
 	       json_string_value(json_object_get(branch, "up_to")));
 }
 
+/* The highest precedence first. */
+static void print_counts(const json_t *counts, const char *what)
+{
+	for (size_t i = PRECEDENCE_COUNT; i-- > 0;)
+		if (json_integer_value(json_array_get(counts, i)) > 0)
+			printf("  %lld %s %s\n", (long long)json_integer_value(json_array_get(counts, i)),
+			       precedence_name(i + 1), what);
+}
+
+/* "prefix 220405Z NOV 26": what a JSON value says in milliseconds. */
+static void print_time(const char *prefix, const json_t *time_ms)
+{
+	char time[DATE_TIME_GROUP_SIZE + 1];
+	output_time((uint64_t)json_integer_value(time_ms) / 1000, time);
+	printf("%s%s", prefix, time);
+}
+
 static void print_channel(const json_t *channel)
 {
-	const json_t *waiting = json_object_get(channel, "waiting_for_receipt");
 	print_heads(channel);
-	for (size_t i = PRECEDENCE_COUNT; i-- > 0;)
-		if (json_integer_value(json_array_get(waiting, i)) > 0)
-			printf("  %lld %s without receipt\n",
-			       (long long)json_integer_value(json_array_get(waiting, i)),
-			       precedence_name(i + 1));
+	print_counts(json_object_get(channel, "unread"), "received and not acknowledged");
+	print_counts(json_object_get(channel, "waiting_for_receipt"), "without receipt");
 	const json_t *oldest = json_object_get(channel, "oldest_unreceipted_ms");
 	if (json_is_integer(oldest)) {
-		char time[DATE_TIME_GROUP_SIZE + 1];
-		output_time((uint64_t)json_integer_value(oldest) / 1000, time);
-		printf("  oldest without receipt: %s\n", time);
+		print_time("  oldest without receipt: ", oldest);
+		printf("\n");
 	}
 	print_overdue(channel);
 	const json_t *gaps = json_object_get(channel, "gaps");
@@ -309,28 +357,75 @@ static void print_channel(const json_t *channel)
 		print_branch(json_array_get(branches, i));
 }
 
+static void print_route(const json_t *route)
+{
+	printf("  route %s to %s: %s", json_string_value(json_object_get(route, "route")),
+	       json_string_value(json_object_get(route, "neighbour")),
+	       json_string_value(json_object_get(route, "state")));
+	print_time(" since ", json_object_get(route, "since_ms"));
+	printf(", %lld bytes queued\n",
+	       (long long)json_integer_value(json_object_get(route, "queued_bytes")));
+}
+
+static void print_refused(const json_t *row)
+{
+	const json_t *from = json_object_get(row, "last_from");
+	printf("  refused %lld: %s (", (long long)json_integer_value(json_object_get(row, "count")),
+	       json_string_value(json_object_get(row, "text")));
+	print_time("last ", json_object_get(row, "last_ms"));
+	if (json_is_string(from))
+		printf(" from %s", json_string_value(from));
+	printf(")\n");
+}
+
+/* What it is sealed to, why where that is the last-resort key, and what is to be done. */
+static void print_keys(const json_t *keys)
+{
+	static const struct {
+		const char *state;
+		const char *text;
+	} texts[] = {
+		{"none", "NONE: exchange cards, then liaison keying make or accept"},
+		{"doubted",
+		 "LAST RESORT, until it publishes new prekeys: it could not open, or was restored"},
+		{"restored", "LAST RESORT, until the next keying: this post was restored"},
+		{"ended", "LAST RESORT, until it is heard again: all its prekeys have ended"},
+	};
+	const char *state = json_string_value(json_object_get(keys, "keys"));
+	const json_t *keying = json_object_get(keys, "keying"), *next = json_object_get(keys, "next_keying");
+	printf("keys to %s of %s: ", json_string_value(json_object_get(keys, "post")),
+	       json_string_value(json_object_get(keys, "party")));
+	if (json_is_integer(keying))
+		printf("keying %lld, ", (long long)json_integer_value(keying));
+	if (json_is_integer(next))
+		printf("keying %lld accepted but not seen to be held there yet, ",
+		       (long long)json_integer_value(next));
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		if (strcmp(state, texts[i].state) == 0)
+			printf("%s\n", texts[i].text);
+	if (strcmp(state, "prekeys") == 0) {
+		char time[DATE_TIME_GROUP_SIZE + 1];
+		output_time((uint64_t)json_integer_value(json_object_get(keys, "prekeys_end")), time);
+		printf("%lld prekeys left, until %s\n",
+		       (long long)json_integer_value(json_object_get(keys, "prekeys_left")), time);
+	}
+}
+
 static void print_status(const json_t *status)
 {
 	const json_t *channels = json_object_get(status, "channels"),
 		     *routes = json_object_get(status, "routes");
-	const json_t *refused = json_object_get(status, "refused");
+	const json_t *refused = json_object_get(status, "refused"), *keys = json_object_get(status, "keys");
 	for (size_t i = 0; i < json_array_size(channels); i++)
 		print_channel(json_array_get(channels, i));
 	printf("courier: %s\n",
 	       json_is_true(json_object_get(status, "courier_connected")) ? "connected" : "NOT CONNECTED");
-	for (size_t i = 0; i < json_array_size(routes); i++) {
-		const json_t *route = json_array_get(routes, i);
-		printf("  route %s to %s: %s, %lld bytes queued\n",
-		       json_string_value(json_object_get(route, "route")),
-		       json_string_value(json_object_get(route, "neighbour")),
-		       json_string_value(json_object_get(route, "state")),
-		       (long long)json_integer_value(json_object_get(route, "queued_bytes")));
-	}
-	for (size_t i = 0; i < json_array_size(refused); i++) {
-		const json_t *row = json_array_get(refused, i);
-		printf("  refused %lld: %s\n", (long long)json_integer_value(json_object_get(row, "count")),
-		       json_string_value(json_object_get(row, "text")));
-	}
+	for (size_t i = 0; i < json_array_size(routes); i++)
+		print_route(json_array_get(routes, i));
+	for (size_t i = 0; i < json_array_size(refused); i++)
+		print_refused(json_array_get(refused, i));
+	for (size_t i = 0; i < json_array_size(keys); i++)
+		print_keys(json_array_get(keys, i));
 	printf("store: %lld bytes\n", (long long)json_integer_value(json_object_get(status, "store_bytes")));
 }
 
@@ -345,10 +440,12 @@ json_t *status_ask(struct client *client, const struct call *call)
 	bool connected = cbor_read_bool(&reply);
 	json_t *routes = read_list(&reply, ROUTES_MAX, read_route);
 	json_t *refused = read_list(&reply, REFUSED_REASONS_MAX, read_refused);
+	json_t *keys = read_list(&reply, KEYS_SHOWN_MAX, read_keys);
 	json_int_t size = (json_int_t)cbor_read_uint(&reply);
 	enum error error = cbor_read_end(&reply);
-	json_t *status = json_pack("{s:o, s:b, s:o, s:o, s:I}", "channels", channels, "courier_connected",
-				   connected, "routes", routes, "refused", refused, "store_bytes", size);
+	json_t *status =
+		json_pack("{s:o, s:b, s:o, s:o, s:o, s:I}", "channels", channels, "courier_connected",
+			  connected, "routes", routes, "refused", refused, "keys", keys, "store_bytes", size);
 	if (error == ERROR_OK && status != NULL)
 		return status;
 	json_decref(status);
@@ -384,8 +481,11 @@ const struct command command_status = {
 	.summary = "what waits for a receipt, what is missing, which routes are up",
 	.help = "For each channel: own messages without a receipt by precedence, the oldest of\n"
 		"them, entries that are missing (they are asked for), logs that branched because\n"
-		"a post was restored, what is overdue, whether both sides' heads agree. Then the\n"
-		"courier, its routes, and what was refused and why since the store was made.",
+		"a post was restored, what is overdue, what nobody has acknowledged, whether both\n"
+		"sides' heads agree. Then the courier and its routes, what was refused since the store\n"
+		"was made, why, when last, and from which node (as the courier says), and for each post\n"
+		"of others the keying in use and how long its prekeys last, or that it is sealed to by\n"
+		"last resort, and why.",
 	.options = no_options,
 	.takes = TAKES_POST,
 	.run = run_status,

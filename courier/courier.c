@@ -11,8 +11,7 @@
 
 #include "courier/hooks.h"
 
-#define TICK_MS 1000
-#define ROUTES_TELL_MS 10000 /* how often the bytes that wait are told when nothing else changed */
+#define TICK_MS      1000
 #define END_ABORT_MS 7000    /* sessions that have not ended by then are cut off */
 
 uint64_t courier_wall_ms(void)
@@ -162,8 +161,8 @@ static void on_timer(uv_timer_t *timer)
 	routes_dial(courier);
 	for (unsigned i = 0; i < courier->config.neighbour_count; i++)
 		route_judge(courier, &courier->routes[i]);
-	if (now - courier->routes_told_ms >= ROUTES_TELL_MS)
-		routes_tell(courier);
+	if (routes_queued_changed(courier))
+		routes_tell(courier); /* with each tick at most: what waits is a number for people */
 	log_catch_up(&courier->log, now);
 	dispatch_rest(courier);
 	dispatch_note_tick(courier);

@@ -50,6 +50,7 @@ struct route {
 	bool held;            /* the post wants it unused */
 	enum link_route_state state;
 	uint64_t changed_ms; /* Unix time */
+	uint64_t queued_told; /* bytes that wait for it, as the post was last told */
 	struct flight flights[FLIGHTS_MAX];
 	unsigned flight_count;
 };
@@ -86,7 +87,6 @@ struct courier {
 	struct route routes[NEIGHBOURS_MAX];
 	struct session *sessions[SESSIONS_MAX]; /* all that have not closed */
 	unsigned session_count;
-	uint64_t routes_told_ms;
 	uint64_t queued_told;
 	bool routes_changed;
 	bool reloading;     /* sessions end, then config_next is used */
@@ -180,6 +180,8 @@ unsigned route_index(const struct courier *courier, const struct route *route);
 void route_judge(struct courier *courier, struct route *route);
 
 /* Tells the post how the routes are. */
+/* True if other bytes wait for a route than the post was told. */
+bool routes_queued_changed(struct courier *courier);
 void routes_tell(struct courier *courier);
 
 /* The session of a route is gone, or the route is wanted: when to dial is decided anew. */

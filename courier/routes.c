@@ -49,13 +49,20 @@ void route_judge(struct courier *courier, struct route *route)
 		set_state(courier, route, LINK_ROUTE_SILENT);
 }
 
+bool routes_queued_changed(struct courier *courier)
+{
+	for (unsigned i = 0; i < courier->config.neighbour_count; i++)
+		if (dispatch_queued(courier, i) != courier->routes[i].queued_told)
+			return true;
+	return false;
+}
+
 /* Tells the post how the routes are. */
 void routes_tell(struct courier *courier)
 {
 	struct link_message *message;
 
 	courier->routes_changed = false;
-	courier->routes_told_ms = now_ms(courier);
 	if (courier->post == NULL || !post_link_is_up(courier->post))
 		return;
 	message = calloc(1, sizeof *message);
@@ -64,14 +71,15 @@ void routes_tell(struct courier *courier)
 	message->type = LINK_ROUTES;
 	message->routes.count = courier->config.neighbour_count;
 	for (unsigned i = 0; i < courier->config.neighbour_count; i++) {
-		const struct route *route = &courier->routes[i];
+		struct route *route = &courier->routes[i];
 
+		route->queued_told = dispatch_queued(courier, i);
 		message->routes.routes[i] = (struct link_route){
 			.route = bytes_of_text(route->neighbour->name),
 			.neighbour = bytes_of_text(route->neighbour->node),
 			.state = route->state,
 			.changed_ms = route->changed_ms,
-			.queued_size = dispatch_queued(courier, i),
+			.queued_size = route->queued_told,
 		};
 	}
 	post_link_send(courier->post, message);

@@ -7,6 +7,7 @@
 #include "record/batch.h"
 #include "record/keys.h"
 #include "record/log.h"
+#include "record/outbox_rows.h"
 #include "record/query.h"
 
 #define AWAITED_MAX 32 /* acknowledgments and answers of one entry that came before it and count */
@@ -23,6 +24,24 @@ static struct row_key key_awaited(const uint8_t named[IDENTITY_SIZE], const stru
 	key_u16(&key, by->incarnation);
 	key_u32(&key, by->position);
 	return key;
+}
+
+/* Counts a message of another party as not acknowledged yet, or no longer so. */
+static enum error count_unread(struct run *run, uint64_t channel, uint64_t precedence, bool more)
+{
+	struct row_key key = key_channel(TABLE_UNREAD, channel);
+	struct pending unread;
+
+	enum error error = run_get(run, &key, &schema_pending, &unread);
+	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+		return error;
+	uint64_t *count = outbox_pending_of(&unread, precedence);
+	if (more)
+		(*count)++;
+	else if (*count > 0)
+		(*count)--;
+	run_put(run, &key, &schema_pending, &unread);
+	return ERROR_OK;
 }
 
 /*
@@ -52,6 +71,11 @@ static enum error move(struct run *run, const struct entry_key *target, const st
 		return run_must(error);
 	if (entry.reason != ERROR_OK && target->log != log_own_number(run, &channel))
 		return ERROR_OK;
+	if (entry.kind == CONTENT_MESSAGE && entry.state < LOCAL_READ &&
+	    log_roster_index(target->log) != channel.own_index)
+		error = count_unread(run, target->channel, entry.precedence, false);
+	if (error != ERROR_OK)
+		return error;
 	return log_set_state(run, target, &entry, state, post.name);
 }
 
@@ -166,6 +190,8 @@ enum error effects_of(struct run *run, const struct registry_entry *registry_ent
 	case CONTENT_MESSAGE:
 		if (content->of.message.has_answers)
 			error = move_named(run, key, content->of.message.answers, LOCAL_ANSWERED);
+		if (error == ERROR_OK && !own && registry_entry->party != 0)
+			error = count_unread(run, key->channel, content->precedence, true);
 		break;
 	case CONTENT_ACKNOWLEDGMENT:
 		error = acknowledge(run, key, content->of.acknowledgment.acknowledged);

@@ -12,6 +12,7 @@
 #ifndef RECORD_KEYS_H
 #define RECORD_KEYS_H
 
+#include "base/local.h"
 #include "envelope/statement.h"
 #include "record/run.h"
 
@@ -88,6 +89,18 @@ struct keys_target {
  */
 enum error keys_seal(struct run *run, const struct keys_target *target, struct bytes plaintext,
 		     struct bytes *sealed, bool *used_last_resort, enum error *reason);
+
+/* How this post seals to another now, for STATUS. */
+struct keys_stand {
+	enum local_keys state;
+	uint64_t keying;      /* in use to it; 0: none */
+	uint64_t next_keying; /* accepted here and not seen to be held there yet; 0: none */
+	uint64_t epochs_left; /* of its prekeys that are held: those that have not ended */
+	uint64_t ends;        /* Unix s: when the last of them does; 0: none are held */
+};
+/* `accepted`: the number of the last keying accepted with that party. `window_s`: keys_window. */
+enum error keys_stand(struct run *run, const struct post_number *post, uint64_t accepted, uint64_t window_s,
+		      struct keys_stand *stand);
 
 struct keys_opened {
 	uint64_t party;

@@ -167,7 +167,7 @@ void outbox_make_copy(struct run *run, const struct entry_key *key, uint64_t log
 	outbox_wait(run, &outgoing);
 }
 
-static uint64_t *pending_count(struct pending *pending, uint64_t precedence)
+uint64_t *outbox_pending_of(struct pending *pending, uint64_t precedence)
 {
 	switch (precedence) {
 	case PRECEDENCE_FLASH:
@@ -189,7 +189,7 @@ enum error outbox_count_pending(struct run *run, uint64_t channel, uint64_t prec
 	enum error error = run_get(run, &key, &schema_pending, &pending);
 	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
 		return error;
-	uint64_t *count = pending_count(&pending, precedence);
+	uint64_t *count = outbox_pending_of(&pending, precedence);
 	if (more)
 		(*count)++;
 	else if (*count > 0)

@@ -32,6 +32,8 @@ void outbox_unplace(struct run *run, const struct copy *copy);
 void outbox_forget_due(struct run *run, struct copy *copy);
 /* Counts an own entry that waits for receipts, or no longer does, in TABLE_PENDING. */
 enum error outbox_count_pending(struct run *run, uint64_t channel, uint64_t precedence, bool more);
+/* The count of a precedence. */
+uint64_t *outbox_pending_of(struct pending *pending, uint64_t precedence);
 /* Holds back an entry's copy that is of no use now; when it is due it is tried again. */
 enum error outbox_hold(struct run *run, struct outgoing *outgoing);
 /* A new copy of an own entry, which waits. */

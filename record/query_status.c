@@ -1,5 +1,6 @@
 #include "base/local.h"
 #include "record/heads.h"
+#include "record/keys.h"
 #include "record/log.h"
 #include "record/query_parts.h"
 #include "record/registry.h"
@@ -43,6 +44,25 @@ static enum error find_oldest(struct run *run, uint64_t number, const struct cha
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }
 
+static void write_pending(struct buffer *buffer, const struct pending *pending)
+{
+	cbor_write_array(buffer, PRECEDENCE_COUNT);
+	cbor_write_uint(buffer, pending->routine);
+	cbor_write_uint(buffer, pending->priority);
+	cbor_write_uint(buffer, pending->immediate);
+	cbor_write_uint(buffer, pending->flash);
+}
+
+static enum error write_unread(struct run *run, uint64_t number, struct buffer *buffer)
+{
+	struct row_key key = key_channel(TABLE_UNREAD, number);
+	struct pending unread;
+
+	enum error error = run_get(run, &key, &schema_pending, &unread);
+	write_pending(buffer, &unread);
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
 static enum error write_waiting(struct run *run, uint64_t number, const struct channel *channel,
 				struct buffer *buffer)
 {
@@ -54,11 +74,7 @@ static enum error write_waiting(struct run *run, uint64_t number, const struct c
 	enum error error = run_get(run, &key, &schema_pending, &pending);
 	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
 		return error;
-	cbor_write_array(buffer, PRECEDENCE_COUNT);
-	cbor_write_uint(buffer, pending.routine);
-	cbor_write_uint(buffer, pending.priority);
-	cbor_write_uint(buffer, pending.immediate);
-	cbor_write_uint(buffer, pending.flash);
+	write_pending(buffer, &pending);
 	if (pending.routine != 0 || pending.priority != 0 || pending.immediate != 0 || pending.flash != 0)
 		error = find_oldest(run, number, channel, &found, &held_at_ms);
 	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
@@ -83,7 +99,7 @@ static enum error write_channel(struct run *run, uint64_t number, const struct c
 	enum error error = registry_terms(channel, &terms);
 	if (error != ERROR_OK)
 		return error;
-	cbor_write_array(buffer, 8);
+	cbor_write_array(buffer, 9);
 	query_write_fixed(buffer, channel->id, sizeof(channel->id));
 	cbor_write_text(buffer, terms.title);
 	error = write_waiting(run, number, channel, buffer);
@@ -97,6 +113,9 @@ static enum error write_channel(struct run *run, uint64_t number, const struct c
 		cbor_write_null(buffer);
 	else
 		cbor_write_uint(buffer, cosigned_at);
+	error = write_unread(run, number, buffer);
+	if (!run_missing(error, &missing))
+		return error;
 	error = query_gaps(run, number, channel, lines, buffer);
 	if (!run_missing(error, &missing))
 		return error;
@@ -134,14 +153,74 @@ static enum error write_refused(struct run *run, struct query_answer *answer)
 		if (key_read_end(&reader) != ERROR_OK ||
 		    schema_read(&schema_counter, row.value, &counter) != ERROR_OK)
 			return ERROR_MALFORMED;
-		cbor_write_array(&answer->list, 2);
+		cbor_write_array(&answer->list, 4);
 		cbor_write_uint(&answer->list, reason);
 		cbor_write_uint(&answer->list, counter.count);
+		cbor_write_uint(&answer->list, counter.last_ms);
+		cbor_write_text(&answer->list, counter.source);
 		answer->count++;
 		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
 	}
 	query_list_end(answer);
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+/* ---- keys ---- */
+
+static void write_number(struct buffer *buffer, uint64_t number)
+{
+	if (number == 0)
+		cbor_write_null(buffer);
+	else
+		cbor_write_uint(buffer, number);
+}
+
+static enum error write_keys_to(struct run *run, const struct post_number *number, uint64_t window_s,
+				struct query_answer *answer)
+{
+	struct row_key key = key_party_post(TABLE_PARTY_POST, number->party, number->slot);
+	struct party_post post;
+	struct party party;
+	struct keys_stand stand;
+
+	enum error error = run_must(run_get(run, &key, &schema_party_post, &post));
+	if (error == ERROR_OK)
+		error = run_must(registry_party(run, number->party, &party));
+	if (error == ERROR_OK)
+		error = keys_stand(run, number, party.keying, window_s, &stand);
+	if (error != ERROR_OK)
+		return error;
+	cbor_write_array(&answer->list, 7);
+	cbor_write_text(&answer->list, party.name);
+	cbor_write_text(&answer->list, post.name);
+	cbor_write_uint(&answer->list, stand.state);
+	write_number(&answer->list, stand.keying);
+	write_number(&answer->list, stand.next_keying);
+	cbor_write_uint(&answer->list, stand.epochs_left);
+	write_number(&answer->list, stand.ends);
+	answer->count++;
+	return ERROR_OK;
+}
+
+static enum error write_keys(struct run *run, struct query_answer *answer)
+{
+	struct post_number *posts;
+	size_t count;
+	uint64_t window_s;
+	bool missing = false;
+
+	enum error error = keys_posts(run, &posts, &count);
+	if (error == ERROR_OK)
+		error = keys_window(run, &window_s);
+	for (size_t i = 0; error == ERROR_OK && i < count; i++) {
+		if (posts[i].party == 0)
+			continue;
+		error = write_keys_to(run, &posts[i], window_s, answer);
+		if (run_missing(error, &missing))
+			error = ERROR_OK;
+	}
+	query_list_end(answer);
+	return error == ERROR_OK && missing ? ERROR_NEEDS_ROWS : error;
 }
 
 enum error query_status_answer(struct run *run)
@@ -165,8 +244,11 @@ enum error query_status_answer(struct run *run)
 	error = write_refused(run, &answer);
 	if (!run_missing(error, &missing))
 		return error;
+	error = write_keys(run, &answer);
+	if (!run_missing(error, &missing))
+		return error;
 	if (missing)
 		return ERROR_NEEDS_ROWS;
 	cbor_write_uint(&answer.body, shell == NULL ? 0 : shell->store_size);
-	return query_answer_end(run, &answer, 5);
+	return query_answer_end(run, &answer, 6);
 }

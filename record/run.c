@@ -345,6 +345,10 @@ enum error run_count(struct run *run, enum error reason, const char *text)
 		return error;
 	if (counter.count < UINT64_MAX)
 		counter.count++;
+	counter.last_ms = run_wall_ms(run);
+	counter.source = bytes_make(NULL, 0);
+	if (run_event(run)->kind == RECORD_RECEIVED)
+		counter.source = run_event(run)->of.received.source;
 	run_put(run, &key, &schema_counter, &counter);
 	run_log(run, reason, text);
 	return ERROR_OK;

@@ -192,7 +192,7 @@ struct row_key key_acknowledged_in(uint64_t channel, const uint8_t identity[IDEN
 					     sizeof(struct type), type##_fields}
 
 SCHEMA(number, U(number, number));
-SCHEMA(counter, U(counter, count));
+SCHEMA(counter, U(counter, count), U(counter, last_ms), V(counter, source));
 SCHEMA(own_post, F(own_post, party_id), U(own_post, slot), U(own_post, kind), V(own_post, party_name),
 	V(own_post, post_name), V(own_post, node), F(own_post, authority_key),
 	F(own_post, statement_secret),

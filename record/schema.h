@@ -57,6 +57,8 @@ enum table {
 	TABLE_ACKNOWLEDGED =
 		/* channel u16, identity 32, log u16, incarnation u16 -> struct number: at which position */
 	0x2a,
+	TABLE_UNREAD =
+		0x2d, /* channel u16 -> struct pending: messages of others that nobody has acknowledged */
 	TABLE_QUOTA = 0x27, /* channel u16, log u16 -> struct quota: refused ranges named in verdicts */
 
 	/* logs */
@@ -140,6 +142,8 @@ struct number {
 
 struct counter {
 	uint64_t count;
+	uint64_t last_ms;    /* wall clock */
+	struct bytes source; /* of the last: the node id that its courier claimed; empty: none did */
 };
 
 struct own_post {

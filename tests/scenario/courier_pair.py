@@ -404,10 +404,11 @@ def a_held_route_carries_nothing(world):
     a.post.wait(lambda: a.post.route_state("beta") == 4, 5, "the route down")
     identity = a.post.send(b.node, ROUTINE, message())
     a.post.wait(lambda: a.post.progress.get(identity) == QUEUED, 5, "the copy queued")
-    time.sleep(0.3)
+    a.post.wait(lambda: a.post.queued_bytes("beta") > 0, 3, "the post is told what waits")
     assert b.post.received == [] and a.post.progress[identity] == QUEUED
     a.post.want("beta", False)
     b.post.wait(lambda: len(b.post.received) == 1, 5, "the message")
+    a.post.wait(lambda: a.post.queued_bytes("beta") == 0, 3, "the post is told that nothing waits")
 
 
 def neighbours_are_taken_anew_on_sighup(world):

@@ -187,3 +187,6 @@ class FakePost:
 
     def route_state(self, name):
         return next((r[2] for r in self.routes if r[0] == name), None)
+
+    def queued_bytes(self, name):
+        return next((r[4] for r in self.routes if r[0] == name), None)

@@ -27,9 +27,9 @@ def receive(connection):
     return cbor2.loads(connection.recv(size, socket.MSG_WAITALL))
 
 
-def serve(listener, gaps):
+def serve(listener, gaps, rest):
     answers = {
-        STATUS: [[[ID, "the line", [0, 0, 0, 0], None, 2, None, gaps, []]], True, [], [], 1],
+        STATUS: [[[ID, "the line", [0, 0, 0, 0], None, 2, None, [2, 0, 0, 1], gaps, []]], True, *rest, 1],
         ENTRIES: [[], b""],
         CHANNEL: [cbor2.dumps(TERMS, canonical=True), bytes(16), 2, 0, bytes(8), PARTIES, POSTS, []],
     }
@@ -42,12 +42,12 @@ def serve(listener, gaps):
             connection.sendall(struct.pack(">I", len(content)) + content)
 
 
-def status(gaps, *options):
+def status(gaps, *options, rest=([], [], [])):
     with tempfile.TemporaryDirectory(prefix="liaison-status-") as folder, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(folder + "/post.sock")
         listener.listen(1)
         listener.settimeout(LIMIT_S)
-        server = threading.Thread(target=serve, args=(listener, gaps))
+        server = threading.Thread(target=serve, args=(listener, gaps, rest))
         server.start()
         result = subprocess.run(
             [LIAISON, "status", "--post", folder, *options], capture_output=True, encoding="utf-8", timeout=LIMIT_S, check=True)
@@ -69,5 +69,30 @@ def nothing_missing_is_nothing_said():
     assert "MISSING" not in status([])
 
 
+def what_is_wrong_is_told_with_its_time_its_source_and_the_cure():
+    at, end = 1795320300000, 1797912300
+    rest = [[["direct", "ipn:2002.0", 3, at, 700]], [[34, 8, at, "ipn:2002.0"], [11, 1, at, ""]],
+        [["Federation", "Embassy", 1, 1, None, 29, end], ["Federation", "Consulate", 1, 1, 2, 29, end],
+         ["Union", "Mission", 4, 1, None, 29, end], ["Union", "Legation", 3, 1, None, 0, end],
+         ["Third", "Seat", 2, None, None, 0, None]]]
+    text = status([], rest=rest)
+    lines = text.splitlines()
+    assert "  1 FLASH received and not acknowledged" in lines and "  2 ROUTINE received and not acknowledged" in lines, text
+    assert "  route direct to ipn:2002.0: silent since 220405Z NOV 26, 700 bytes queued" in lines, text
+    assert "  refused 8: the sealed bytes cannot be opened with the keys held here (last 220405Z NOV 26 from ipn:2002.0)" in text, text
+    assert "(last 220405Z NOV 26)" in text, text
+    assert "keys to Embassy of Federation: keying 1, 29 prekeys left, until 220405Z DEC 26" in lines, text
+    assert "keys to Consulate of Federation: keying 1, keying 2 accepted but not seen to be held there yet, 29 prekeys" in text, text
+    assert "keys to Mission of Union: keying 1, LAST RESORT, until the next keying: this post was restored" in lines, text
+    assert "keys to Legation of Union: keying 1, LAST RESORT, until it publishes new prekeys" in text, text
+    assert "keys to Seat of Third: NONE: exchange cards, then liaison keying make or accept" in lines, text
+    told = json.loads(status([], "--json", rest=rest))
+    assert [(each["keys"], each["last_resort"], each["next_keying"]) for each in told["keys"]] == [
+        ("prekeys", False, None), ("prekeys", False, 2), ("restored", True, None), ("doubted", True, None),
+        ("none", False, None)], told
+    assert told["refused"][0]["last_from"] == "ipn:2002.0" and told["channels"][0]["unread"] == [2, 0, 0, 1], told
+
+
 if __name__ == "__main__":
-    run_tests(what_is_missing_is_named_as_references_are, nothing_missing_is_nothing_said)
+    run_tests(what_is_missing_is_named_as_references_are, nothing_missing_is_nothing_said,
+        what_is_wrong_is_told_with_its_time_its_source_and_the_cure)

@@ -144,7 +144,7 @@ def status_tells_of_courier_route_and_agreement():
         assert status["channels"][0]["waiting_for_receipt"] == [0, 0, 0, 0]
         assert status["refused"] == [], status
         text = side.text("status")
-        assert "heads agree" in text and "courier: connected" in text
+        assert "heads agree" in text and "courier: connected" in text and ": keying 1, 30 prekeys left, until " in text, text
 
 
 def both_sides_give_the_same_heads_to_a_stranger():

@@ -263,7 +263,9 @@ def then_under_the_prekeys_of_the_next_keying():
     used = rows(federation, EPOCH_USE)
     keying = line.folder / "keying-2"
     alliance.json("keying", "make", keying, "--with", "Federation", "--number", "2")
-    federation.json("keying", "accept", keying)
+    assert federation.status()["keys"][0]["keys"] == "restored", federation.status()["keys"]
+    said = federation.text("keying", "accept", keying)
+    assert "Keying 2 is accepted" in said and "erased" in said, said
     wait_for(lambda: rows(federation, EPOCHS) > 0, "there are epochs again", 30)
     exchange()
     wait_for(lambda: rows(federation, EPOCH_USE) >= max(used, 1), "the epochs are used", 30)
@@ -302,7 +304,7 @@ def the_same_backup_is_restored_once_more():
     line.wait_until_held(line.alliance, message)
     keying = line.folder / "keying-3"
     line.alliance.json("keying", "make", keying, "--with", "Federation", "--number", "3")
-    federation.json("keying", "accept", keying)
+    assert federation.json("keying", "accept", keying)["number"] == 3
     line.wait_for_state(federation, message, "received", 60)
     wait_for(lambda: known <= set(references(federation)) | set(own(federation)), "all is back once more", 90)
     exchange()

@@ -99,7 +99,7 @@ class Watch:
                 elif verb == ENTRIES and arguments[1] in (RECEIVED_MESSAGES, AWAITED):
                     self.send([number, 0, unread if arguments[1] == RECEIVED_MESSAGES else self.awaited, b""])
                 elif verb == STATUS and not self.refuses_status:
-                    self.send([number, 0, [], self.has_courier, self.routes, [], 1])
+                    self.send([number, 0, [], self.has_courier, self.routes, [], [], 1])
                 elif verb == ENTRY:
                     self.send([number, 0, self.rows[arguments[3]], b"", b"", None])
                 else:

@@ -73,3 +73,23 @@ struct buffer ask_for_entries(struct world *world, bool all, uint64_t selection,
 	cbor_write_uint(&frame, count);
 	return frame;
 }
+
+static uint64_t number_or_null(struct cbor_reader *reader)
+{
+	return cbor_read_null(reader) ? 0 : cbor_read_uint(reader);
+}
+
+struct asked_keys expect_keys(struct cbor_reader *reader, const char *party, const char *post)
+{
+	struct asked_keys keys;
+
+	cbor_read_array_exact(reader, 7);
+	expect_text(reader, party);
+	expect_text(reader, post);
+	keys.state = cbor_read_uint(reader);
+	keys.keying = number_or_null(reader);
+	keys.next_keying = number_or_null(reader);
+	keys.left = cbor_read_uint(reader);
+	keys.ends = number_or_null(reader);
+	return keys;
+}

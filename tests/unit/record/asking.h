@@ -22,6 +22,16 @@ struct cbor_reader ask_results(struct world *world, size_t post, const struct bu
 void expect_text(struct cbor_reader *reader, const char *text);
 void expect_bytes(struct cbor_reader *reader, const uint8_t *bytes, size_t size);
 
+struct asked_keys {
+	uint64_t state; /* enum local_keys */
+	uint64_t keying;
+	uint64_t next_keying; /* 0: null, as the other two numbers */
+	uint64_t left;
+	uint64_t ends;
+};
+/* The keys to one post, as STATUS tells of them. */
+struct asked_keys expect_keys(struct cbor_reader *reader, const char *party, const char *post);
+
 /* The roster index of a party on the world's channel. */
 size_t ask_index_of(const struct world *world, size_t party);
 

@@ -391,16 +391,19 @@ struct status {
 	uint64_t gap_first;
 	uint64_t gap_count;
 	uint64_t refused;
+	uint64_t unread[PRECEDENCE_COUNT];
+	char refused_from[EID_SIZE_MAX + 1];
+	struct asked_keys keys;
 };
 
 static struct status read_status(struct world *world, size_t post)
 {
 	struct buffer frame = ask_request(LOCAL_STATUS, 0);
-	struct cbor_reader reader = ask_results(world, post, &frame, 5);
+	struct cbor_reader reader = ask_results(world, post, &frame, 6);
 	struct status status = {0};
 
 	cbor_read_array_exact(&reader, 1);
-	cbor_read_array_exact(&reader, 8);
+	cbor_read_array_exact(&reader, 9);
 	expect_bytes(&reader, world->channel, CHANNEL_ID_SIZE);
 	expect_text(&reader, "Test line");
 	cbor_read_array_exact(&reader, PRECEDENCE_COUNT);
@@ -411,6 +414,9 @@ static struct status read_status(struct world *world, size_t post)
 		status.oldest_ms = cbor_read_uint(&reader);
 	status.heads = cbor_read_uint(&reader);
 	status.cosigned_at = cbor_read_null(&reader) ? 0 : cbor_read_uint(&reader);
+	cbor_read_array_exact(&reader, PRECEDENCE_COUNT);
+	for (size_t i = 0; i < PRECEDENCE_COUNT; i++)
+		status.unread[i] = cbor_read_uint(&reader);
 	status.gaps_count = cbor_read_array(&reader, 64);
 	for (size_t i = 0; i < status.gaps_count; i++) {
 		cbor_read_array_exact(&reader, 4);
@@ -424,10 +430,15 @@ static struct status read_status(struct world *world, size_t post)
 	cbor_read_array_exact(&reader, 0);
 	size_t reasons = cbor_read_array(&reader, 256);
 	for (size_t i = 0; i < reasons; i++) {
-		cbor_read_array_exact(&reader, 2);
+		cbor_read_array_exact(&reader, 4);
 		assert_true(error_known((enum error)cbor_read_uint(&reader)));
 		status.refused += cbor_read_uint(&reader);
+		assert_int_equal(cbor_read_uint(&reader), world->now_ms);
+		cbor_read_text_copy(&reader, status.refused_from, EID_SIZE_MAX);
 	}
+	const struct world_post *other = &world->posts[1 - post];
+	cbor_read_array_exact(&reader, 1);
+	status.keys = expect_keys(&reader, world->parties[other->party].name, other->name);
 	assert_int_equal(cbor_read_uint(&reader), 0);
 	assert_int_equal(cbor_read_end(&reader), ERROR_OK);
 	return status;
@@ -463,6 +474,33 @@ static void what_waits_for_a_receipt_is_counted(void **state)
 	assert_false(status.has_oldest);
 	assert_int_equal(status.heads, LOCAL_HEADS_AGREE);
 	assert_int_not_equal(status.cosigned_at, 0);
+	world_free(world);
+}
+
+static void what_nobody_acknowledged_is_counted(void **state)
+{
+	struct world *world = world_open_line(336);
+	struct world_message flash = {.precedence = PRECEDENCE_FLASH, .text = "hear us"};
+	struct world_message routine = {.precedence = PRECEDENCE_ROUTINE, .text = "and this"};
+	uint8_t identities[3][IDENTITY_SIZE];
+
+	assert_int_equal(world_send(world, 0, &flash, identities[0]), ERROR_OK);
+	assert_int_equal(world_send(world, 0, &routine, identities[1]), ERROR_OK);
+	assert_int_equal(world_send(world, 0, &routine, identities[2]), ERROR_OK);
+	world_settle(world);
+	struct status status = read_status(world, 1);
+	assert_int_equal(status.unread[PRECEDENCE_FLASH - 1], 1);
+	assert_int_equal(status.unread[PRECEDENCE_ROUTINE - 1], 2);
+	assert_int_equal(read_status(world, 0).unread[PRECEDENCE_FLASH - 1], 0);
+	assert_int_equal(world_acknowledge(world, 1, identities[0]), ERROR_OK);
+	routine.answers = identities[1];
+	assert_int_equal(world_send(world, 1, &routine, NULL), ERROR_OK);
+	assert_int_equal(world_acknowledge(world, 1, identities[1]), ERROR_OK);
+	world_settle(world);
+	status = read_status(world, 1);
+	assert_int_equal(status.unread[PRECEDENCE_FLASH - 1], 0);
+	assert_int_equal(status.unread[PRECEDENCE_ROUTINE - 1], 1);
+	assert_int_equal(read_status(world, 0).unread[PRECEDENCE_ROUTINE - 1], 1); /* the answer */
 	world_free(world);
 }
 
@@ -531,7 +569,9 @@ static void what_was_refused_is_counted(void **state)
 	world_deliver(world, 0, 1, bytes_of_text("nothing sealed"));
 	world_deliver(world, 0, 1, bytes_of_text("nor this"));
 	world_commit(world, 0);
-	assert_int_equal(read_status(world, 0).refused, 2);
+	struct status status = read_status(world, 0);
+	assert_int_equal(status.refused, 2);
+	assert_string_equal(status.refused_from, world->posts[1].node);
 	world_free(world);
 }
 
@@ -546,6 +586,7 @@ int main(void)
 		cmocka_unit_test(an_entry_comes_with_its_bytes_its_leaf_and_its_receipt),
 		cmocka_unit_test(heads_verify_with_their_keys_and_cosignatures),
 		cmocka_unit_test(what_waits_for_a_receipt_is_counted),
+		cmocka_unit_test(what_nobody_acknowledged_is_counted),
 		cmocka_unit_test(how_the_heads_stand_shows),
 		cmocka_unit_test(a_gap_shows_until_it_is_filled),
 		cmocka_unit_test(what_was_refused_is_counted),
