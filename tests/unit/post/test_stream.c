@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -109,6 +110,91 @@ static void a_slow_reader_gets_all_in_the_end(void **state)
 	close(fds[0]);
 }
 
+/* ---- what is left in memory that is given back ---- */
+
+static const char secret[] = "a packet of keys";
+
+static size_t freed;
+static size_t left; /* blocks that were freed with the secret in them */
+
+void __real_free(void *memory);
+void __wrap_free(void *memory);
+
+/* The linker puts it in the place of free() (meson.build). */
+void __wrap_free(void *memory)
+{
+	if (memory != NULL) {
+		freed++;
+		left += memmem(memory, malloc_usable_size(memory), secret, strlen(secret)) != NULL;
+	}
+	__real_free(memory);
+}
+
+static struct stream stream_with_secrets(size_t count)
+{
+	struct stream stream = stream_make(1 << 20);
+
+	freed = 0;
+	left = 0;
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(stream_append(&stream, bytes_of_text(secret)), ERROR_OK);
+	return stream;
+}
+
+static void what_was_written_is_wiped_when_the_queue_is_empty(void **state)
+{
+	struct stream stream = stream_with_secrets(3);
+
+	stream_consume(&stream, 2 * strlen(secret));
+	stream_consume(&stream, strlen(secret));
+	assert_int_equal(freed, 1);
+	assert_int_equal(left, 0);
+	stream = stream_with_secrets(3);
+	stream_free(&stream);
+	assert_int_equal(freed, 1);
+	assert_int_equal(left, 0);
+}
+
+static void what_was_written_is_wiped_when_the_queue_grows(void **state)
+{
+	static const uint8_t more[5000];
+	struct stream stream = stream_with_secrets(20);
+
+	assert_int_equal(stream_append(&stream, bytes_make(more, sizeof more)), ERROR_OK);
+	assert_int_equal(freed, 1);
+	assert_int_equal(left, 0);
+	stream_free(&stream);
+	assert_int_equal(left, 0);
+}
+
+static void what_was_written_is_wiped_when_the_queue_has_moved(void **state)
+{
+	static const uint8_t more[700];
+	struct stream stream = stream_with_secrets(60); /* nearly all of the first block */
+
+	stream_consume(&stream, 50 * strlen(secret));
+	assert_int_equal(stream_append(&stream, bytes_make(more, sizeof more)), ERROR_OK);
+	assert_int_equal(freed, 0);
+	stream_consume(&stream, 10 * strlen(secret) + sizeof more);
+	assert_int_equal(freed, 1);
+	assert_int_equal(left, 0);
+}
+
+static void what_was_read_is_wiped(void **state)
+{
+	struct stream stream = stream_with_secrets(0);
+	int fds[2];
+
+	open_pair(fds);
+	assert_int_equal(write(fds[1], secret, strlen(secret)), (ssize_t)strlen(secret));
+	assert_int_equal(stream_read(&stream, fds[0], 100), ERROR_OK);
+	stream_consume(&stream, strlen(secret));
+	assert_int_equal(freed, 1);
+	assert_int_equal(left, 0);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static int ignore_broken_pipes(void **state)
 {
 	return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -1 : 0;
@@ -122,6 +208,10 @@ int main(void)
 		cmocka_unit_test(an_empty_queue_holds_no_memory),
 		cmocka_unit_test(a_socket_is_read_up_to_the_room),
 		cmocka_unit_test(a_slow_reader_gets_all_in_the_end),
+		cmocka_unit_test(what_was_written_is_wiped_when_the_queue_is_empty),
+		cmocka_unit_test(what_was_written_is_wiped_when_the_queue_grows),
+		cmocka_unit_test(what_was_written_is_wiped_when_the_queue_has_moved),
+		cmocka_unit_test(what_was_read_is_wiped),
 	};
 
 	return cmocka_run_group_tests(tests, ignore_broken_pipes, NULL);
