@@ -75,6 +75,7 @@ void rows_reset(struct rows *rows)
 {
 	rows->memory_used = index_size(rows);
 	rows->count = 0;
+	memset(rows->found, 0, sizeof(rows->found));
 	rows->writes = NULL;
 	rows->writes_kept = NULL;
 	rows->run_mark = 0;
@@ -140,6 +141,31 @@ static bool is_at(const struct rows *rows, size_t place, struct bytes key)
 	return place < rows->count && bytes_equal(rows->entries[place]->key, key);
 }
 
+/*
+ * Where an entry may be found without a search. A key's last bytes tell most; that two keys share a slot, by
+ * chance or design, costs the search and nothing else.
+ */
+static struct rows_entry **slot_of(struct rows *rows, struct bytes key)
+{
+	uint32_t hash = key.data[0];
+	for (size_t i = key.size > 12 ? key.size - 12 : 1; i < key.size; i++)
+		hash = hash * 31 + key.data[i];
+	return &rows->found[(hash ^ hash >> 16) % ROWS_FOUND_MAX];
+}
+
+/* The entry of `key`; NULL if there is none: then *place is where it would stand. */
+static struct rows_entry *find(struct rows *rows, struct bytes key, size_t *place)
+{
+	struct rows_entry **slot = slot_of(rows, key);
+	if (*slot != NULL && bytes_equal((*slot)->key, key))
+		return *slot;
+	*place = place_of(rows, key);
+	if (!is_at(rows, *place, key))
+		return NULL;
+	*slot = rows->entries[*place];
+	return *slot;
+}
+
 /* True if the store is known to hold nothing between the entry before `place` and the one at it. */
 static bool in_gap(const struct rows *rows, size_t place)
 {
@@ -156,11 +182,12 @@ static bool fits(const struct rows *rows, size_t entries, size_t writes, size_t 
 /* The entry of `key`, made if it is not there; the caller has checked that it fits. */
 static struct rows_entry *entry_of(struct rows *rows, struct bytes key, bool *made)
 {
-	size_t place = place_of(rows, key);
-	*made = !is_at(rows, place, key);
+	size_t place;
+	struct rows_entry *entry = find(rows, key, &place);
+	*made = entry == NULL;
 	if (!*made)
-		return rows->entries[place];
-	struct rows_entry *entry = take(rows, sizeof(*entry));
+		return entry;
+	entry = take(rows, sizeof(*entry));
 	entry->key = take_copy(rows, key);
 	entry->value = bytes_make(NULL, 0);
 	entry->write = NULL;
@@ -170,6 +197,7 @@ static struct rows_entry *entry_of(struct rows *rows, struct bytes key, bool *ma
 		(rows->count - place) * sizeof(rows->entries[0]));
 	rows->entries[place] = entry;
 	rows->count++;
+	*slot_of(rows, key) = entry;
 	return entry;
 }
 
@@ -179,6 +207,9 @@ static void remove_entry(struct rows *rows, const struct rows_entry *entry)
 	size_t place = place_of(rows, entry->key);
 	assert(place < rows->count && rows->entries[place] == entry);
 	rows->count--;
+	struct rows_entry **slot = slot_of(rows, entry->key);
+	if (*slot == entry)
+		*slot = NULL;
 	memmove(rows->entries + place, rows->entries + place + 1,
 		(rows->count - place) * sizeof(rows->entries[0]));
 }
@@ -387,9 +418,10 @@ enum error rows_get(struct rows *rows, struct bytes key, struct bytes *value)
 {
 	check_key(rows, key);
 	*value = bytes_make(NULL, 0);
-	size_t place = place_of(rows, key);
-	if (is_at(rows, place, key)) {
-		enum stored state = seen(rows->entries[place], value);
+	size_t place;
+	const struct rows_entry *entry = find(rows, key, &place);
+	if (entry != NULL) {
+		enum stored state = seen(entry, value);
 		if (state == STORED_PRESENT)
 			return ERROR_OK;
 		if (state == STORED_ABSENT)

@@ -61,6 +61,7 @@
 #define ROWS_MEMORY_SIZE_MIN (256 * 1024) /* the least memory that rows_make takes */
 #define ROWS_KEPT_SIZE_MAX   (512 * 1024) /* what rows_settle keeps at most: a look-up in more is dear */
 #define ROWS_KEPT_SHARE      8            /* and of the memory at most one part in so many */
+#define ROWS_FOUND_MAX       512          /* entries that are found again without a search */
 
 struct row {
 	struct bytes key;
@@ -94,6 +95,7 @@ struct rows { /* fields are rows.c's own */
 	struct rows_entry **entries; /* ascending by key */
 	size_t count;
 	size_t count_max;
+	struct rows_entry *found[ROWS_FOUND_MAX]; /* by their keys' hashes, each NULL or one of `entries` */
 	struct rows_write *writes;      /* of the batch and the run, the last first */
 	struct rows_write *writes_kept; /* the last of the batch */
 	size_t run_mark;                /* memory_used when the run began */

@@ -49,10 +49,17 @@ struct row_key outbox_due_row(const struct copy *copy)
 	return key;
 }
 
-struct row_key outbox_sealed_row(const uint8_t sha256[32])
+struct row_key outbox_sealed_row(const struct copy *copy)
 {
 	struct row_key key = key_make(TABLE_SEALED);
-	key_bytes(&key, sha256, 16);
+	key_u64(&key, copy->number);
+	return key;
+}
+
+struct row_key outbox_id_row(const uint8_t id[16])
+{
+	struct row_key key = key_make(TABLE_COPY_ID);
+	key_bytes(&key, id, 16);
 	return key;
 }
 
@@ -114,16 +121,36 @@ void outbox_forget_due(struct run *run, struct copy *copy)
 	copy->due_ms = 0;
 }
 
+/* By number, and not by their hash: what is sealed in a batch stands side by side on the disk. */
+void outbox_keep_seal(struct run *run, const struct outgoing *outgoing, struct bytes sealed)
+{
+	struct row_key key = outbox_sealed_row(&outgoing->copy);
+	struct row_key id_key = outbox_id_row(outgoing->copy.sha256);
+
+	rows_put(run_rows(run), key_view(&key), sealed);
+	run_put(run, &id_key, &schema_copy_key, &outgoing->key);
+}
+
+void outbox_drop_seal(struct run *run, struct copy *copy)
+{
+	struct row_key key = outbox_sealed_row(copy);
+	struct row_key id_key = outbox_id_row(copy->sha256);
+
+	if (copy->sealed) {
+		run_delete(run, &key);
+		run_delete(run, &id_key);
+	}
+	copy->sealed = false;
+}
+
 void outbox_remove(struct run *run, const struct outgoing *outgoing)
 {
 	struct copy copy = outgoing->copy;
-	struct row_key sealed_key = outbox_sealed_row(copy.sha256);
 	struct row_key key = outbox_copy_row(&outgoing->key);
 
 	outbox_unplace(run, &copy);
 	outbox_forget_due(run, &copy);
-	if (copy.sealed)
-		run_delete(run, &sealed_key);
+	outbox_drop_seal(run, &copy);
 	run_delete(run, &key);
 }
 
@@ -477,7 +504,7 @@ static enum error list_waiting(struct run *run, struct copy_key *keys, size_t co
 				missing = log_entry(run, &key, &entry) == ERROR_NEEDS_ROWS || missing;
 			}
 		} else if (error == ERROR_OK && outgoing.copy.sealed) {
-			struct row_key sealed = outbox_sealed_row(outgoing.copy.sha256);
+			struct row_key sealed = outbox_sealed_row(&outgoing.copy);
 			missing = rows_get(run_rows(run), key_view(&sealed), &cose) == ERROR_NEEDS_ROWS ||
 				  missing;
 		}

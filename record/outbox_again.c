@@ -17,12 +17,10 @@ static void renew(struct run *run, struct outgoing *outgoing)
 	struct copy *copy = &outgoing->copy;
 
 	if (copy->sealed) {
-		struct row_key sealed_key = outbox_sealed_row(copy->sha256);
-		run_delete(run, &sealed_key);
 		struct record_action *action = run_action(run, RECORD_ACTION_CANCEL);
 		memcpy(action->copy, copy->sha256, sizeof(action->copy));
 	}
-	copy->sealed = false;
+	outbox_drop_seal(run, copy);
 	copy->last_resort = false;
 	copy->seals = 0;
 	copy->sends = 0;

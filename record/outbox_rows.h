@@ -20,7 +20,8 @@ struct row_key outbox_copy_row(const struct copy_key *key);
 struct row_key outbox_waiting_row(const struct copy *copy);
 struct row_key outbox_handed_row(const struct copy *copy);
 struct row_key outbox_due_row(const struct copy *copy);
-struct row_key outbox_sealed_row(const uint8_t sha256[32]);
+struct row_key outbox_sealed_row(const struct copy *copy);
+struct row_key outbox_id_row(const uint8_t id[16]);
 
 /* ERROR_NOT_FOUND if it is gone. */
 enum error outbox_read(struct run *run, const struct copy_key *key, struct outgoing *outgoing);
@@ -30,6 +31,9 @@ void outbox_remove(struct run *run, const struct outgoing *outgoing);
 /* Takes it out of the table that its state says it is in; forgets when it is due. */
 void outbox_unplace(struct run *run, const struct copy *copy);
 void outbox_forget_due(struct run *run, struct copy *copy);
+/* Keeps the bytes that it has been sealed to, and drops them. */
+void outbox_keep_seal(struct run *run, const struct outgoing *outgoing, struct bytes sealed);
+void outbox_drop_seal(struct run *run, struct copy *copy);
 /* Counts an own entry that waits for receipts, or no longer does, in TABLE_PENDING. */
 enum error outbox_count_pending(struct run *run, uint64_t channel, uint64_t precedence, bool more);
 /* The count of a precedence. */

@@ -60,11 +60,9 @@ static enum error wire_entry(struct run *run, const struct outgoing *outgoing, s
 
 static enum error stored_bytes(struct run *run, const struct outgoing *outgoing, struct bytes *sealed)
 {
-	struct row_key key = outbox_sealed_row(outgoing->copy.sha256);
-	struct sealed row;
+	struct row_key key = outbox_sealed_row(&outgoing->copy);
 
-	enum error error = run_get(run, &key, &schema_sealed, &row);
-	*sealed = row.bytes;
+	enum error error = rows_get(run_rows(run), key_view(&key), sealed);
 	return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
 }
 
@@ -104,8 +102,6 @@ enum error outbox_seal(struct run *run, struct outgoing *outgoing, struct bytes 
 	copy->sealed = true;
 	copy->seals++;
 	copy->last_resort = used_last_resort;
-	struct sealed row = {.key = outgoing->key, .bytes = *bytes};
-	struct row_key key = outbox_sealed_row(copy->sha256);
-	run_put(run, &key, &schema_sealed, &row);
+	outbox_keep_seal(run, outgoing, *bytes);
 	return ERROR_OK;
 }

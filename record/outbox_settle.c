@@ -30,15 +30,14 @@ static enum error note_hint(struct run *run, const struct copy_key *key, uint64_
 enum error outbox_progress(struct run *run)
 {
 	const struct record_event *event = run_event(run);
-	struct row_key sealed_key = key_make(TABLE_SEALED);
-	struct sealed sealed;
+	struct row_key id_key = outbox_id_row(event->of.progress.copy);
+	struct copy_key key;
 	struct outgoing outgoing;
 	uint64_t state = event->of.progress.state;
 
-	key_bytes(&sealed_key, event->of.progress.copy, sizeof(event->of.progress.copy));
-	enum error error = run_get(run, &sealed_key, &schema_sealed, &sealed);
+	enum error error = run_get(run, &id_key, &schema_copy_key, &key);
 	if (error == ERROR_OK)
-		error = outbox_read(run, &sealed.key, &outgoing);
+		error = outbox_read(run, &key, &outgoing);
 	if (error != ERROR_OK)
 		return error == ERROR_NOT_FOUND ? ERROR_OK : error; /* receipted meanwhile, or not ours */
 	if (outgoing.key.statement != 0) {
@@ -61,7 +60,7 @@ enum error outbox_progress(struct run *run)
 	struct bytes route = event->of.progress.route;
 	if (route.size > ROUTE_NAME_SIZE_MAX || !text_is_plain_line(route))
 		route = bytes_of_text("");
-	return note_hint(run, &sealed.key, state, route);
+	return note_hint(run, &key, state, route);
 }
 
 /* ---- resending ---- */
@@ -184,15 +183,15 @@ static enum error cannot_open_statement(struct run *run, uint64_t party, uint64_
 
 enum error outbox_cannot_open(struct run *run, uint64_t party, uint64_t slot, const uint8_t sha256[32])
 {
-	struct row_key sealed_key = outbox_sealed_row(sha256);
-	struct sealed sealed;
+	struct row_key id_key = outbox_id_row(sha256);
+	struct copy_key key;
 	struct outgoing outgoing;
 
-	enum error error = run_get(run, &sealed_key, &schema_sealed, &sealed);
+	enum error error = run_get(run, &id_key, &schema_copy_key, &key);
 	if (error == ERROR_NOT_FOUND)
 		return cannot_open_statement(run, party, slot, sha256);
 	if (error == ERROR_OK)
-		error = outbox_read(run, &sealed.key, &outgoing);
+		error = outbox_read(run, &key, &outgoing);
 	if (error != ERROR_OK)
 		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
 	if (outgoing.key.statement != 0)
@@ -202,8 +201,7 @@ enum error outbox_cannot_open(struct run *run, uint64_t party, uint64_t slot, co
 		return ERROR_OK;
 	struct record_action *action = run_action(run, RECORD_ACTION_CANCEL);
 	memcpy(action->copy, sha256, sizeof(action->copy));
-	run_delete(run, &sealed_key);
-	outgoing.copy.sealed = false;
+	outbox_drop_seal(run, &outgoing.copy);
 	if (outgoing.copy.seals >= RESEALS_MAX) {
 		error = outbox_hold(run, &outgoing);
 		if (error != ERROR_OK)

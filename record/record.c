@@ -226,6 +226,7 @@ bool record_row_in_backup(struct bytes key)
 	case TABLE_NEXT_KEYING:
 	case TABLE_STATEMENT:
 	case TABLE_SEALED:
+	case TABLE_COPY_ID:
 	case TABLE_WAITING:
 	case TABLE_HANDED:
 	case TABLE_DUE:

@@ -260,7 +260,6 @@ SCHEMA(copy, C(copy, ));
 SCHEMA(statement_copy, C(statement_copy, copy.), T(statement_copy, next_keying),
 	U(statement_copy, kind), U(statement_copy, channel), U(statement_copy, party),
 	U(statement_copy, slot), V(statement_copy, cose), K(statement_copy, entry));
-SCHEMA(sealed, U(sealed, key.statement), K(sealed, key.entry), V(sealed, bytes));
 SCHEMA(pending, U(pending, routine), U(pending, priority), U(pending, immediate), U(pending, flash));
 
 static void field_write(const struct schema_field *field, const uint8_t *at, struct buffer *buffer)

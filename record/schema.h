@@ -122,7 +122,8 @@ enum table {
 		/* channel u16, incarnation u16, position u32, log u16 (of the receiver) -> struct copy */
 	0x50,
 	TABLE_STATEMENT = 0x51, /* serial u64 -> struct statement_copy */
-	TABLE_SEALED = 0x52,    /* copy id 16 -> struct sealed */
+	TABLE_SEALED = 0x52,    /* number u64 -> the sealed bytes of the copy of that number */
+	TABLE_COPY_ID = 0x59,   /* copy id 16 -> struct copy_key: of what is sealed */
 	TABLE_WAITING = 0x53, /* rank u8 (4 - precedence), number u64 -> struct copy_key: to be handed over */
 	TABLE_HANDED =
 		/* session u64, rank u8, number u64 -> struct copy_key: handed over, not reported queued */
@@ -453,7 +454,7 @@ struct copy {
 	uint64_t precedence;
 	/* of the entry: what a record copy becomes where its action copy stays unreceipted */
 	uint64_t urgency;
-	uint64_t number;  /* in TABLE_WAITING, HANDED and DUE */
+	uint64_t number;  /* in TABLE_WAITING, HANDED, DUE and SEALED */
 	uint64_t session; /* HANDED */
 	uint64_t due_ms;  /* slow clock: when to resend; 0: not handed over yet */
 	uint64_t sends;   /* times handed over for want of a receipt */
@@ -473,11 +474,6 @@ struct statement_copy {
 	uint64_t slot;
 	struct bytes cose;
 	struct entry_key entry; /* kind 0 */
-};
-
-struct sealed {
-	struct copy_key key;
-	struct bytes bytes;
 };
 
 struct pending {
@@ -553,7 +549,7 @@ extern const struct schema schema_number, schema_counter, schema_own_post, schem
 	schema_chain, schema_officer, schema_quota, schema_entry_key, schema_log, schema_entry, schema_seen,
 	schema_arrival, schema_receipt_row, schema_evidence, schema_epoch, schema_psk, schema_leaf_row,
 	schema_next_keying, schema_prekeys_row, schema_epoch_use, schema_copy_key, schema_copy,
-	schema_statement_copy, schema_sealed, schema_pending, schema_former_head, schema_missing;
+	schema_statement_copy, schema_pending, schema_former_head, schema_missing;
 
 /* Appends the value; *value is the struct that belongs to the schema. */
 void schema_write(const struct schema *schema, const void *value, struct buffer *buffer);

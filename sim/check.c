@@ -7,6 +7,7 @@
 #include "envelope/cose.h"
 #include "envelope/merkle.h"
 #include "envelope/statement.h"
+#include "record/outbox_rows.h"
 #include "record/schema.h"
 
 /*
@@ -364,7 +365,8 @@ static void check_bounds(struct world *world, size_t node)
 	if (disk->tables[TABLE_EPOCH] > epochs || disk->tables[TABLE_PSK] > epochs * WORLD_NODES_MAX)
 		world_violation(world, "nothing is unbounded", "%zu epochs at %zu", disk->tables[TABLE_EPOCH],
 				node);
-	if (disk->tables[TABLE_SEALED] > copies || disk->tables[TABLE_DUE] > copies ||
+	if (disk->tables[TABLE_SEALED] > copies || disk->tables[TABLE_COPY_ID] > copies ||
+	    disk->tables[TABLE_DUE] > copies ||
 	    disk->tables[TABLE_WAITING] + disk->tables[TABLE_HANDED] > copies)
 		world_violation(world, "nothing is unbounded", "the outbox of %zu has more rows than copies",
 				node);
@@ -404,11 +406,29 @@ static const char *kind_of(const struct disk *disk, const struct copy_key *copy)
 		       : "?";
 }
 
+/* What the disk holds of a copy under way: its key and its sealed bytes. */
+static bool read_sealed(const struct disk *disk, const uint8_t id[16], struct copy_key *key,
+			struct bytes *sealed)
+{
+	struct row_key id_key = outbox_id_row(id);
+	if (!check_read_row(disk, &id_key, &schema_copy_key, key))
+		return false;
+	struct row_key copy_key = outbox_copy_row(key);
+	struct statement_copy statement;
+	struct copy copy;
+	bool read = key->statement == 0 ? check_read_row(disk, &copy_key, &schema_copy, &copy)
+					: check_read_row(disk, &copy_key, &schema_statement_copy, &statement);
+	if (!read)
+		return false;
+	struct row_key sealed_key = outbox_sealed_row(key->statement == 0 ? &copy : &statement.copy);
+	return disk_get(disk, key_view(&sealed_key), sealed);
+}
+
 void check_action(struct world *world, size_t node, const struct record_action *action, unsigned *sent_min)
 {
 	const struct disk *disk = &world->nodes[node].post.disk;
-	struct row_key key = key_make(TABLE_SEALED);
-	struct sealed sealed;
+	struct copy_key key;
+	struct bytes sealed;
 
 	if (action->kind != RECORD_ACTION_SEND)
 		return;
@@ -416,13 +436,12 @@ void check_action(struct world *world, size_t node, const struct record_action *
 		world_violation(world, "no lower precedence starts while a higher waits",
 				"post %zu sends %u after %u", node, action->precedence, *sent_min);
 	*sent_min = action->precedence;
-	key_bytes(&key, action->copy, sizeof(action->copy));
-	if (!check_read_row(disk, &key, &schema_sealed, &sealed) || !bytes_equal(sealed.bytes, action->bytes))
+	if (!read_sealed(disk, action->copy, &key, &sealed) || !bytes_equal(sealed, action->bytes))
 		world_violation(world, "nothing leaves that is not on disk", "post %zu", node);
 	else
 		world_trace(world, "post %zu hands over %s %u/%u, %zu bytes, precedence %u", node,
-			    kind_of(disk, &sealed.key), (unsigned)sealed.key.entry.incarnation,
-			    (unsigned)sealed.key.entry.position, sealed.bytes.size, action->precedence);
+			    kind_of(disk, &key), (unsigned)key.entry.incarnation,
+			    (unsigned)key.entry.position, sealed.size, action->precedence);
 }
 
 void check_batch(struct world *world, size_t node, unsigned sent_min)

@@ -85,7 +85,7 @@ static void each_state_is_told_once_and_in_order_on_both_sides(void **state)
 	struct world *world = world_open_line(4);
 	struct world_message message = {.precedence = PRECEDENCE_FLASH, .text = "Is this line open?"};
 	struct record_event carried = {.kind = RECORD_PROGRESS, .of.progress.state = LOCAL_CARRIED};
-	uint8_t prefix = TABLE_SEALED;
+	uint8_t prefix = TABLE_COPY_ID;
 	uint8_t identity[IDENTITY_SIZE];
 	struct row row;
 	size_t at = 0;

@@ -39,6 +39,7 @@ static void assert_all_arrived(struct world *world)
 	for (size_t post = 0; post < 2; post++) {
 		assert_int_equal(world_count(world, post, TABLE_COPY), 0);
 		assert_int_equal(world_count(world, post, TABLE_SEALED), 0);
+		assert_int_equal(world_count(world, post, TABLE_COPY_ID), 0);
 		assert_int_equal(world_count(world, post, TABLE_WAITING), 0);
 		assert_int_equal(world_count(world, post, TABLE_HANDED), 0);
 		assert_int_equal(world_count(world, post, TABLE_DUE), 0);

@@ -50,7 +50,7 @@ static void a_copy_that_was_carried_and_lost_is_taken_back_and_sent_again(void *
 	struct world *world = world_open_line(3);
 	struct record_event carried = {.kind = RECORD_PROGRESS, .of.progress.state = LOCAL_CARRIED};
 	struct record_event tick = {.kind = RECORD_TICK};
-	uint8_t prefix = TABLE_SEALED;
+	uint8_t prefix = TABLE_COPY_ID;
 	struct row row;
 	size_t at = 0;
 
