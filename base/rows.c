@@ -3,29 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* What is known of a key in the store below. */
-enum stored {
-	STORED_UNKNOWN,
-	STORED_ABSENT,
-	STORED_PRESENT,
-};
-
-struct rows_entry {
-	struct bytes key;
-	struct bytes value;       /* with STORED_PRESENT */
-	struct rows_write *write; /* the last write, which hides what is stored */
-	enum stored stored;
-	bool gap; /* the store holds no key between this one and the next entry */
-};
-
-struct rows_write {
-	struct rows_entry *entry;
-	struct rows_write *hidden;   /* the entry's write before this one */
-	struct rows_write *previous; /* the batch's write before this one */
-	struct bytes value;
-	bool deleted;
-	bool made_entry; /* undoing it removes the entry */
-};
+#include "base/rows_internal.h"
 
 /* ---- memory ---- */
 
@@ -122,7 +100,7 @@ size_t rows_room(const struct rows *rows)
 /* ---- the index ---- */
 
 /* The place of the first entry at or after `key`. */
-static size_t place_of(const struct rows *rows, struct bytes key)
+size_t rows_place_of(const struct rows *rows, struct bytes key)
 {
 	size_t low = 0;
 	size_t high = rows->count;
@@ -136,7 +114,7 @@ static size_t place_of(const struct rows *rows, struct bytes key)
 	return low;
 }
 
-static bool is_at(const struct rows *rows, size_t place, struct bytes key)
+bool rows_is_at(const struct rows *rows, size_t place, struct bytes key)
 {
 	return place < rows->count && bytes_equal(rows->entries[place]->key, key);
 }
@@ -154,20 +132,20 @@ static struct rows_entry **slot_of(struct rows *rows, struct bytes key)
 }
 
 /* The entry of `key`; NULL if there is none: then *place is where it would stand. */
-static struct rows_entry *find(struct rows *rows, struct bytes key, size_t *place)
+struct rows_entry *rows_find(struct rows *rows, struct bytes key, size_t *place)
 {
 	struct rows_entry **slot = slot_of(rows, key);
 	if (*slot != NULL && bytes_equal((*slot)->key, key))
 		return *slot;
-	*place = place_of(rows, key);
-	if (!is_at(rows, *place, key))
+	*place = rows_place_of(rows, key);
+	if (!rows_is_at(rows, *place, key))
 		return NULL;
 	*slot = rows->entries[*place];
 	return *slot;
 }
 
 /* True if the store is known to hold nothing between the entry before `place` and the one at it. */
-static bool in_gap(const struct rows *rows, size_t place)
+bool rows_in_gap(const struct rows *rows, size_t place)
 {
 	return place > 0 && rows->entries[place - 1]->gap;
 }
@@ -183,7 +161,7 @@ static bool fits(const struct rows *rows, size_t entries, size_t writes, size_t 
 static struct rows_entry *entry_of(struct rows *rows, struct bytes key, bool *made)
 {
 	size_t place;
-	struct rows_entry *entry = find(rows, key, &place);
+	struct rows_entry *entry = rows_find(rows, key, &place);
 	*made = entry == NULL;
 	if (!*made)
 		return entry;
@@ -191,7 +169,7 @@ static struct rows_entry *entry_of(struct rows *rows, struct bytes key, bool *ma
 	entry->key = take_copy(rows, key);
 	entry->value = bytes_make(NULL, 0);
 	entry->write = NULL;
-	entry->gap = in_gap(rows, place);
+	entry->gap = rows_in_gap(rows, place);
 	entry->stored = entry->gap ? STORED_ABSENT : STORED_UNKNOWN;
 	memmove(rows->entries + place + 1, rows->entries + place,
 		(rows->count - place) * sizeof(rows->entries[0]));
@@ -204,7 +182,7 @@ static struct rows_entry *entry_of(struct rows *rows, struct bytes key, bool *ma
 /* Undone in the order opposite to making, so the entry before gets back the gap that it had. */
 static void remove_entry(struct rows *rows, const struct rows_entry *entry)
 {
-	size_t place = place_of(rows, entry->key);
+	size_t place = rows_place_of(rows, entry->key);
 	assert(place < rows->count && rows->entries[place] == entry);
 	rows->count--;
 	struct rows_entry **slot = slot_of(rows, entry->key);
@@ -275,7 +253,7 @@ static struct bytes keep_bound(uint8_t *to, struct bytes bound)
 }
 
 /* Fails the run, so that even a handler that does not look at this error is run again. */
-static enum error want(struct rows *rows, struct rows_wanted wanted)
+enum error rows_want(struct rows *rows, struct rows_wanted wanted)
 {
 	if (rows->full) {
 		rows->run_error = ERROR_FULL;
@@ -301,21 +279,12 @@ static enum error want(struct rows *rows, struct rows_wanted wanted)
 	return ERROR_NEEDS_ROWS;
 }
 
-/* The smallest key after `key`. */
-static struct bytes key_after(uint8_t memory[ROW_KEY_SIZE_MAX + 1], struct bytes key)
-{
-	assert(key.size <= ROW_KEY_SIZE_MAX);
-	memcpy(memory, key.data, key.size);
-	memory[key.size] = 0;
-	return bytes_make(memory, key.size + 1);
-}
-
 /* ---- loading ---- */
 
 /* The store holds no key between entries `from` and `to`. */
 static void know_gap(struct rows *rows, const struct rows_entry *from, const struct rows_entry *to)
 {
-	size_t place = place_of(rows, from->key);
+	size_t place = rows_place_of(rows, from->key);
 	for (size_t i = place; rows->entries[i] != to; i++) {
 		struct rows_entry *entry = rows->entries[i];
 		assert(i == place || entry->stored != STORED_PRESENT);
@@ -395,174 +364,17 @@ void rows_load_end(struct rows *rows, size_t index)
 			 entry_of(rows, want->wanted.high, &made));
 }
 
-/* ---- reading ---- */
+/* ---- writing ---- */
 
-static void check_key(const struct rows *rows, struct bytes key)
+void rows_check_key(const struct rows *rows, struct bytes key)
 {
 	assert(rows->run_open);
 	assert(key.size >= 1 && key.size <= ROW_KEY_SIZE_MAX && key.data[0] != 0xff);
 }
 
-/* The state of a key with the writes over it. */
-static enum stored seen(const struct rows_entry *entry, struct bytes *value)
-{
-	if (entry->write != NULL) {
-		*value = entry->write->value;
-		return entry->write->deleted ? STORED_ABSENT : STORED_PRESENT;
-	}
-	*value = entry->value;
-	return entry->stored;
-}
-
-enum error rows_get(struct rows *rows, struct bytes key, struct bytes *value)
-{
-	check_key(rows, key);
-	*value = bytes_make(NULL, 0);
-	size_t place;
-	const struct rows_entry *entry = find(rows, key, &place);
-	if (entry != NULL) {
-		enum stored state = seen(entry, value);
-		if (state == STORED_PRESENT)
-			return ERROR_OK;
-		if (state == STORED_ABSENT)
-			return ERROR_NOT_FOUND;
-	} else if (in_gap(rows, place)) {
-		return ERROR_NOT_FOUND;
-	}
-	uint8_t memory[ROW_KEY_SIZE_MAX + 1];
-	return want(rows,
-		    (struct rows_wanted){
-			    .low = key, .high = key_after(memory, key), .descending = false, .count_max = 1});
-}
-
-static enum error read_ascending(struct rows *rows, struct bytes low, struct bytes high, struct row *row)
-{
-	uint8_t memory[ROW_KEY_SIZE_MAX + 1];
-	struct rows_wanted wanted = {.low = low, .high = high, .descending = false, .count_max = ROWS_AHEAD};
-	size_t place = place_of(rows, low);
-	if (!is_at(rows, place, low) && !in_gap(rows, place))
-		return want(rows, wanted);
-	for (; place < rows->count; place++) {
-		struct rows_entry *entry = rows->entries[place];
-		if (bytes_compare(entry->key, high) >= 0)
-			return ERROR_NOT_FOUND;
-		enum stored state = seen(entry, &row->value);
-		row->key = entry->key;
-		if (state == STORED_PRESENT)
-			return ERROR_OK;
-		wanted.low = entry->key;
-		if (state == STORED_UNKNOWN)
-			return want(rows, wanted);
-		if (!entry->gap) {
-			wanted.low = key_after(memory, entry->key);
-			if (bytes_compare(wanted.low, high) >= 0)
-				return ERROR_NOT_FOUND;
-			if (!is_at(rows, place + 1, wanted.low))
-				return want(rows, wanted);
-		}
-	}
-	return ERROR_NOT_FOUND;
-}
-
-static enum error read_descending(struct rows *rows, struct bytes low, struct bytes high, struct row *row)
-{
-	uint8_t memory[ROW_KEY_SIZE_MAX + 1];
-	struct rows_wanted wanted = {.low = low, .high = high, .descending = true, .count_max = ROWS_AHEAD};
-	if (bytes_compare(low, high) >= 0)
-		return ERROR_NOT_FOUND;
-	for (size_t place = place_of(rows, high); in_gap(rows, place); place--) {
-		struct rows_entry *entry = rows->entries[place - 1];
-		if (bytes_compare(entry->key, low) < 0)
-			return ERROR_NOT_FOUND;
-		enum stored state = seen(entry, &row->value);
-		row->key = entry->key;
-		if (state == STORED_PRESENT)
-			return ERROR_OK;
-		if (state == STORED_UNKNOWN) {
-			wanted.high = key_after(memory, entry->key);
-			return want(rows, wanted);
-		}
-		wanted.high = entry->key;
-		if (bytes_compare(low, wanted.high) >= 0)
-			return ERROR_NOT_FOUND;
-	}
-	return want(rows, wanted);
-}
-
-/* The smallest key that is larger than all that begin with `prefix`: a first byte of 0xff is never used. */
-static struct bytes prefix_end(uint8_t memory[ROW_KEY_SIZE_MAX + 1], struct bytes prefix)
-{
-	size_t size = prefix.size;
-	while (prefix.data[size - 1] == 0xff)
-		size--;
-	memcpy(memory, prefix.data, size);
-	memory[size - 1]++;
-	return bytes_make(memory, size);
-}
-
-static enum error read_from(struct rows *rows, struct bytes prefix, struct bytes low, struct row *row)
-{
-	uint8_t memory[ROW_KEY_SIZE_MAX + 1];
-	*row = (struct row){.key = {NULL, 0}, .value = {NULL, 0}};
-	enum error error = read_ascending(rows, low, prefix_end(memory, prefix), row);
-	if (error != ERROR_OK)
-		*row = (struct row){.key = {NULL, 0}, .value = {NULL, 0}};
-	return error;
-}
-
-static enum error read_before(struct rows *rows, struct bytes prefix, struct bytes high, struct row *row)
-{
-	*row = (struct row){.key = {NULL, 0}, .value = {NULL, 0}};
-	enum error error = read_descending(rows, prefix, high, row);
-	if (error != ERROR_OK)
-		*row = (struct row){.key = {NULL, 0}, .value = {NULL, 0}};
-	return error;
-}
-
-static void check_prefix(const struct rows *rows, struct bytes prefix, struct bytes key)
-{
-	check_key(rows, prefix);
-	check_key(rows, key);
-	assert(key.size >= prefix.size && memcmp(key.data, prefix.data, prefix.size) == 0);
-}
-
-enum error rows_first(struct rows *rows, struct bytes prefix, struct row *row)
-{
-	check_key(rows, prefix);
-	return read_from(rows, prefix, prefix, row);
-}
-
-enum error rows_last(struct rows *rows, struct bytes prefix, struct row *row)
-{
-	uint8_t memory[ROW_KEY_SIZE_MAX + 1];
-	check_key(rows, prefix);
-	return read_before(rows, prefix, prefix_end(memory, prefix), row);
-}
-
-enum error rows_from(struct rows *rows, struct bytes prefix, struct bytes key, struct row *row)
-{
-	check_prefix(rows, prefix, key);
-	return read_from(rows, prefix, key, row);
-}
-
-enum error rows_after(struct rows *rows, struct bytes prefix, struct bytes key, struct row *row)
-{
-	uint8_t memory[ROW_KEY_SIZE_MAX + 1];
-	check_prefix(rows, prefix, key);
-	return read_from(rows, prefix, key_after(memory, key), row);
-}
-
-enum error rows_before(struct rows *rows, struct bytes prefix, struct bytes key, struct row *row)
-{
-	check_prefix(rows, prefix, key);
-	return read_before(rows, prefix, key, row);
-}
-
-/* ---- writing ---- */
-
 static void write_row(struct rows *rows, struct bytes key, struct bytes value, bool deleted)
 {
-	check_key(rows, key);
+	rows_check_key(rows, key);
 	assert(value.size <= ROW_VALUE_SIZE_MAX);
 	if (!fits(rows, 1, 1, value.size)) {
 		rows->full = true;
