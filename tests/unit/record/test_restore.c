@@ -307,11 +307,22 @@ static void a_second_restore_that_knows_of_no_first_is_told_by_the_counterpart(v
 	world_free(world);
 }
 
+/* What an officer is told: what to do. */
+static void expect_refused_for_now(struct world *world)
+{
+	static const char what_to_do[] = "start its courier, and try again";
+	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = "too early"};
+	const struct world_post *post = &world->posts[0];
+
+	assert_int_equal(world_send(world, 0, &message, NULL), ERROR_NOT_NOW);
+	assert_non_null(memmem(post->reply, post->reply_size, what_to_do, strlen(what_to_do)));
+	assert_int_equal(talk_line(world, 0, 0).incarnation, 1);
+}
+
 static void nothing_is_filed_before_the_courier_has_told_its_heads(void **state)
 {
 	struct world *world = world_open_line(312);
 	struct world_post *post = &world->posts[0];
-	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = "too early"};
 	struct record_event start = {.kind = RECORD_START};
 	struct image image;
 
@@ -321,14 +332,35 @@ static void nothing_is_filed_before_the_courier_has_told_its_heads(void **state)
 	post->up = true;
 	world_commit(world, 0);
 	world_tick(world, 0);
-	assert_int_equal(world_send(world, 0, &message, NULL), ERROR_NOT_NOW);
-	assert_int_equal(talk_line(world, 0, 0).incarnation, 1);
+	expect_refused_for_now(world);
 	/* The mark outlives the process. */
 	world_crash_after_commit(world, 0);
 	assert_int_equal(world_event(world, 0, &start), ERROR_OK);
 	post->up = true;
 	world_commit(world, 0);
-	assert_int_equal(world_send(world, 0, &message, NULL), ERROR_NOT_NOW);
+	expect_refused_for_now(world);
+	world_connect(world, 0);
+	assert_int_equal(talk_line(world, 0, 0).incarnation, 2);
+	talk(world, 0, "now", NULL);
+	image_free(&image);
+	world_free(world);
+}
+
+/* As where it was lost, too. */
+static void a_courier_that_keeps_no_heads_has_told_them(void **state)
+{
+	struct world *world = world_open_line(314);
+	struct world_post *post = &world->posts[0];
+	struct record_event start = {.kind = RECORD_START};
+	struct image image;
+
+	image_back_up(world, 0, &image);
+	image_restore_store(world, 0, &image, IMAGE_ANCHOR_GONE);
+	post->heads_count = 0;
+	assert_int_equal(world_event(world, 0, &start), ERROR_OK);
+	post->up = true;
+	world_commit(world, 0);
+	expect_refused_for_now(world);
 	world_connect(world, 0);
 	assert_int_equal(talk_line(world, 0, 0).incarnation, 2);
 	talk(world, 0, "now", NULL);
@@ -538,6 +570,7 @@ int main(void)
 		cmocka_unit_test(a_backup_that_is_restored_twice_opens_two_incarnations),
 		cmocka_unit_test(a_second_restore_that_knows_of_no_first_is_told_by_the_counterpart),
 		cmocka_unit_test(nothing_is_filed_before_the_courier_has_told_its_heads),
+		cmocka_unit_test(a_courier_that_keeps_no_heads_has_told_them),
 		cmocka_unit_test(the_old_post_beside_the_restored_one_is_shown_and_forks_nothing),
 		cmocka_unit_test(an_incarnation_whose_number_leaps_is_taken),
 		cmocka_unit_test(heads_of_former_incarnations_are_kept),
