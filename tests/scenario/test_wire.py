@@ -447,10 +447,11 @@ def heads_to_be_sent(side):
 
 
 def has_told_of_its_heads(side):
+    """True if it has told of all heads, nobody has asked it to tell of them again, and nothing of that waits to be sent."""
     lines = rows_now(side, "LINE")
-    # record/schema.h: the largest head of each log, and the sum of those that were told to that log's post.
+    # record/schema.h: the largest head of each log; the sum of those that were told to that log's post; what that asks for.
     held = sum((line[3] << 34) + line[4] for line in lines)
-    return any(line[15] == held for line in lines) and not heads_to_be_sent(side)
+    return any(line[15] == held for line in lines) and not any(line[19] for line in lines) and not heads_to_be_sent(side)
 
 
 # ---- cbor2 ----

@@ -108,7 +108,7 @@ WRITTEN = {
 
 # Rows of the post that need weeks or a third party, or stand there for a moment only. One function writes them all
 # (schema_write), from lists of fields; tests/unit/record reads each.
-ROWS_NOT_PROVOKED = {"FORMER", "AGREED", "AWAITED"}
+ROWS_NOT_PROVOKED = {"FORMER", "AGREED", "AWAITED", "PUBLISHED"}
 
 
 def writing_sources():
