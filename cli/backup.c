@@ -312,10 +312,11 @@ static bool write_store(struct backup *backup, const char *directory, const stru
 
 static bool restore_into(struct backup *backup, const char *directory, const struct passphrase *passphrase)
 {
+	bool was_there = access(directory, F_OK) == 0;
 	if (!take_directory(backup, directory))
 		return false;
 	bool done = write_store(backup, directory, passphrase);
-	if (!done)
+	if (!done && !was_there)
 		rmdir(directory);
 	return done;
 }

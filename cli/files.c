@@ -1,5 +1,6 @@
 #include "cli/files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -167,6 +168,36 @@ bool file_replace(const struct call *call, const char *path, struct bytes bytes,
 	return true;
 }
 
+static bool is_empty(DIR *directory)
+{
+	const struct dirent *entry;
+	while ((entry = readdir(directory)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    strcmp(entry->d_name, "lost+found") != 0)
+			return false;
+	return true;
+}
+
+/* Where only root can make a directory, or where a disk is mounted, one that was made for us is taken as it
+ * is, and closed to others. */
+static bool take_empty(const struct call *call, const char *path)
+{
+	DIR *directory = opendir(path);
+	struct stat status;
+	bool done = false;
+	if (directory == NULL || fstat(dirfd(directory), &status) != 0)
+		call_fail(call, "%s exists already and cannot be used: %s", path, strerror(errno));
+	else if (!is_empty(directory))
+		call_fail(call, "%s exists already and is not empty: name a new directory", path);
+	else if (status.st_uid != geteuid() || fchmod(dirfd(directory), 0700) != 0)
+		call_fail(call, "%s exists already and belongs to another user: name a new directory", path);
+	else
+		done = true;
+	if (directory != NULL)
+		closedir(directory);
+	return done;
+}
+
 bool directory_create(const struct call *call, const char *path)
 {
 	if (mkdir(path, 0700) == 0) {
@@ -175,12 +206,9 @@ bool directory_create(const struct call *call, const char *path)
 		call_fail(call, "cannot sync the directory that holds %s: %s", path, strerror(errno));
 		return false;
 	}
-	if (errno == EEXIST && rmdir(path) == 0 && mkdir(path, 0700) == 0)
-		return true;
-	if (errno == ENOTEMPTY || errno == EEXIST)
-		call_fail(call, "%s exists already and is not empty: name a new directory", path);
-	else
-		call_fail(call, "cannot make the directory %s: %s", path, strerror(errno));
+	if (errno == EEXIST)
+		return take_empty(call, path);
+	call_fail(call, "cannot make the directory %s: %s", path, strerror(errno));
 	return false;
 }
 

@@ -37,8 +37,8 @@ bool file_try(const struct call *call, const char *path, size_t size);
  * message. */
 bool file_replace(const struct call *call, const char *path, struct bytes bytes, unsigned int mode);
 
-/* Makes a directory with mode 0700; one that exists and is empty is accepted. False after an error message.
- */
+/* Makes a directory with mode 0700; one of our user that is there and empty, but for a lost+found, is taken
+ * as it is and given that mode. False after an error message. */
 bool directory_create(const struct call *call, const char *path);
 
 /* Syncs the directory that holds `path`: what was made or renamed there stays. False with errno. */

@@ -61,8 +61,8 @@ const struct command command_party_create = {
 	.name = "party create",
 	.operands = "DIR",
 	.summary = "make a party: its authority's keys and founding letter",
-	.help = "Makes the directory DIR with the authority's key, the key of its successor and the founding "
-		"letter.\n"
+	.help = "Makes the directory DIR, or takes one that is there and empty, with the authority's key, "
+		"the key of its successor and the founding letter.\n"
 		"Keep DIR on a machine without a network. Both keys are protected by one passphrase; move\n"
 		"successor.key to another safe: the founding letter commits the party to it as its next\n"
 		"authority key, so that it can be taken into use by letter once a version knows how.\n"

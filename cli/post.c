@@ -218,11 +218,10 @@ const struct command command_post_create = {
 	.name = "post create",
 	.operands = "DIR",
 	.summary = "make a post: its directory, its keys, the letter that names it",
-	.help = "Makes the directory DIR with the post's secrets in post.init, which liaisond takes in at "
-		"its first\n"
-		"start and erases. The party's authority signs the letter that names the post; its courier "
-		"must exist\n"
-		"already, because the letter carries the courier's pin.\n\n"
+	.help = "Makes the directory DIR, or takes one that is there and empty, with the post's secrets in "
+		"post.init, which liaisond takes in at its first start and erases. The party's authority "
+		"signs the letter that names the post; its courier must exist already, because the letter "
+		"carries the courier's pin.\n\n"
 		"Example: liaison post create /srv/headquarters --party /safe/alliance --name Headquarters\n"
 		"             --kind headquarters --node ipn:1001.0 --address 192.0.2.1:4556\n"
 		"             --pin $(liaison-courierd --dir /srv/courier --show-pin)",

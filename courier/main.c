@@ -54,10 +54,12 @@ static const char help[] =
 	"  neighbour NAME node ipn:2002.0 pin HEX address 192.0.2.7:4556 dial\n"
 	"      a neighbour whose key has the pin HEX (its --show-pin); `dial`: we connect to it;\n"
 	"      `closed`: plain TCPCL without TLS on this link, for wires that nobody else reaches;\n"
-	"      `client-certificate none`: it may dial us without a certificate\n"
+	"      `client-certificate none`: it may dial us without a certificate;\n"
+	"      `fragments none`: it is sent every bundle in one piece\n"
 	"  path ipn:3003.0 via NAME             a node behind a neighbour\n"
 	"\n"
-	"  --unsafe-no-sandbox                  run where the kernel has no Landlock or seccomp\n";
+	"  --unsafe-no-sandbox                  run where the kernel has no Landlock or seccomp\n"
+	"  --help, --version\n";
 
 static int usage(const char *wrong)
 {
@@ -354,6 +356,10 @@ int main(int count, char **texts)
 		return 1; /* and nobody to tell it to */
 	if (count == 2 && (strcmp(texts[1], "--help") == 0 || strcmp(texts[1], "-h") == 0)) {
 		fputs(help, stdout);
+		return 0;
+	}
+	if (count == 2 && strcmp(texts[1], "--version") == 0) {
+		puts("liaison-courierd " LIAISON_VERSION);
 		return 0;
 	}
 	if (!parse_arguments(&arguments, count, texts))

@@ -97,6 +97,10 @@ def a_post_that_is_declined_is_not_named():
     (full / "file").touch()
     words[2] = full
     assert "not empty" in refused(side, *words, "--yes")
+    (full / "file").unlink()
+    if os.geteuid() == 0:
+        os.chown(full, 12345, 12345)
+        assert "belongs to another user" in refused(side, *words, "--yes")
     assert contents(side.folder / "party") == before
 
 
