@@ -258,7 +258,9 @@ struct known_channel *known_channel_find(struct client *client, const struct cal
 	if (matches == 1)
 		known_channel_get(client, call, found, &channel);
 	else if (count == 0)
-		call_fail(call, "there is no channel yet: liaison channel open");
+		call_fail(call,
+			  "there is no channel yet: liaison channel open signs one; where the other side has "
+			  "signed, liaison status says whether what it sent could be opened");
 	else if (wanted == NULL)
 		call_fail(call, "say which channel with --channel; there are: %s", known);
 	else

@@ -376,6 +376,11 @@ static void print_refused(const json_t *row)
 	if (json_is_string(from))
 		printf(" from %s", json_string_value(from));
 	printf(")\n");
+	/* Two sides that hold different keyings of one number have no other sign of it. */
+	if (json_integer_value(json_object_get(row, "reason")) == ERROR_CANNOT_OPEN)
+		printf("    where it goes on, the two sides may hold different keyings: compare their "
+		       "numbers,\n"
+		       "    and make one with the next number\n");
 }
 
 /* What it is sealed to, why where that is the last-resort key, and what is to be done. */

@@ -81,6 +81,7 @@ def what_is_wrong_is_told_with_its_time_its_source_and_the_cure():
     assert "  route direct to ipn:2002.0: silent since 220405Z NOV 26, 700 bytes queued" in lines, text
     assert "  refused 8: the sealed bytes cannot be opened with the keys held here (last 220405Z NOV 26 from ipn:2002.0)" in text, text
     assert "(last 220405Z NOV 26)" in text, text
+    assert text.count("hold different keyings: compare their numbers") == 1, text
     assert "keys to Embassy of Federation: keying 1, 29 prekeys left, until 220405Z DEC 26" in lines, text
     assert "keys to Consulate of Federation: keying 1, keying 2 accepted but not seen to be held there yet, 29 prekeys" in text, text
     assert "keys to Mission of Union: keying 1, LAST RESORT, until the next keying: this post was restored" in lines, text
