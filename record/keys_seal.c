@@ -509,10 +509,9 @@ enum error keys_seal_card(struct run *run, struct bytes receiver_card, struct by
 	if (*reason == ERROR_OK)
 		*reason = card_verify(receiver, entry, &work, party);
 	uint64_t slot = 0;
-	while (slot < POST_SLOTS && !party->posts[slot].has_prekeys)
-		slot++;
-	if (*reason == ERROR_OK && slot == POST_SLOTS)
-		*reason = ERROR_UNKNOWN_KEY;
+	while (*reason == ERROR_OK && !party->posts[slot].has_prekeys)
+		if (++slot == POST_SLOTS)
+			*reason = ERROR_UNKNOWN_KEY;
 	if (*reason == ERROR_OK)
 		*reason = prekeys_decode(party->posts[slot].prekeys, prekeys);
 	if (*reason != ERROR_OK)

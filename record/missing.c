@@ -242,6 +242,15 @@ static enum error list_ranges(struct run *run, struct ask *ask)
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }
 
+/* Of another's log the newest incarnations are asked for: it may tell of thousands. */
+static bool is_too_old(const struct ask *ask)
+{
+	for (size_t i = 0; i < ask->posts.count; i++)
+		if (ask->posts.logs[i] == ask->key.log)
+			return ask->key.incarnation + HEADS_FORMER_MAX < ask->posts.incarnations[i];
+	return false;
+}
+
 static enum error read_ask(struct run *run, struct ask *ask)
 {
 	const struct entry_key *key = &ask->key;
@@ -259,7 +268,7 @@ static enum error read_ask(struct run *run, struct ask *ask)
 	if (ask->missing.asks >= MISSING_OPEN_ASKS)
 		ask->missing.open = false;
 	error = list_posts(run, key->channel, ask->own_log, &ask->posts);
-	return error == ERROR_OK ? list_ranges(run, ask) : error;
+	return error == ERROR_OK && !is_too_old(ask) ? list_ranges(run, ask) : error;
 }
 
 /* The author, or for the own log some of the other posts, others each time. */
@@ -300,15 +309,6 @@ static uint64_t wait_after(uint64_t asks)
 	for (uint64_t i = 1; i < asks && wait_ms < MISSING_AGAIN_MAX_MS; i++)
 		wait_ms *= 4;
 	return wait_ms < MISSING_AGAIN_MAX_MS ? wait_ms : MISSING_AGAIN_MAX_MS;
-}
-
-/* Of another's log the newest incarnations are asked for: it may tell of thousands. */
-static bool is_too_old(const struct ask *ask)
-{
-	for (size_t i = 0; i < ask->posts.count; i++)
-		if (ask->posts.logs[i] == ask->key.log)
-			return ask->key.incarnation + HEADS_FORMER_MAX < ask->posts.incarnations[i];
-	return false;
 }
 
 static enum error ask_one(struct run *run, struct ask *ask, bool *asked)

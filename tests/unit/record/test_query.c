@@ -13,6 +13,7 @@
 
 #include "envelope/card.h"
 #include "envelope/signed.h"
+#include "record/workspace.h"
 #include "tests/unit/record/asking.h"
 
 /* ---- the post and its parties ---- */
@@ -284,6 +285,19 @@ static void requests_for_entries_of_another_form_are_refused(void **state)
 	world_free(world);
 }
 
+/* The memory of a run holds what earlier ones left there: nothing of it may be taken for a card. */
+static void what_is_no_card_is_sealed_to_nobody(void **state)
+{
+	struct world *world = world_open_line(309);
+	const struct run *run = &world->posts[0].record->run;
+
+	memset(run->arena.memory, 0x92, run->arena.size);
+	struct buffer frame = ask_request(LOCAL_CARD_SEAL, 1);
+	cbor_write_bytes(&frame, bytes_of_text("no card"));
+	assert_int_not_equal(ask(world, 0, &frame), ERROR_OK);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -293,6 +307,7 @@ int main(void)
 		cmocka_unit_test(a_channel_is_told_whole),
 		cmocka_unit_test(a_channel_that_is_only_proposed_has_empty_chains),
 		cmocka_unit_test(requests_of_another_form_are_refused),
+		cmocka_unit_test(what_is_no_card_is_sealed_to_nobody),
 		cmocka_unit_test(requests_for_entries_of_another_form_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
