@@ -76,12 +76,15 @@ enum error log_follow(struct run *run, const struct entry_key *key, const struct
 	return error == ERROR_OK && content->size > 0 ? missing_told(run, &former, content->size) : error;
 }
 
-/* Level 0 is not stored: TABLE_ENTRY has the leaves. */
+/*
+ * Level 0 is not stored: TABLE_ENTRY has the leaves. By the last leaf below it, so that the nodes of a batch,
+ * whose levels differ, stand side by side on the disk.
+ */
 static struct row_key key_tree(const struct entry_key *log, const struct merkle_coordinate *at)
 {
 	struct row_key key = key_log(TABLE_TREE, log->channel, log->log, log->incarnation);
+	key_u64(&key, ((at->index + 1) << at->level) - 1);
 	key_u8(&key, at->level);
-	key_u64(&key, at->index);
 	return key;
 }
 
@@ -272,9 +275,12 @@ enum error log_look(struct run *run, const struct entry_key *key, const uint8_t 
 	struct log row;
 	struct row_key line_key = key_line(key->channel, key->log);
 
+	memset(held, 0, sizeof(*held));
 	enum error line_error = run_get(run, &line_key, &schema_line, &line);
 	enum error row_error = log_row(run, key->channel, key->log, key->incarnation, &row);
-	enum error error = log_entry(run, key, held);
+	/* Beyond the end there is none, which needs no look at the disk. */
+	bool beyond = row_error == ERROR_OK && key->position >= row.end;
+	enum error error = beyond ? ERROR_NOT_FOUND : log_entry(run, key, held);
 	if (line_error == ERROR_NEEDS_ROWS || row_error == ERROR_NEEDS_ROWS)
 		return ERROR_NEEDS_ROWS;
 	if (line_error != ERROR_OK && line_error != ERROR_NOT_FOUND)

@@ -69,7 +69,7 @@ enum table {
 		0x3a, /* channel u16, log u16 -> struct seen: grew since the last own entry on the channel */
 	TABLE_IDENTITY = 0x32, /* identity 32 -> struct entry_key */
 	TABLE_TREE =
-		/* channel u16, log u16, incarnation u16, level u8, index u64 -> hash 32; levels from 1 */
+		/* channel u16, log u16, incarnation u16, last leaf u64, level u8 -> hash 32; levels from 1 */
 	0x33,
 	TABLE_AHEAD =
 		/* channel u16, log u16, incarnation u16, position u32 -> leaf hash 32: held beyond a gap */
