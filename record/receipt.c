@@ -285,11 +285,13 @@ static enum error take_one(struct run *run, const struct received_statement *sta
 	enum error error = outbox_receipted(run, &named->key, receipt->by);
 	if (error != ERROR_OK || sibling || is_leaf_alone(entry))
 		return error;
+	/* One party's refusal takes no place from another's word that it holds the entry. */
+	if (named->reason == ERROR_OK || entry->received == 0)
+		entry->receipt = number;
 	if (named->reason == ERROR_OK)
 		entry->received |= bit;
 	else
 		entry->refused |= bit;
-	entry->receipt = number;
 	if (!was_settled && settled(&statement->channel, entry)) {
 		error = outbox_settled(run, &named->key, entry->precedence);
 		if (error != ERROR_OK)

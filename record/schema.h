@@ -346,7 +346,7 @@ struct entry {
 	uint64_t arrival;
 	struct bytes subject; /* of a message that was accepted, so that lists need not read its COSE */
 	struct bytes times;   /* CBOR: [* [state, unix ms, detail tstr]] */
-	uint64_t receipt;     /* own: number in TABLE_RECEIPT of the last that names it; 0: none */
+	uint64_t receipt;     /* own: number in TABLE_RECEIPT: the last by one who holds it, or refuses */
 	uint64_t received;    /* own: bit i: receipted as held by a post of the party of roster index i */
 	uint64_t refused;     /* own: the same, refused */
 	uint64_t ack_by;      /* s, of a message: when its author asks for an acknowledgment; 0: never */

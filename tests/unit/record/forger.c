@@ -167,7 +167,7 @@ enum error forge_missing(struct world *world, size_t from, size_t to, const stru
 }
 
 enum error forge_receipt(struct world *world, size_t from, size_t to, const struct entry_key *key,
-			 const uint8_t identity[IDENTITY_SIZE])
+			 const uint8_t identity[IDENTITY_SIZE], enum error reason)
 {
 	struct receipt *receipt = calloc(1, sizeof(*receipt));
 	uint8_t bytes[RECEIPT_SIZE_MAX];
@@ -177,8 +177,11 @@ enum error forge_receipt(struct world *world, size_t from, size_t to, const stru
 	receipt->by = world_log_of(world, from);
 	receipt->log = key->log;
 	receipt->incarnation = key->incarnation;
-	receipt->held_count = 1;
-	receipt->held[0] = (struct held_range){.first = key->position, .count = 1};
+	if (reason == ERROR_OK)
+		receipt->held[receipt->held_count++] = (struct held_range){key->position, 1};
+	else
+		receipt->refused[receipt->refused_count++] =
+			(struct refused_range){key->position, 1, (uint64_t)reason};
 	receipt->time = world->now_ms / 1000;
 	receipt_digest_init(&digest);
 	receipt_digest_add(&digest, key->position, identity);

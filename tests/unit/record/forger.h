@@ -24,9 +24,9 @@ enum error forge_cannot_open(struct world *world, size_t from, size_t to, struct
 enum error forge_missing(struct world *world, size_t from, size_t to,
 			 const struct missing_statement *missing);
 
-/* A receipt that one entry of post `to` is held. */
+/* A receipt that one entry of post `to` is held (ERROR_OK), or refused. */
 enum error forge_receipt(struct world *world, size_t from, size_t to, const struct entry_key *key,
-			 const uint8_t identity[IDENTITY_SIZE]);
+			 const uint8_t identity[IDENTITY_SIZE], enum error reason);
 /* A statement of heads that shows the newest head of post `to`, as if it were cosigned. */
 enum error forge_head_of_another(struct world *world, size_t from, size_t to);
 

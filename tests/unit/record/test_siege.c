@@ -114,7 +114,7 @@ static void what_was_refused_when_it_came_back_is_not_given_to_anybody(void **st
 	key = key_entry(TABLE_ENTRY, &lost);
 	assert_true(world_row(world, 0, &key, &schema_entry, &entry));
 	assert_int_equal(entry.state, LOCAL_REFUSED);
-	assert_int_equal(forge_receipt(world, 1, 0, &lost, entry.identity), ERROR_OK);
+	assert_int_equal(forge_receipt(world, 1, 0, &lost, entry.identity, ERROR_OK), ERROR_OK);
 	struct missing_statement missing = {
 		.by = world_log_of(world, 1),
 		.log = world_log_of(world, 0),
@@ -171,12 +171,9 @@ static void many_incarnations_are_not_all_asked_for(void **state)
 	world_free(world);
 }
 
-/* Who gives an entry back says where it stood: a third party that knows better does not blame its author. */
-static void who_was_given_back_a_wrong_number_is_not_accused(void **state)
+static struct world *open_council(uint64_t seed)
 {
-	struct world *world = world_make(405);
-	struct image image;
-	uint8_t ours[2][IDENTITY_SIZE];
+	struct world *world = world_make(seed);
 
 	world_add_post(world, world_add_party(world, "Alliance"), 0, "Headquarters");
 	world_add_post(world, world_add_party(world, "Federation"), 1, "Embassy");
@@ -192,6 +189,36 @@ static void who_was_given_back_a_wrong_number_is_not_accused(void **state)
 	for (size_t i = 0; i < 3; i++)
 		world_submit_agrements(world, i);
 	world_settle(world);
+	return world;
+}
+
+/* What the record shows for an entry is that it was received, whatever a third party says of it later. */
+static void a_refusal_takes_no_receipts_place(void **state)
+{
+	struct world *world = open_council(407);
+	uint8_t ours[IDENTITY_SIZE];
+	struct entry before;
+	struct entry after;
+	struct entry_key key;
+
+	talk(world, 0, "held by both", ours);
+	assert_true(world_entry(world, 0, ours, &before, &key));
+	assert_true(before.receipt != 0);
+	assert_int_equal(forge_receipt(world, 1, 0, &key, ours, ERROR_REFUSED_FORM), ERROR_OK);
+	assert_true(world_entry(world, 0, ours, &after, &key));
+	assert_int_equal(after.receipt, before.receipt);
+	assert_true(after.refused != 0);
+	assert_int_equal(after.state, LOCAL_RECEIVED);
+	world_free(world);
+}
+
+/* Who gives an entry back says where it stood: a third party that knows better does not blame its author. */
+static void who_was_given_back_a_wrong_number_is_not_accused(void **state)
+{
+	struct world *world = open_council(405);
+	struct image image;
+	uint8_t ours[2][IDENTITY_SIZE];
+
 	image_take(world, 0, &image);
 	talk(world, 0, "first", ours[0]);
 	talk(world, 0, "second", ours[1]);
@@ -213,6 +240,7 @@ int main(void)
 		cmocka_unit_test(a_post_that_is_not_on_the_channel_says_nothing_of_it),
 		cmocka_unit_test(what_was_refused_when_it_came_back_is_not_given_to_anybody),
 		cmocka_unit_test(many_incarnations_are_not_all_asked_for),
+		cmocka_unit_test(a_refusal_takes_no_receipts_place),
 		cmocka_unit_test(who_was_given_back_a_wrong_number_is_not_accused),
 		cmocka_unit_test(words_are_given_back_once_in_each_incarnation),
 	};
