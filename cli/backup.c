@@ -184,31 +184,32 @@ static bool read_all(struct backup *backup, const struct passphrase *passphrase,
 	return done;
 }
 
-static bool open_file(struct backup *backup, const char *path, const char *mode)
+static bool open_to_read(struct backup *backup, const char *path)
 {
-	/* O_NONBLOCK: a FIFO in the place of a file must not hang us before it is refused. */
-	int flags = mode[0] == 'r' ? O_RDONLY | O_NONBLOCK : O_WRONLY | O_CREAT | O_EXCL;
-	int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
-	struct stat status;
-	backup->file = NULL;
-	if (fd >= 0 && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))) {
-		close(fd);
-		return call_fail(backup->call, "%s is not a regular file", path) == 0;
-	}
-	backup->file = fd >= 0 ? fdopen(fd, mode) : NULL;
-	if (backup->file == NULL)
-		call_fail(backup->call, "%s: %s", path, strerror(errno));
+	backup->file = file_open(backup->call, path);
+	return backup->file != NULL;
+}
+
+/* Never over a file that is there. */
+static bool open_to_write(struct backup *backup, const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	backup->file = fd >= 0 ? fdopen(fd, "w") : NULL;
+	if (fd < 0 && errno == EEXIST)
+		call_fail(backup->call, "%s exists already: nothing was written", path);
+	else if (backup->file == NULL)
+		call_fail(backup->call, "cannot write %s: %s", path, strerror(errno));
 	return backup->file != NULL;
 }
 
 /* `done`: all was written. If not, it was said why. */
-static bool sync_and_close(struct backup *backup, FILE *file, bool done)
+static bool sync_and_close(struct backup *backup, FILE *file, const char *path, bool done)
 {
 	bool synced = fflush(file) == 0 && fsync(fileno(file)) == 0;
 	int reason = errno;
 	synced = fclose(file) == 0 && synced;
 	if (done && !synced)
-		call_fail(backup->call, "cannot write: %s", strerror(reason));
+		call_fail(backup->call, "cannot write %s: %s", path, strerror(reason));
 	return done && synced;
 }
 
@@ -217,10 +218,10 @@ static bool write_backup(struct backup *backup, const char *path, const struct p
 	struct client client;
 	if (!client_open(&client, backup->call))
 		return false;
-	bool done = open_file(backup, path, "w");
+	bool done = open_to_write(backup, path);
 	if (done) {
 		done = begin_writing(backup, passphrase) && receive(backup, &client);
-		done = sync_and_close(backup, backup->file, done);
+		done = sync_and_close(backup, backup->file, path, done);
 		if (done && !directory_sync_of(path))
 			done = call_fail(backup->call, "cannot write %s: %s", path, strerror(errno)) == 0;
 		if (!done)
@@ -236,7 +237,7 @@ static bool verify_backup(struct backup *backup, const char *path, const struct 
 {
 	backup->begun = false;
 	backup->bytes = 0;
-	if (!open_file(backup, path, "r"))
+	if (!open_to_read(backup, path))
 		return false;
 	bool done = read_head(backup) && read_all(backup, passphrase, NULL);
 	fclose(backup->file);
@@ -300,7 +301,7 @@ static bool write_store(struct backup *backup, const char *directory, const stru
 	FILE *store = fd >= 0 ? fdopen(fd, "w") : NULL;
 	if (store == NULL)
 		return call_fail(backup->call, "%s: %s", unfinished, strerror(errno)) == 0;
-	bool done = sync_and_close(backup, store, read_all(backup, passphrase, store));
+	bool done = sync_and_close(backup, store, unfinished, read_all(backup, passphrase, store));
 	if (done && (rename(unfinished, path) != 0 || !directory_sync_of(path)))
 		done = call_fail(backup->call, "cannot write %s: %s", path, strerror(errno)) == 0;
 	if (!done) {
@@ -328,7 +329,7 @@ static int run_restore(struct call *call)
 	if (backup == NULL)
 		return call_fail_error(call, "restoring", ERROR_NO_MEMORY);
 	backup->call = call;
-	bool done = open_file(backup, call->operand[0], "r");
+	bool done = open_to_read(backup, call->operand[0]);
 	if (done) {
 		done = read_head(backup) && passphrase_get(call, "the backup", false, &passphrase);
 		if (done) {

@@ -62,17 +62,31 @@ static json_t *terms_json(const struct terms *terms)
 		(json_int_t)terms->handling_s[2], (json_int_t)terms->handling_s[3]);
 }
 
+/* In the largest unit that makes it a whole number, as the letters say it. */
+static void print_duration(uint64_t seconds)
+{
+	static const struct {
+		uint64_t seconds;
+		const char *words;
+	} units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+	size_t i = 0;
+	while (seconds % units[i].seconds != 0)
+		i++;
+	printf("%llu %s", (unsigned long long)(seconds / units[i].seconds), units[i].words);
+}
+
 static void print_terms(const struct terms *terms)
 {
-	printf("terms: texts to %llu bytes, urgent ones to %llu words; heads every %llu s; window %llu "
-	       "days\n",
-	       (unsigned long long)terms->text_size_max, (unsigned long long)terms->urgent_words_max,
-	       (unsigned long long)terms->heads_interval_s,
-	       (unsigned long long)terms->delay_window_s / 86400);
-	printf("receipt due within");
-	for (size_t i = 0; i < PRECEDENCE_COUNT; i++)
-		printf("%s %s %llu min", i > 0 ? "," : "", precedence_name(i + 1),
-		       (unsigned long long)terms->handling_s[i] / 60);
+	printf("terms: texts to %llu bytes, urgent ones to %llu words; heads every ",
+	       (unsigned long long)terms->text_size_max, (unsigned long long)terms->urgent_words_max);
+	print_duration(terms->heads_interval_s);
+	printf("; window ");
+	print_duration(terms->delay_window_s);
+	printf("\nreceipt due within");
+	for (size_t i = 0; i < PRECEDENCE_COUNT; i++) {
+		printf("%s %s ", i > 0 ? "," : "", precedence_name(i + 1));
+		print_duration(terms->handling_s[i]);
+	}
 	printf("\n");
 }
 

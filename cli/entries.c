@@ -10,6 +10,9 @@
 
 #define PAGE_SIZE 64 /* rows of one reply */
 
+#define ROW_TEXT_SIZE_MAX (256 + NAME_SIZE_MAX + SUBJECT_SIZE_MAX)
+#define ROW_INDENT        8 /* of a row that goes on in another line */
+
 void entry_row_read(struct cbor_reader *reader, struct entry_row *row)
 {
 	*row = (struct entry_row){0};
@@ -227,7 +230,7 @@ static void print_due(const char *what, uint64_t due, bool is_overdue)
 {
 	char time[DATE_TIME_GROUP_SIZE + 1];
 	output_time(due, time);
-	printf("%s %s %s\n", time, is_overdue ? "OVERDUE since then:" : "is when it is due:", what);
+	printf(is_overdue ? "%s was due by %s: OVERDUE\n" : "%s is due by %s\n", what, time);
 }
 
 void entry_due_print(const struct entry_row *row)
@@ -241,22 +244,25 @@ void entry_due_print(const struct entry_row *row)
 			  row->acknowledgment_due, entry_acknowledgment_is_overdue(row, now));
 }
 
-void entry_row_print(const struct entry_row *row)
+void entry_row_print(const char *before, const struct entry_row *row)
 {
-	char written[DATE_TIME_GROUP_SIZE + 1];
+	char written[DATE_TIME_GROUP_SIZE + 1], fields[160];
+	uint8_t memory[ROW_TEXT_SIZE_MAX];
+	struct buffer line = buffer_make(memory, sizeof memory);
 	uint64_t now = (uint64_t)time(NULL);
 	output_time(row->time, written);
-	printf("%-22s %s  %-9s  %-8s  ", row->reference, written, precedence_name(row->precedence),
-	       state_name(row->state));
+	snprintf(fields, sizeof fields, "%s%-22s %s  %-9s  %-8s  ", before, row->reference, written,
+		 precedence_name(row->precedence), state_name(row->state));
+	buffer_append(&line, bytes_of_text(fields));
 	if (entry_receipt_is_overdue(row, now))
-		printf("RECEIPT OVERDUE  ");
+		buffer_append(&line, bytes_of_text("RECEIPT OVERDUE  "));
 	if (entry_acknowledgment_is_overdue(row, now))
-		printf("ACKNOWLEDGMENT OVERDUE  ");
-	output_text(bytes_of_text(row->kind == CONTENT_MESSAGE ? row->officer_name
-							       : content_kind_name(row->kind)));
+		buffer_append(&line, bytes_of_text("ACKNOWLEDGMENT OVERDUE  "));
+	buffer_append(&line, bytes_of_text(row->kind == CONTENT_MESSAGE ? row->officer_name
+									: content_kind_name(row->kind)));
 	if (row->subject[0] != '\0') {
-		printf(": ");
-		output_text(bytes_of_text(row->subject));
+		buffer_append(&line, bytes_of_text(": "));
+		buffer_append(&line, bytes_of_text(row->subject));
 	}
-	printf("\n");
+	output_line(buffer_bytes(&line), ROW_INDENT);
 }

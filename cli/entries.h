@@ -86,8 +86,8 @@ bool entry_find(struct client *client, const struct call *call, const struct kno
 /* Prints what is due, or OVERDUE, one line for each; nothing where nothing is awaited. */
 void entry_due_print(const struct entry_row *row);
 
-/* A row as a JSON object; one line of a list on standard output. */
+/* A row as a JSON object; one line of a list on standard output, with `before` in front of it. */
 json_t *entry_row_json(const struct entry_row *row);
-void entry_row_print(const struct entry_row *row);
+void entry_row_print(const char *before, const struct entry_row *row);
 
 #endif

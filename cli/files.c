@@ -48,7 +48,8 @@ static bool read_open(const struct call *call, const char *path, int fd, size_t 
 	else if (!read_all(fd, *memory, size_max + 1, &size))
 		call_fail(call, "cannot read %s: %s", path, strerror(errno));
 	else if (size > size_max)
-		call_fail(call, "%s is larger than the %zu bytes that fit here", path, size_max);
+		call_fail(call, "%s has more than the %zu bytes that such a file may have",
+			  strcmp(path, "-") == 0 ? "standard input" : path, size_max);
 	else {
 		*bytes = bytes_make(*memory, size);
 		return true;
@@ -58,25 +59,45 @@ static bool read_open(const struct call *call, const char *path, int fd, size_t 
 	return false;
 }
 
-static bool read_named(const struct call *call, const char *path, bool is_secret, size_t size_max,
-		       uint8_t **memory, struct bytes *bytes)
+/* A regular file to read from, or -1 after an error message. */
+static int open_regular(const struct call *call, const char *path)
 {
 	/* O_NONBLOCK: a FIFO in the place of a file must not hang us before it is refused. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat status;
-	bool done = false;
-	*memory = NULL;
 	if (fd < 0) {
 		call_fail(call, "cannot read %s: %s", path, strerror(errno));
-		return false;
+		return -1;
 	}
-	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
-		call_fail(call, "%s is not a regular file", path);
-	else
-		done = (!is_secret || file_is_private(call, path, fd)) &&
-		       read_open(call, path, fd, size_max, memory, bytes);
+	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+		return fd;
+	call_fail(call, "%s is not a regular file", path);
+	close(fd);
+	return -1;
+}
+
+static bool read_named(const struct call *call, const char *path, bool is_secret, size_t size_max,
+		       uint8_t **memory, struct bytes *bytes)
+{
+	*memory = NULL;
+	int fd = open_regular(call, path);
+	if (fd < 0)
+		return false;
+	bool done = (!is_secret || file_is_private(call, path, fd)) &&
+		    read_open(call, path, fd, size_max, memory, bytes);
 	close(fd);
 	return done;
+}
+
+FILE *file_open(const struct call *call, const char *path)
+{
+	int fd = open_regular(call, path);
+	FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+	if (fd >= 0 && file == NULL) {
+		call_fail(call, "cannot read %s: %s", path, strerror(errno));
+		close(fd);
+	}
+	return file;
 }
 
 bool file_read(const struct call *call, const char *path, size_t size_max, uint8_t **memory,

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/bytes.h"
 #include "cli/command.h"
@@ -16,6 +17,9 @@
  */
 bool file_read(const struct call *call, const char *path, size_t size_max, uint8_t **memory,
 	       struct bytes *bytes);
+
+/* Opens a regular file, for the caller to read and to close. NULL after an error message. */
+FILE *file_open(const struct call *call, const char *path);
 
 /* As file_read, for a file with a secret: one that others may read or change is refused. Never "-". */
 bool file_read_secret(const struct call *call, const char *path, size_t size_max, uint8_t **memory,

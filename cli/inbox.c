@@ -24,7 +24,7 @@ static bool list_row(const struct entry_row *row, void *context)
 	if (listing->rows != NULL)
 		json_array_append_new(listing->rows, entry_row_json(row));
 	else
-		entry_row_print(row);
+		entry_row_print("", row);
 	return true;
 }
 

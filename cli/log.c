@@ -1,14 +1,17 @@
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "cli/commands.h"
 #include "cli/entries.h"
 #include "cli/export.h"
+#include "cli/files.h"
 #include "cli/output.h"
 
 static bool print_row(const struct entry_row *row, void *context)
 {
 	(void)context;
-	entry_row_print(row);
+	entry_row_print("", row);
 	return true;
 }
 
@@ -31,13 +34,33 @@ static int run_log(struct call *call)
 	return code;
 }
 
-static int verify_file(struct call *call)
+/* The JSON of an export, from a file or ("-") standard input. NULL after an error message. */
+static json_t *read_export(const struct call *call, const char *path)
 {
 	json_error_t where;
-	json_t *export = json_load_file(call->operand[0], JSON_REJECT_DUPLICATES, &where);
+	struct stat status;
+	bool is_input = strcmp(path, "-") == 0;
+	const char *name = is_input ? "standard input" : path;
+	FILE *file = is_input ? stdin : file_open(call, path);
+	if (file == NULL)
+		return NULL;
+	bool is_large = fstat(fileno(file), &status) == 0 && status.st_size > EXPORT_SIZE_MAX;
+	json_t *export = is_large ? NULL : json_loadf(file, JSON_REJECT_DUPLICATES, &where);
+	if (!is_input)
+		fclose(file);
+	if (is_large)
+		call_fail(call, "%s has more than the %d bytes that an export may have", name,
+			  EXPORT_SIZE_MAX);
+	else if (export == NULL)
+		call_fail(call, "%s cannot be read as an export: %s, line %d", name, where.text, where.line);
+	return export;
+}
+
+static int verify_file(struct call *call)
+{
+	json_t *export = read_export(call, call->operand[0]);
 	if (export == NULL)
-		return call_fail(call, "%s cannot be read as an export: %s, line %d", call->operand[0],
-				 where.text, where.line);
+		return 1;
 	int code = export_verify(call, export);
 	json_decref(export);
 	return code;
@@ -93,7 +116,8 @@ const struct command command_verify = {
 	.name = "verify",
 	.operands = "[FILE]",
 	.summary = "recompute a record from its signed bytes and check every signature",
-	.help = "Reads the record from the post, or an export in FILE, and recomputes all of it:\n"
+	.help = "Reads the record from the post, or an export in FILE (-: standard input), and\n"
+		"recomputes all of it:\n"
 		"each entry's identity and reference, its signatures against the keys named by\n"
 		"its party's letters, each receipt, leaf and tree, each head's signature and\n"
 		"cosignature, each proof that a log forked. It stops at the first thing that does\n"

@@ -20,10 +20,10 @@ static bool fill_in(const struct call *call, const struct party_directory *party
 	const char *name = call_value(call, "name", NULL);
 	const char *title = call_value(call, "title", "");
 	uint64_t highest = 0;
-	if (name == NULL || strlen(name) > NAME_SIZE_MAX || strlen(title) > NAME_SIZE_MAX) {
-		call_usage(call, "give --name and --title, at most %d bytes each", NAME_SIZE_MAX);
-		return false;
-	}
+	if (name == NULL)
+		return call_usage(call, "name the officer: --name NAME") == 0;
+	if (strlen(name) > NAME_SIZE_MAX || strlen(title) > NAME_SIZE_MAX)
+		return call_usage(call, "--name and --title have at most %d bytes each", NAME_SIZE_MAX) == 0;
 	if (!output_precedence_parse(call, call_value(call, "highest", "flash"), &highest))
 		return false;
 	*key = (struct officer_key){.officer = {.highest_precedence = highest, .number = 1}};

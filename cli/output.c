@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -56,6 +58,66 @@ json_t *output_json_text(struct bytes text)
 	json_t *value = buffer.failed ? NULL : json_stringn((const char *)buffer.data, buffer.size);
 	free(buffer.data);
 	return value;
+}
+
+size_t output_columns(FILE *stream)
+{
+	struct winsize size;
+	if (isatty(fileno(stream)) != 1)
+		return 0;
+	return ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+static size_t spaces_at(struct bytes text, size_t at)
+{
+	size_t count = 0;
+	while (at + count < text.size && (text.data[at + count] == ' ' || text.data[at + count] == '\n'))
+		count++;
+	return count;
+}
+
+/* The bytes of the word that begins there, and in *columns its width: characters from CJK on may take two. */
+static size_t word_at(struct bytes text, size_t at, size_t *columns)
+{
+	size_t end = at;
+	*columns = 0;
+	for (; end < text.size && text.data[end] != ' ' && text.data[end] != '\n'; end++)
+		if ((text.data[end] & 0xc0) != 0x80)
+			*columns += text.data[end] >= 0xe3 ? 2 : 1;
+	return end - at;
+}
+
+void output_line(struct bytes text, size_t indent)
+{
+	struct buffer buffer = visible(text);
+	struct bytes line = buffer_bytes(&buffer);
+	size_t width = output_columns(stdout), column = 0, columns;
+	for (size_t at = 0; at < line.size;) {
+		size_t spaces = spaces_at(line, at);
+		size_t size = word_at(line, at + spaces, &columns);
+		if (width > 0 && size > 0 && column > indent && column + spaces + columns > width) {
+			printf("\n%*s", (int)indent, "");
+			column = indent;
+		} else if (size > 0) {
+			printf("%*s", (int)spaces, "");
+			column += spaces;
+		}
+		fwrite(line.data + at + spaces, 1, size, stdout);
+		column += columns;
+		at += spaces + size;
+	}
+	printf("\n");
+	free(buffer.data);
+}
+
+void output_lines(struct bytes text)
+{
+	for (size_t at = 0, size; at < text.size; at += size + 1) {
+		const uint8_t *end = memchr(text.data + at, '\n', text.size - at);
+		size = end != NULL ? (size_t)(end - text.data) - at : text.size - at;
+		struct bytes line = bytes_make(text.data + at, size);
+		output_line(line, spaces_at(line, 0) + 4);
+	}
 }
 
 void output_text(struct bytes text)

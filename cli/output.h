@@ -4,6 +4,8 @@
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
 
+#include <stdio.h>
+
 #include <jansson.h>
 
 #include "cli/command.h"
@@ -25,8 +27,17 @@ void output_hex(struct bytes bytes, char *text);
 json_t *output_json_hex(struct bytes bytes);
 /* A JSON string of text from outside, made visible (base/text.h) where it is not plain. */
 json_t *output_json_text(struct bytes text);
+/* The columns of the terminal that a stream goes to (80 where it does not say); 0: it goes to none. */
+size_t output_columns(FILE *stream);
 /* Prints text from outside, made visible. */
 void output_text(struct bytes text);
+/*
+ * Prints one line of text, made visible, and its end. What is too wide for a terminal goes on, between words,
+ * in lines that `indent` spaces begin.
+ */
+void output_line(struct bytes text, size_t indent);
+/* Prints lines, each with its end, as output_line does: what goes on is indented by 4 more than its line. */
+void output_lines(struct bytes text);
 
 /* The words to read over a telephone, six lines of four, with a final NUL. */
 void output_fingerprint(const uint8_t party_id[PARTY_ID_SIZE], char text[FINGERPRINT_TEXT_SIZE]);

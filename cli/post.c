@@ -127,10 +127,10 @@ static bool fill_in(const struct call *call, const struct party_directory *party
 {
 	const char *name = call_value(call, "name", NULL);
 	const char *node = call_value(call, "node", NULL);
-	if (name == NULL || node == NULL) {
-		call_usage(call, "give --name and --node");
-		return false;
-	}
+	if (name == NULL)
+		return call_usage(call, "name the post: --name NAME") == 0;
+	if (node == NULL)
+		return call_usage(call, "say its courier's node id: --node NODE, such as ipn:1001.0") == 0;
 	struct ed25519_pair pair;
 	post_statement_pair(root_seed, &pair);
 	memcpy(letter->statement_key, pair.key, PUBLIC_KEY_SIZE);

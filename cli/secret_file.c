@@ -201,7 +201,8 @@ static bool read_file(const struct call *call, const char *path, const char *pur
 	if (error == ERROR_OK && ciphertext->size < TAG_SIZE)
 		error = ERROR_MALFORMED;
 	if (error == ERROR_OK && !bytes_equal(header->purpose, bytes_of_text(purpose)))
-		call_fail(call, "%s is a file of another kind: a %s file is needed here", path, purpose);
+		call_fail(call, "%s is a file of another kind: %s %s file is needed here", path,
+			  strchr("aeiou", purpose[0]) != NULL ? "an" : "a", purpose);
 	else if (error != ERROR_OK)
 		call_fail(call, "%s is no %s file, or is damaged: %s", path, purpose, error_text(error));
 	else {

@@ -1,6 +1,7 @@
 #include "cli/status.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -150,22 +151,23 @@ static json_t *read_list(struct cbor_reader *reply, size_t count_max,
 	return list;
 }
 
-static void print_heads(const json_t *channel)
+static void print_heads(FILE *out, const json_t *channel)
 {
 	const char *heads = json_string_value(json_object_get(channel, "heads"));
 	const json_t *cosigned_at = json_object_get(channel, "cosigned_at");
 	char time[DATE_TIME_GROUP_SIZE + 1];
 
-	printf("channel %s: heads %s", json_string_value(json_object_get(channel, "title")), heads);
+	fprintf(out, "channel %s: heads %s", json_string_value(json_object_get(channel, "title")), heads);
 	if (json_is_integer(cosigned_at)) {
 		output_time((uint64_t)json_integer_value(cosigned_at), time);
-		printf(", the other side's cosignature is of %s", time);
+		fprintf(out, ", the other side's cosignature is of %s", time);
 	} else if (strcmp(heads, "differ") == 0) {
-		printf(": a post's signed head is not that of its log as held here; run liaison verify");
+		fprintf(out,
+			": a post's signed head is not that of its log as held here; run liaison verify");
 	} else if (strcmp(heads, "forked") == 0) {
-		printf(": A POST HAS SIGNED TWO HISTORIES, and the proof is kept");
+		fprintf(out, ": A POST HAS SIGNED TWO HISTORIES, and the proof is kept");
 	}
-	putchar('\n');
+	fputc('\n', out);
 }
 
 /* What was awaited and is overdue, of one channel. */
@@ -287,104 +289,107 @@ static bool name_logs(struct client *client, const struct call *call, json_t *ch
 	return true;
 }
 
-static void print_gap(const json_t *gap)
+static void print_gap(FILE *out, const json_t *gap)
 {
 	const char *from = json_string_value(json_object_get(gap, "from"));
 	const char *to = json_string_value(json_object_get(gap, "to"));
-	printf("  MISSING: %s", from);
+	fprintf(out, "  MISSING: %s", from);
 	if (strcmp(from, to) != 0)
-		printf(" to %s", to);
-	printf("\n");
+		fprintf(out, " to %s", to);
+	fprintf(out, "\n");
 }
 
-static void print_overdue(const json_t *channel)
+static void print_overdue(FILE *out, const json_t *channel)
 {
 	const json_t *overdue = json_object_get(channel, "overdue");
 	long long receipts = json_integer_value(json_object_get(overdue, "receipts"));
 	long long acknowledgments = json_integer_value(json_object_get(overdue, "acknowledgments"));
 	long long owed = json_integer_value(json_object_get(overdue, "owed"));
 	if (receipts > 0)
-		printf("  OVERDUE: %lld of ours without receipt\n", receipts);
+		fprintf(out, "  OVERDUE: %lld of ours without receipt\n", receipts);
 	if (acknowledgments > 0)
-		printf("  OVERDUE: %lld of ours without the acknowledgment asked for\n", acknowledgments);
+		fprintf(out, "  OVERDUE: %lld of ours without the acknowledgment asked for\n",
+			acknowledgments);
 	if (owed > 0)
-		printf("  OVERDUE: %lld of the other side that we have not acknowledged\n", owed);
+		fprintf(out, "  OVERDUE: %lld of the other side that we have not acknowledged\n", owed);
 }
 
 /* Two continuations of one log: no fork, for each has its own numbers. */
-static void print_branch(const json_t *branch)
+static void print_branch(FILE *out, const json_t *branch)
 {
-	printf("  BRANCHED: %s follows %s, and so do the numbers up to %s:\n"
-	       "    its post was restored from a backup, or two of it run\n",
-	       json_string_value(json_object_get(branch, "begins")),
-	       json_string_value(json_object_get(branch, "after")),
-	       json_string_value(json_object_get(branch, "up_to")));
+	fprintf(out,
+		"  BRANCHED: %s follows %s, and so do the numbers up to %s:\n"
+		"    its post was restored from a backup, or two of it run\n",
+		json_string_value(json_object_get(branch, "begins")),
+		json_string_value(json_object_get(branch, "after")),
+		json_string_value(json_object_get(branch, "up_to")));
 }
 
 /* The highest precedence first. */
-static void print_counts(const json_t *counts, const char *what)
+static void print_counts(FILE *out, const json_t *counts, const char *what)
 {
 	for (size_t i = PRECEDENCE_COUNT; i-- > 0;)
 		if (json_integer_value(json_array_get(counts, i)) > 0)
-			printf("  %lld %s %s\n", (long long)json_integer_value(json_array_get(counts, i)),
-			       precedence_name(i + 1), what);
+			fprintf(out, "  %lld %s %s\n",
+				(long long)json_integer_value(json_array_get(counts, i)),
+				precedence_name(i + 1), what);
 }
 
 /* "prefix 220405Z NOV 26": what a JSON value says in milliseconds. */
-static void print_time(const char *prefix, const json_t *time_ms)
+static void print_time(FILE *out, const char *prefix, const json_t *time_ms)
 {
 	char time[DATE_TIME_GROUP_SIZE + 1];
 	output_time((uint64_t)json_integer_value(time_ms) / 1000, time);
-	printf("%s%s", prefix, time);
+	fprintf(out, "%s%s", prefix, time);
 }
 
-static void print_channel(const json_t *channel)
+static void print_channel(FILE *out, const json_t *channel)
 {
-	print_heads(channel);
-	print_counts(json_object_get(channel, "unread"), "received and not acknowledged");
-	print_counts(json_object_get(channel, "waiting_for_receipt"), "without receipt");
+	print_heads(out, channel);
+	print_counts(out, json_object_get(channel, "unread"), "received and not acknowledged");
+	print_counts(out, json_object_get(channel, "waiting_for_receipt"), "without receipt");
 	const json_t *oldest = json_object_get(channel, "oldest_unreceipted_ms");
 	if (json_is_integer(oldest)) {
-		print_time("  oldest without receipt: ", oldest);
-		printf("\n");
+		print_time(out, "  oldest without receipt: ", oldest);
+		fprintf(out, "\n");
 	}
-	print_overdue(channel);
+	print_overdue(out, channel);
 	const json_t *gaps = json_object_get(channel, "gaps");
 	for (size_t i = 0; i < json_array_size(gaps); i++)
-		print_gap(json_array_get(gaps, i));
+		print_gap(out, json_array_get(gaps, i));
 	const json_t *branches = json_object_get(channel, "branches");
 	for (size_t i = 0; i < json_array_size(branches); i++)
-		print_branch(json_array_get(branches, i));
+		print_branch(out, json_array_get(branches, i));
 }
 
-static void print_route(const json_t *route)
+static void print_route(FILE *out, const json_t *route)
 {
-	printf("  route %s to %s: %s", json_string_value(json_object_get(route, "route")),
-	       json_string_value(json_object_get(route, "neighbour")),
-	       json_string_value(json_object_get(route, "state")));
-	print_time(" since ", json_object_get(route, "since_ms"));
-	printf(", %lld bytes queued\n",
-	       (long long)json_integer_value(json_object_get(route, "queued_bytes")));
+	fprintf(out, "  route %s to %s: %s", json_string_value(json_object_get(route, "route")),
+		json_string_value(json_object_get(route, "neighbour")),
+		json_string_value(json_object_get(route, "state")));
+	print_time(out, " since ", json_object_get(route, "since_ms"));
+	fprintf(out, ", %lld bytes queued\n",
+		(long long)json_integer_value(json_object_get(route, "queued_bytes")));
 }
 
-static void print_refused(const json_t *row)
+static void print_refused(FILE *out, const json_t *row)
 {
 	const json_t *from = json_object_get(row, "last_from");
-	printf("  refused %lld: %s (", (long long)json_integer_value(json_object_get(row, "count")),
-	       json_string_value(json_object_get(row, "text")));
-	print_time("last ", json_object_get(row, "last_ms"));
+	fprintf(out, "  refused %lld: %s (", (long long)json_integer_value(json_object_get(row, "count")),
+		json_string_value(json_object_get(row, "text")));
+	print_time(out, "last ", json_object_get(row, "last_ms"));
 	if (json_is_string(from))
-		printf(" from %s", json_string_value(from));
-	printf(")\n");
+		fprintf(out, " from %s", json_string_value(from));
+	fprintf(out, ")\n");
 	/* Two sides that hold different keyings of one number have no other sign of it. */
 	if (json_integer_value(json_object_get(row, "reason")) == ERROR_CANNOT_OPEN)
-		printf("    where it goes on, the two sides may hold different keyings: compare their "
-		       "numbers,\n"
-		       "    and make one with the next number\n");
+		fprintf(out, "    where it goes on, the two sides may hold different keyings: compare their "
+			     "numbers,\n"
+			     "    and make one with the next number\n");
 }
 
 /* What it is sealed to, why where that is the last-resort key, and what is to be done. */
-static void print_keys(const json_t *keys)
+static void print_keys(FILE *out, const json_t *keys)
 {
 	static const struct {
 		const char *state;
@@ -398,40 +403,41 @@ static void print_keys(const json_t *keys)
 	};
 	const char *state = json_string_value(json_object_get(keys, "keys"));
 	const json_t *keying = json_object_get(keys, "keying"), *next = json_object_get(keys, "next_keying");
-	printf("keys to %s of %s: ", json_string_value(json_object_get(keys, "post")),
-	       json_string_value(json_object_get(keys, "party")));
+	fprintf(out, "keys to %s of %s: ", json_string_value(json_object_get(keys, "post")),
+		json_string_value(json_object_get(keys, "party")));
 	if (json_is_integer(keying))
-		printf("keying %lld, ", (long long)json_integer_value(keying));
+		fprintf(out, "keying %lld, ", (long long)json_integer_value(keying));
 	if (json_is_integer(next))
-		printf("keying %lld accepted but not seen to be held there yet, ",
-		       (long long)json_integer_value(next));
+		fprintf(out, "keying %lld accepted but not seen to be held there yet, ",
+			(long long)json_integer_value(next));
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
 		if (strcmp(state, texts[i].state) == 0)
-			printf("%s\n", texts[i].text);
+			fprintf(out, "%s\n", texts[i].text);
 	if (strcmp(state, "prekeys") == 0) {
 		char time[DATE_TIME_GROUP_SIZE + 1];
 		output_time((uint64_t)json_integer_value(json_object_get(keys, "prekeys_end")), time);
-		printf("%lld prekeys left, until %s\n",
-		       (long long)json_integer_value(json_object_get(keys, "prekeys_left")), time);
+		fprintf(out, "%lld prekeys left, until %s\n",
+			(long long)json_integer_value(json_object_get(keys, "prekeys_left")), time);
 	}
 }
 
-static void print_status(const json_t *status)
+static void print_status(FILE *out, const json_t *status)
 {
 	const json_t *channels = json_object_get(status, "channels"),
 		     *routes = json_object_get(status, "routes");
 	const json_t *refused = json_object_get(status, "refused"), *keys = json_object_get(status, "keys");
 	for (size_t i = 0; i < json_array_size(channels); i++)
-		print_channel(json_array_get(channels, i));
-	printf("courier: %s\n",
-	       json_is_true(json_object_get(status, "courier_connected")) ? "connected" : "NOT CONNECTED");
+		print_channel(out, json_array_get(channels, i));
+	fprintf(out, "courier: %s\n",
+		json_is_true(json_object_get(status, "courier_connected")) ? "connected" : "NOT CONNECTED");
 	for (size_t i = 0; i < json_array_size(routes); i++)
-		print_route(json_array_get(routes, i));
+		print_route(out, json_array_get(routes, i));
 	for (size_t i = 0; i < json_array_size(refused); i++)
-		print_refused(json_array_get(refused, i));
+		print_refused(out, json_array_get(refused, i));
 	for (size_t i = 0; i < json_array_size(keys); i++)
-		print_keys(json_array_get(keys, i));
-	printf("store: %lld bytes\n", (long long)json_integer_value(json_object_get(status, "store_bytes")));
+		print_keys(out, json_array_get(keys, i));
+	fprintf(out, "store: %lld bytes\n",
+		(long long)json_integer_value(json_object_get(status, "store_bytes")));
 }
 
 json_t *status_ask(struct client *client, const struct call *call)
@@ -458,6 +464,23 @@ json_t *status_ask(struct client *client, const struct call *call)
 	return NULL;
 }
 
+/* Put together first, so that its lines can be broken where the terminal ends. */
+static int show_status(const struct call *call, const json_t *status)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	if (out != NULL)
+		print_status(out, status);
+	if (out == NULL || fclose(out) != 0) {
+		free(text);
+		return call_fail_error(call, "the status", ERROR_NO_MEMORY);
+	}
+	output_lines(bytes_make(text, size));
+	free(text);
+	return 0;
+}
+
 static int run_status(struct call *call)
 {
 	struct client client;
@@ -473,9 +496,9 @@ static int run_status(struct call *call)
 	}
 	if (call->json)
 		return output_json(call, status);
-	print_status(status);
+	int code = show_status(call, status);
 	json_decref(status);
-	return 0;
+	return code;
 }
 
 static const struct option no_options[] = {{NULL, 0, NULL, NULL}};

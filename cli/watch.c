@@ -73,8 +73,9 @@ static void announce(struct watching *watching, const char *what, const struct e
 		printf("\n");
 		json_decref(object);
 	} else {
-		printf("%-8s", what);
-		entry_row_print(row);
+		char before[16];
+		snprintf(before, sizeof before, "%-8s", what);
+		entry_row_print(before, row);
 	}
 	fflush(stdout);
 	begin_hook(watching, what, row, state_name(row->state), is_change ? 0 : row->precedence);
@@ -93,9 +94,9 @@ static void print_plain(const struct watching *watching, const char *what, const
 		printf("\n");
 		json_decref(object);
 	} else {
-		printf("%-8s%s", what, strlen(what) < 8 ? "" : " ");
-		output_text(bytes_of_text(text));
-		printf("\n");
+		char line[1024];
+		snprintf(line, sizeof line, "%-8s%s%s", what, strlen(what) < 8 ? "" : " ", text);
+		output_line(bytes_of_text(line), 8);
 	}
 	fflush(stdout);
 	json_decref(facts);

@@ -1,4 +1,4 @@
-"""What `liaison status` says of a post that this program plays: usage: status.py LIAISON"""
+"""What `liaison status` and `inbox` say of a post that this program plays: usage: status.py LIAISON"""
 
 import json
 import os
@@ -12,6 +12,7 @@ import threading
 import cbor2
 
 from post_shell import run_tests
+from terminal import shown_on_terminal
 
 LIAISON = os.path.abspath(sys.argv[1])
 LIMIT_S = 20
@@ -27,10 +28,10 @@ def receive(connection):
     return cbor2.loads(connection.recv(size, socket.MSG_WAITALL))
 
 
-def serve(listener, gaps, rest):
+def serve(listener, gaps, rest, rows=()):
     answers = {
         STATUS: [[[ID, "the line", [0, 0, 0, 0], None, 2, None, [2, 0, 0, 1], gaps, []]], True, *rest, 1],
-        ENTRIES: [[], b""],
+        ENTRIES: [list(rows), b""],
         CHANNEL: [cbor2.dumps(TERMS, canonical=True), bytes(16), 2, 0, bytes(8), PARTIES, POSTS, []],
     }
     connection = listener.accept()[0]
@@ -94,6 +95,45 @@ def what_is_wrong_is_told_with_its_time_its_source_and_the_cure():
     assert told["refused"][0]["last_from"] == "ipn:2002.0" and told["channels"][0]["unread"] == [2, 0, 0, 1], told
 
 
+def row(number, subject, own, receipt_due, acknowledgment_due):
+    return [ID, 64, 1, number, f"HEADQUARTERS {number:04}/26", bytes([number]) * 32, 1, 3, 1795320300, subject, 1,
+            "Lt. Col. V. Petrov-Vodkin", own, 4, 1795320300000, [], receipt_due, acknowledgment_due]
+
+
+def shown(columns, words, **answers):
+    """On a terminal of so many columns; without one where that is None."""
+    with tempfile.TemporaryDirectory(prefix="liaison-status-") as folder, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(folder + "/post.sock")
+        listener.listen(1)
+        listener.settimeout(LIMIT_S)
+        server = threading.Thread(target=serve, args=(listener, [[64, 1, 7, 1]]), kwargs=answers)
+        server.start()
+        command = [LIAISON, *words, "--post", folder]
+        if columns is None:
+            text = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=LIMIT_S, check=True).stdout
+        else:
+            text, code = shown_on_terminal(command, {**os.environ, "TERM": "dumb"}, columns)
+            assert code == 0, text
+        server.join(LIMIT_S)
+        return text
+
+
+def no_word_is_broken_where_the_terminal_ends():
+    at, end = 1795320300000, 1797912300
+    rest = [[["direct", "ipn:2002.0", 3, at, 700]], [[34, 8, at, "ipn:2002.0"], [11, 1, at, ""]],
+        [["Federation of the Northern Straits", "Embassy", 1, 1, 2, 29, end], ["Third", "Seat", 2, None, None, 0, None]]]
+    rows = [row(1, "Unmanned aircraft over the strait, east of the agreed line", False, None, 1795320300),
+            row(2, "Ours", True, 1795320300, 1795320300), row(3, "", False, None, None)]
+    for words in (["inbox"], ["status"]):
+        whole = shown(None, words, rest=rest, rows=rows)
+        assert max(map(len, whole.splitlines())) > 80, whole
+        for columns in (80, 60, 100):
+            text = shown(columns, words, rest=rest, rows=rows)
+            assert max(map(len, text.splitlines())) <= columns and text.split() == whole.split(), text
+            for line in whole.splitlines():  # each begins as it does without a terminal
+                assert any(each and line.startswith(each) for each in text.splitlines()), (line, text)
+
+
 if __name__ == "__main__":
     run_tests(what_is_missing_is_named_as_references_are, nothing_missing_is_nothing_said,
-        what_is_wrong_is_told_with_its_time_its_source_and_the_cure)
+        what_is_wrong_is_told_with_its_time_its_source_and_the_cure, no_word_is_broken_where_the_terminal_ends)

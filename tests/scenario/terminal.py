@@ -35,6 +35,24 @@ def children():
     return found
 
 
+def shown_on_terminal(command, environment, columns):
+    """What a program shows that asks nothing and ends, on a terminal of so many columns; its exit status."""
+    process, terminal = pty.fork()
+    if process == 0:
+        try:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+            os.execvpe(command[0], command, environment)
+        finally:
+            os._exit(127)
+    said = b""
+    with contextlib.suppress(OSError):  # the terminal is closed at its end
+        while select.select([terminal], [], [], 60)[0]:
+            said += os.read(terminal, 65536)
+    os.close(terminal)
+    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    return said.decode().replace("\r\n", "\n"), status
+
+
 class Terminal:
     def __init__(self, command, folder, environment):
         self.said = ""

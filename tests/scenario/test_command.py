@@ -10,6 +10,7 @@ import sys
 from line import SANITIZER, Line, wait_for
 from officer import make_quick_secret_file, passphrase_of
 from post_shell import run_tests
+from terminal import shown_on_terminal
 
 SAID = re.compile(r"^liaison: [^\n]{8,400}$", re.MULTILINE)
 SIGNING = {"--post", "--officer", "--passphrase-file", "--json", "--yes", "--help"}
@@ -96,6 +97,7 @@ def run_into(path, side, *words):
 
 def what_could_not_be_printed_is_no_success():
     alliance, federation = line.sides
+    line.wait_until_heads_agree()
     message = alliance.send("To be shown.", "-p", "flash")
     line.wait_until_held(federation, message)
     asking = (["log"], ["inbox"], ["show", message], ["verify"], ["status"], ["channel", "show"], ["card", "show"],
@@ -129,6 +131,71 @@ def what_was_done_all_the_same_is_said():
     assert result.returncode == 1 and "all the same the card was written" in result.stderr and card.exists(), result
 
 
+def said_of(*words, status=1, **options):
+    result = line.alliance.run(*words, **options)
+    sentences = SAID.findall(result.stderr)
+    assert result.returncode == status and len(sentences) == 1 and not result.stdout, result
+    return sentences[0]
+
+
+def what_is_wrong_with_a_file_is_said_of_that_file():
+    folder, party = line.folder, line.alliance.folder / "party"
+    text, link = folder / "text", folder / "link"
+    text.write_text("no such thing\n" * 20)
+    link.symlink_to(text)
+    new = folder / "new"
+    assert "cannot read" in said_of("verify", new) and "No such file" in said_of("verify", new)
+    for words in (["verify", folder], ["restore", folder, new], ["card", "show", folder], ["send", folder, "--yes"]):
+        assert said_of(*words).endswith(f"{folder} is not a regular file"), words
+    assert "cannot be read as an export" in said_of("verify", text)
+    assert "standard input cannot be read as an export" in said_of("verify", "-", stdin="no such thing")
+    for path in (text, link):
+        assert "this is no backup" in said_of("restore", path, new), path
+    assert f"{text} exists already: nothing was written" in said_of("backup", text)
+    assert f"{text} has more than the 133 bytes" in said_of("keying", "accept", text)
+    text_size_max = 65536
+    text.write_text("x" * (text_size_max + 2))
+    assert f"{text} has more than the {text_size_max} bytes" in said_of("send", text, "--yes")
+    assert f"standard input has more than the {text_size_max} bytes" in said_of("send", "--yes", stdin="x" * (text_size_max + 2))
+    sentence = said_of("send", "-m", "text", "--yes", LIAISON_OFFICER=str(party / "authority.key"))
+    assert "another kind: an officer key file is needed here" in sentence, sentence
+    assert "--node NODE" in said_of("post", "create", new, "--name", "Annex", "--kind", "foo", status=2)
+    assert "--name NAME" in said_of("post", "create", new, "--node", "ipn:3.0", status=2)
+    assert not new.exists()
+
+
+def an_export_can_come_from_standard_input():
+    export = line.alliance.text("log", "--json")
+    assert line.alliance.json("verify", "-", stdin=export)["verified"] is True
+
+
+def times_are_told_in_whole_units_and_what_is_due_by_when():
+    text = line.alliance.text("channel", "show")
+    assert "receipt due within ROUTINE 6 h, PRIORITY 3 h, IMMEDIATE 30 min, FLASH 10 min\n" in text, text
+    assert "heads every 10 s; window 14 d\n" in text, text
+    asked = line.alliance.send("By then.", "--ack-by", "+30")
+    line.wait_until_held(line.federation, asked)
+    assert re.search(r"^our acknowledgment is due by \d{6}Z [A-Z]{3} \d\d$", line.federation.text("show", asked), re.MULTILINE)
+
+
+def a_qr_code_is_whole_and_coloured_only_where_that_is_wanted():
+    def card(columns, **environment):
+        command = [str(line.programs["liaison"]), "card", "show", str(line.federation.folder / "card")]
+        text, status = shown_on_terminal(command, {**os.environ, **SANITIZER, "TERM": "xterm", **environment}, columns)
+        assert status == 0, text
+        return text
+
+    full = card(80)
+    assert "\x1b[30;47m" in full and "\u2584" in full, full
+    for environment in ({"TERM": "dumb"}, {"NO_COLOR": "1"}):
+        plain = card(80, **environment)
+        assert "\x1b" not in plain and plain == re.sub("\x1b\\[[0-9;]*m", "", full), plain
+    wide = max(len(row) for row in plain.splitlines() if set("\u2580\u2584\u2588") & set(row))
+    assert "\u2584" in card(wide) and "neighbour" in card(wide - 1)
+    narrow = card(wide - 1)
+    assert not set("\x1b\u2580\u2584\u2588") & set(narrow) and f"{wide} columns" in narrow, narrow
+
+
 if __name__ == "__main__":
     with Line(pathlib.Path(sys.argv[1])) as line:
         for side in line.sides:
@@ -141,4 +208,8 @@ if __name__ == "__main__":
             a_numbered_list_in_the_help_keeps_its_lines,
             what_could_not_be_printed_is_no_success,
             what_was_done_all_the_same_is_said,
+            what_is_wrong_with_a_file_is_said_of_that_file,
+            an_export_can_come_from_standard_input,
+            times_are_told_in_whole_units_and_what_is_due_by_when,
+            a_qr_code_is_whole_and_coloured_only_where_that_is_wanted,
         )

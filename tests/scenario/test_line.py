@@ -388,6 +388,7 @@ def wrong_input():
     folder = line.folder
     garbage, empty, full = folder / "garbage", folder / "empty", folder / "full"
     garbage.write_bytes(b"\x00\xffno such thing\n")
+    garbage.chmod(0o600)
     empty.touch()
     full.mkdir()
     (full / "file").touch()
@@ -397,6 +398,7 @@ def wrong_input():
     other_passphrase = {"LIAISON_PASSPHRASE_FILE": str(line.federation.folder / "passphrase")}
     short = folder / "short"
     short.write_text("short\n")
+    short.chmod(0o600)
     new = folder / "new"
     say = ["-m", "text", "--yes"]
     opening = f"EMBASSY 0001/{facts['answer'][-2:]}"
@@ -414,9 +416,9 @@ def wrong_input():
         (["send", "-m", "text", garbage, "--yes"], {}, "not both"),
         (["send", folder / "absent", "--yes"], {}, "absent"),
         (["send", folder, "--yes"], {}, "not a regular file"),
-        (["send", garbage, "--yes"], {}, "characters"),
-        (["send", "-m", "red \x1b[31m", "--yes"], {}, "characters"),
-        (["send", "-m", "turned \u202e", "--yes"], {}, "characters"),
+        (["send", garbage, "--yes"], {}, "character: take it out"),
+        (["send", "-m", "red \x1b[31m", "--yes"], {}, "character: take it out"),
+        (["send", "-m", "turned \u202e", "--yes"], {}, "character: take it out"),
         (["send", "-s", "two\nlines", *say], {}, "--subject is to be one line"),
         (["send", "-s", "x" * 201, *say], {}, "--subject has 201 bytes, and 200 are the most"),
         (["inbox", "-c", "Nowhere"], {}, "Nowhere"),
@@ -450,7 +452,7 @@ def wrong_input():
         (["show", "EMBASSY 99999999999999999999/26"], {}, "no reference"),
         (["log", "-c", "Nowhere"], {}, "Nowhere"),
         (["verify", garbage], {}, "cannot be read"),
-        (["verify", folder / "absent"], {}, "cannot be read"),
+        (["verify", folder / "absent"], {}, "absent: No such file"),
         (["party", "create"], {}, "it takes"),
         (["party", "create", new], {}, "--name"),
         (["party", "create", full, "--name", "Third", "--yes"], {}, "not empty"),

@@ -38,7 +38,7 @@ def what_is_not_acknowledged_in_time_is_overdue_on_both_sides():
     assert stands(federation) == (soon, ["acknowledgment"], {**nothing, "owed": 1})
     for side, words in ((alliance, "of ours without the acknowledgment"), (federation, "that we have not acknowledged")):
         assert words in side.text("status"), side.text("status")
-        assert "OVERDUE since then: " in side.text("show", message)
+        assert ": OVERDUE\n" in side.text("show", message)
     assert "ACKNOWLEDGMENT OVERDUE" in federation.text("inbox", "--unread")
     federation.json("ack", message, "--yes")
     line.wait_for_state(alliance, message, "read")
