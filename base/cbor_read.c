@@ -127,13 +127,19 @@ static struct head read_head(struct cbor_reader *reader)
 /* Reads a head that must be of `type`; its argument, or 0 on error. */
 static uint64_t read_head_of(struct cbor_reader *reader, enum cbor_type type)
 {
-	/* Nearly all heads are one byte and of the right type. */
-	if (reader->error == ERROR_OK && left(reader) != 0) {
+	/* Nearly all heads are one byte or two, and of the right type. */
+	if (reader->error == ERROR_OK && left(reader) >= 2) {
 		uint8_t first = reader->data[reader->at];
+		uint8_t second = reader->data[reader->at + 1];
 
 		if (first >> 5 == type && (first & INFORMATION_MASK) < INFORMATION_ONE_BYTE) {
 			reader->at++;
 			return first & INFORMATION_MASK;
+		}
+		if (first >> 5 == type && (first & INFORMATION_MASK) == INFORMATION_ONE_BYTE &&
+		    second >= INFORMATION_ONE_BYTE) {
+			reader->at += 2;
+			return second;
 		}
 	}
 	enum cbor_type next = cbor_peek(reader);

@@ -303,38 +303,42 @@ enum error outbox_lost(struct run *run)
 }
 
 /* When it is resent, if no receipt comes until then. */
-static enum error set_due(struct run *run, struct outgoing *outgoing)
+static void set_due(struct run *run, struct outgoing *outgoing, const struct terms *terms)
 {
 	struct copy *copy = &outgoing->copy;
-	struct terms terms;
 
 	if (outgoing->key.statement != 0)
-		return ERROR_OK;
-	enum error error = outbox_terms(run, outgoing->key.entry.channel, &terms);
-	if (error != ERROR_OK)
-		return error;
-	uint64_t wait_ms = terms.handling_s[copy->precedence - 1] * 250;
+		return;
+	uint64_t wait_ms = terms->handling_s[copy->precedence - 1] * 250;
 	if (wait_ms < OUTBOX_RESEND_MIN_MS)
 		wait_ms = OUTBOX_RESEND_MIN_MS;
 	for (uint64_t i = 0; i < copy->sends && wait_ms < OUTBOX_RESEND_MAX_MS; i++)
 		wait_ms *= 2;
 	if (wait_ms > OUTBOX_RESEND_MAX_MS)
 		wait_ms = OUTBOX_RESEND_MAX_MS;
-	if (copy->urgency > copy->precedence && wait_ms > terms.handling_s[copy->urgency - 1] * 500)
-		wait_ms = terms.handling_s[copy->urgency - 1] * 500; /* then it may become an action copy */
+	if (copy->urgency > copy->precedence && wait_ms > terms->handling_s[copy->urgency - 1] * 500)
+		wait_ms = terms->handling_s[copy->urgency - 1] * 500; /* then it may become an action copy */
 	outbox_forget_due(run, copy);
 	copy->due_ms = run_slow_ms(run) + wait_ms;
 	copy->sends++;
 	struct row_key key = outbox_due_row(copy);
 	run_put(run, &key, &schema_copy_key, &outgoing->key);
-	return ERROR_OK;
+}
+
+static enum error terms_of(struct run *run, const struct outgoing *outgoing, struct terms *terms)
+{
+	bool is_own = outgoing->key.statement == 0;
+	return outbox_terms(run, is_own ? outgoing->key.entry.channel : outgoing->statement.channel, terms);
 }
 
 enum error outbox_hold(struct run *run, struct outgoing *outgoing)
 {
-	enum error error = set_due(run, outgoing);
+	struct terms terms;
+
+	enum error error = terms_of(run, outgoing, &terms);
 	if (error != ERROR_OK)
 		return error;
+	set_due(run, outgoing, &terms);
 	outbox_unplace(run, &outgoing->copy);
 	outgoing->copy.state = COPY_HELD;
 	outbox_write(run, outgoing);
@@ -358,22 +362,16 @@ static void note_sent(struct run *run, const struct outgoing *outgoing)
 		 bytes_make(outgoing->copy.sha256, sizeof(outgoing->copy.sha256)));
 }
 
-static enum error give(struct run *run, struct outgoing *outgoing, struct bytes sealed)
+static enum error give(struct run *run, struct outgoing *outgoing, const struct terms *terms,
+		       struct bytes sealed)
 {
 	struct row_key post_key = key_party_post(TABLE_PARTY_POST, outgoing->party, outgoing->slot);
 	struct party_post post;
-	struct terms terms;
 
 	enum error error = run_get(run, &post_key, &schema_party_post, &post);
 	if (error != ERROR_OK)
 		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-	uint64_t channel =
-		outgoing->key.statement != 0 ? outgoing->statement.channel : outgoing->key.entry.channel;
-	error = outbox_terms(run, channel, &terms);
-	if (error == ERROR_OK)
-		error = set_due(run, outgoing);
-	if (error != ERROR_OK)
-		return error;
+	set_due(run, outgoing, terms);
 	outbox_unplace(run, &outgoing->copy);
 	outgoing->copy.state = COPY_HANDED;
 	outgoing->copy.session = run_state(run)->session;
@@ -383,7 +381,7 @@ static enum error give(struct run *run, struct outgoing *outgoing, struct bytes 
 	struct record_action *action = run_action(run, RECORD_ACTION_SEND);
 	memcpy(action->copy, outgoing->copy.sha256, sizeof(action->copy));
 	action->precedence = (uint32_t)outgoing->copy.precedence;
-	action->lifetime_ms = terms.delay_window_s * 1000;
+	action->lifetime_ms = terms->delay_window_s * 1000;
 	action->node = post.node;
 	action->bytes = sealed;
 	/* That a keying cannot be used yet says nothing about the prekeys. */
@@ -521,15 +519,18 @@ static enum error give_copies(struct run *run, const struct copy_key *keys, size
 	for (size_t i = 0; error == ERROR_OK && i < count; i++) {
 		struct outgoing outgoing;
 		struct bytes sealed;
+		struct terms terms;
 		enum error reason;
 		error = outbox_read(run, &keys[i], &outgoing);
+		if (error == ERROR_OK)
+			error = terms_of(run, &outgoing, &terms);
 		if (error != ERROR_OK)
 			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
 		unsigned precedence = (unsigned)outgoing.copy.precedence;
 		*closed = !link_window_open(window, precedence, 1);
 		if (*closed)
 			return ERROR_OK;
-		error = outbox_seal(run, &outgoing, &sealed, &reason);
+		error = outbox_seal(run, &outgoing, terms.delay_window_s, &sealed, &reason);
 		if (error != ERROR_OK)
 			return error;
 		if (reason != ERROR_OK) {
@@ -542,7 +543,7 @@ static enum error give_copies(struct run *run, const struct copy_key *keys, size
 			return ERROR_OK;
 		}
 		link_window_sent(window, precedence, sealed.size);
-		error = give(run, &outgoing, sealed);
+		error = give(run, &outgoing, &terms, sealed);
 	}
 	return error;
 }

@@ -47,10 +47,12 @@ void outbox_make_copy(struct run *run, const struct entry_key *key, uint64_t log
 void outbox_wait(struct run *run, struct outgoing *outgoing);
 
 /*
- * The sealed bytes of it: those stored, or sealed now (outgoing->copy is changed, and to be written).
+ * The sealed bytes of it: those stored, or sealed now, for the channel's delay window (outgoing->copy is
+ * changed, and to be written).
  * *reason: why it cannot be sealed.
  */
-enum error outbox_seal(struct run *run, struct outgoing *outgoing, struct bytes *sealed, enum error *reason);
+enum error outbox_seal(struct run *run, struct outgoing *outgoing, uint64_t window_s, struct bytes *sealed,
+		       enum error *reason);
 
 /* The channel's delay window; the default without one. */
 enum error outbox_terms(struct run *run, uint64_t channel, struct terms *terms);

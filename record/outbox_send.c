@@ -66,11 +66,11 @@ static enum error stored_bytes(struct run *run, const struct outgoing *outgoing,
 	return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
 }
 
-enum error outbox_seal(struct run *run, struct outgoing *outgoing, struct bytes *bytes, enum error *reason)
+enum error outbox_seal(struct run *run, struct outgoing *outgoing, uint64_t window_s, struct bytes *bytes,
+		       enum error *reason)
 {
 	struct wire *wire = run_take(run, sizeof(*wire));
 	struct copy *copy = &outgoing->copy;
-	struct terms terms;
 	bool used_last_resort = false;
 
 	*reason = ERROR_OK;
@@ -80,9 +80,6 @@ enum error outbox_seal(struct run *run, struct outgoing *outgoing, struct bytes 
 	bool is_own = outgoing->key.statement == 0;
 	bool is_entry = is_own || outgoing->statement.kind == 0;
 	enum error error = is_entry ? wire_entry(run, outgoing, wire) : wire_statement(run, outgoing, wire);
-	uint64_t channel = is_own ? outgoing->key.entry.channel : outgoing->statement.channel;
-	if (error == ERROR_OK)
-		error = outbox_terms(run, channel, &terms);
 	if (error != ERROR_OK)
 		return error;
 	struct buffer plaintext = run_buffer(run, wire->cose.size + 2048 + wire->cose.size / 16);
@@ -91,7 +88,7 @@ enum error outbox_seal(struct run *run, struct outgoing *outgoing, struct bytes 
 	struct keys_target target = {
 		.party = outgoing->party,
 		.slot = outgoing->slot,
-		.window_s = terms.delay_window_s,
+		.window_s = window_s,
 		.last_resort = copy->last_resort,
 		.next_keying = !is_entry && outgoing->statement.next_keying,
 	};
