@@ -96,9 +96,6 @@ enum error cbor_reader_error(const struct cbor_reader *reader);
 /* The error if any; ERROR_TRAILING if input is left; else ERROR_OK. */
 enum error cbor_read_end(struct cbor_reader *reader);
 
-/* ERROR_OK if `bytes` is exactly one accepted item. */
-enum error cbor_check(struct bytes bytes);
-
 /* The writer: shortest forms only; map keys must be written in ascending canonical order by the caller. */
 void cbor_write_uint(struct buffer *buffer, uint64_t value);
 void cbor_write_int(struct buffer *buffer, int64_t value);

@@ -112,11 +112,3 @@ struct bytes cbor_read_item(struct cbor_reader *reader)
 	} while (walk.depth != 0);
 	return bytes_make(reader->data + start, reader->at - start);
 }
-
-enum error cbor_check(struct bytes bytes)
-{
-	struct cbor_reader reader = cbor_reader_make(bytes);
-
-	cbor_read_item(&reader);
-	return cbor_read_end(&reader);
-}

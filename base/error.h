@@ -60,7 +60,6 @@
 	X(REFUSED_TERMS, 73, "the letter's terms are not those of the channel") \
 	X(REFUSED_REFERENCE, 74, "the entry refers to one that is not in the record") \
 	X(REFUSED_QUOTA, 75, "the author has said more than is taken in for now") \
-	X(REFUSED_RECALLED, 76, "the signer has been recalled or revoked") \
 	X(REFUSED_FORK, 77, "another entry is held at this position of this log") \
 	X(REFUSED_SCOPE, 78, "the signer's scope does not cover this") \
 	X(REFUSED_KIND, 79, "the kind of entry or letter is not known here") \

@@ -341,14 +341,6 @@ enum error queue_next(struct queue *queue, struct rows *rows, size_t route, uint
 
 /* ---- for status ---- */
 
-enum error queue_read_totals(struct rows *rows, struct queue_totals *totals)
-{
-	struct totals all;
-	enum error error = totals_get(rows, &all);
-	*totals = all.shown;
-	return error == ERROR_NOT_FOUND ? ERROR_NOT_NOW : error;
-}
-
 enum error queue_read_route(const struct queue *queue, struct rows *rows, size_t route,
 			    struct queue_class classes[QUEUE_CLASSES])
 {

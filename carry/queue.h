@@ -251,10 +251,10 @@ struct queue_totals {
 	uint64_t carried_count;
 };
 
-/* ERROR_NEEDS_ROWS, ERROR_FULL, ERROR_NOT_NOW, ERROR_MALFORMED as queue_step. */
-enum error queue_read_totals(struct rows *rows, struct queue_totals *totals);
-
-/* What waits for one route, by precedence - 1. */
+/*
+ * What waits for one route, by precedence - 1. ERROR_NEEDS_ROWS, ERROR_FULL, ERROR_NOT_NOW, ERROR_MALFORMED
+ * as queue_step.
+ */
 enum error queue_read_route(const struct queue *queue, struct rows *rows, size_t route,
 			    struct queue_class classes[QUEUE_CLASSES]);
 

@@ -308,17 +308,3 @@ const char *tcpcl_refuse_name(uint8_t reason)
 
 	return reason < sizeof names / sizeof names[0] ? names[reason] : "unassigned";
 }
-
-const char *tcpcl_term_name(uint8_t reason)
-{
-	static const char *const names[] = {
-		"unknown",
-		"idle timeout",
-		"version mismatch",
-		"busy",
-		"contact failure",
-		"resource exhaustion",
-	};
-
-	return reason < sizeof names / sizeof names[0] ? names[reason] : "unassigned";
-}

@@ -307,8 +307,7 @@ bool tcpcl_node_id_equal(struct bytes a, struct bytes b);
 /* True if `node_id` can be sent: 1 to NODE_ID_SIZE_MAX printable ASCII characters with a scheme. */
 bool tcpcl_node_id_is_valid(struct bytes node_id);
 
-/* Names of the codes, for logs and tests; "unassigned" for others. Static. */
+/* The name of the code, for logs and tests; "unassigned" for others. Static. */
 const char *tcpcl_refuse_name(uint8_t reason);
-const char *tcpcl_term_name(uint8_t reason);
 
 #endif

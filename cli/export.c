@@ -5,42 +5,84 @@
 #include "cli/entries.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "envelope/checkpoint.h"
 #include "envelope/equivocation.h"
+
+#define HEAD_NOTE_SIZE_MAX 4096 /* a head's text, and two lines of signatures with the longest names */
+
+struct told_head {
+	struct checkpoint head;
+	uint8_t key[32];
+	uint8_t signature[64];
+	bool is_cosigned;
+	struct bytes cosigner;
+	uint8_t cosigner_key[32];
+	uint64_t cosigned_at;
+	uint8_t cosignature[64];
+};
+
+/* The head as a signed note, for tools that know no format of ours. NULL where it would not verify there. */
+static json_t *note_of(const struct told_head *told)
+{
+	uint8_t memory[HEAD_NOTE_SIZE_MAX];
+	struct buffer buffer = buffer_make(memory, sizeof memory);
+	struct signed_note note;
+	struct checkpoint head;
+	uint64_t time;
+	enum error error = checkpoint_note_write(&told->head, told->key, told->signature, &buffer);
+	if (error == ERROR_OK && told->is_cosigned)
+		error = checkpoint_note_add(&buffer, told->cosigner, told->cosigner_key, told->cosigned_at,
+					    told->cosignature);
+	if (error == ERROR_OK)
+		error = checkpoint_note_open(buffer_bytes(&buffer), told->head.origin, told->key, &note,
+					     &head);
+	if (error == ERROR_OK && told->is_cosigned)
+		error = checkpoint_note_cosigned(&note, &head, told->cosigner, told->cosigner_key, &time);
+	return error == ERROR_OK ? json_stringn((const char *)buffer.data, buffer.size) : NULL;
+}
+
+static void read_cosignature(struct cbor_reader *reply, struct told_head *told, json_t *head)
+{
+	told->cosigner = cbor_read_text(reply, ORIGIN_SIZE_MAX);
+	cbor_read_bytes_exact(reply, told->cosigner_key, sizeof told->cosigner_key);
+	told->cosigned_at = cbor_read_uint_max(reply, TIME_MAX);
+	cbor_read_bytes_exact(reply, told->cosignature, sizeof told->cosignature);
+	json_object_set_new(head, "cosigner", output_json_text(told->cosigner));
+	json_object_set_new(head, "cosigner_key",
+			    output_json_hex(bytes_make(told->cosigner_key, sizeof told->cosigner_key)));
+	json_object_set_new(head, "cosigned_at", json_integer((json_int_t)told->cosigned_at));
+	json_object_set_new(head, "cosignature",
+			    output_json_hex(bytes_make(told->cosignature, sizeof told->cosignature)));
+}
 
 /* One head of HEADS. */
 static json_t *read_head(struct cbor_reader *reply)
 {
-	uint8_t root[32], key[32], signature[64], cosigner_key[32], cosignature[64];
+	struct told_head told = {0};
 	cbor_read_array_exact(reply, 11);
 	json_int_t log = (json_int_t)cbor_read_uint_max(reply, LOG_MAX);
 	json_int_t incarnation = (json_int_t)cbor_read_uint_max(reply, INCARNATIONS_MAX);
-	json_int_t size = (json_int_t)cbor_read_uint_max(reply, POSITION_MAX + 1);
-	cbor_read_bytes_exact(reply, root, sizeof root);
-	struct bytes origin = cbor_read_text(reply, ORIGIN_SIZE_MAX);
-	cbor_read_bytes_exact(reply, key, sizeof key);
-	cbor_read_bytes_exact(reply, signature, sizeof signature);
+	told.head.size = cbor_read_uint_max(reply, POSITION_MAX + 1);
+	cbor_read_bytes_exact(reply, told.head.root.bytes, sizeof told.head.root.bytes);
+	told.head.origin = cbor_read_text(reply, ORIGIN_SIZE_MAX);
+	cbor_read_bytes_exact(reply, told.key, sizeof told.key);
+	cbor_read_bytes_exact(reply, told.signature, sizeof told.signature);
 	json_t *head =
 		json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "log", log, "incarnation", incarnation,
-			  "size", size, "root", output_json_hex(bytes_make(root, sizeof root)), "origin",
-			  output_json_text(origin), "log_key", output_json_hex(bytes_make(key, sizeof key)),
-			  "signature", output_json_hex(bytes_make(signature, sizeof signature)));
-	bool cosigned = cbor_peek(reply) == CBOR_TEXT;
-	if (!cosigned) {
-		for (size_t i = 0; i < 4; i++)
-			if (!cbor_read_null(reply))
-				cbor_reader_fail(reply, ERROR_WRONG_TYPE);
-		return head;
-	}
-	struct bytes cosigner = cbor_read_text(reply, ORIGIN_SIZE_MAX);
-	cbor_read_bytes_exact(reply, cosigner_key, sizeof cosigner_key);
-	json_int_t time = (json_int_t)cbor_read_uint_max(reply, TIME_MAX);
-	cbor_read_bytes_exact(reply, cosignature, sizeof cosignature);
-	json_object_set_new(head, "cosigner", output_json_text(cosigner));
-	json_object_set_new(head, "cosigner_key",
-			    output_json_hex(bytes_make(cosigner_key, sizeof cosigner_key)));
-	json_object_set_new(head, "cosigned_at", json_integer(time));
-	json_object_set_new(head, "cosignature",
-			    output_json_hex(bytes_make(cosignature, sizeof cosignature)));
+			  "size", (json_int_t)told.head.size, "root",
+			  output_json_hex(bytes_make(told.head.root.bytes, sizeof told.head.root.bytes)),
+			  "origin", output_json_text(told.head.origin), "log_key",
+			  output_json_hex(bytes_make(told.key, sizeof told.key)), "signature",
+			  output_json_hex(bytes_make(told.signature, sizeof told.signature)));
+	told.is_cosigned = cbor_peek(reply) == CBOR_TEXT;
+	if (told.is_cosigned)
+		read_cosignature(reply, &told, head);
+	for (size_t i = 0; !told.is_cosigned && i < 4; i++)
+		if (!cbor_read_null(reply))
+			cbor_reader_fail(reply, ERROR_WRONG_TYPE);
+	json_t *note = reply->error == ERROR_OK ? note_of(&told) : NULL;
+	if (note != NULL)
+		json_object_set_new(head, "note", note);
 	return head;
 }
 

@@ -336,11 +336,6 @@ enum error session_send(struct session *session, struct bytes bundle, uint64_t *
 	return error;
 }
 
-uint64_t session_unacknowledged(const struct session *session)
-{
-	return tcpcl_unacknowledged(&session->machine);
-}
-
 uint64_t session_transfer_size_max(const struct session *session)
 {
 	return tcpcl_transfer_size_max(&session->machine);

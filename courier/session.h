@@ -106,9 +106,6 @@ enum error session_send(struct session *session, struct bytes bundle, uint64_t *
 /* Established, no transfer half sent, and room for the first segment of one of `size` bytes. */
 bool session_may_send(const struct session *session, size_t size);
 
-/* Bytes sent in own transfers and not acknowledged. */
-uint64_t session_unacknowledged(const struct session *session);
-
 /* The largest bundle that the peer takes; 0 before the session is established. */
 uint64_t session_transfer_size_max(const struct session *session);
 

@@ -7,11 +7,9 @@
 #ifndef ENVELOPE_FINGERPRINT_H
 #define ENVELOPE_FINGERPRINT_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "base/error.h"
 
 #define FINGERPRINT_SIZE 15 /* the first bytes of a party id */
 #define FINGERPRINT_WORDS 24
@@ -22,15 +20,5 @@
  * end.
  */
 void fingerprint_append(const uint8_t party_id[32], struct buffer *out);
-
-/*
- * Reads words as a person types them: in any case; between words spaces, tabs, line feeds, commas, full
- * stops or slashes, any number; X-RAY also as XRAY; ALPHA, JULIET and WHISKY, as many spell them.
- * ERROR_MALFORMED unless there are exactly FINGERPRINT_WORDS known words; `fingerprint` is then zeros.
- */
-enum error fingerprint_parse(struct bytes text, uint8_t fingerprint[FINGERPRINT_SIZE]);
-
-/* True if `text` reads as the fingerprint of this party. */
-bool fingerprint_matches(struct bytes text, const uint8_t party_id[32]);
 
 #endif

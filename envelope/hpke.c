@@ -110,8 +110,6 @@ static void key_schedule(struct bytes shared_secret, struct bytes info, const st
 	labeled_expand(hpke_id(), secret, "key", schedule_context, context->key, sizeof context->key);
 	labeled_expand(hpke_id(), secret, "base_nonce", schedule_context, context->base_nonce,
 		       sizeof context->base_nonce);
-	labeled_expand(hpke_id(), secret, "exp", schedule_context, context->exporter_secret,
-		       sizeof context->exporter_secret);
 	context->sequence = 0;
 	sodium_memzero(secret, sizeof secret);
 }
@@ -222,10 +220,4 @@ enum error hpke_context_open(struct hpke_context *context, struct bytes aad, str
 	}
 	context->sequence++;
 	return ERROR_OK;
-}
-
-enum error hpke_context_export(const struct hpke_context *context, struct bytes exporter_context,
-			       uint8_t *out, size_t size)
-{
-	return labeled_expand(hpke_id(), context->exporter_secret, "sec", exporter_context, out, size);
 }

@@ -32,7 +32,6 @@ struct hpke_psk {
 struct hpke_context {
 	uint8_t key[32];
 	uint8_t base_nonce[12];
-	uint8_t exporter_secret[32];
 	uint64_t sequence;
 };
 
@@ -73,9 +72,5 @@ enum error hpke_context_seal(struct hpke_context *context, struct bytes aad, str
  */
 enum error hpke_context_open(struct hpke_context *context, struct bytes aad, struct bytes ciphertext,
 			     struct buffer *plaintext);
-
-/* Context.Export (section 5.3). ERROR_OUT_OF_RANGE for a size above HKDF_OUT_SIZE_MAX. */
-enum error hpke_context_export(const struct hpke_context *context, struct bytes exporter_context,
-			       uint8_t *out, size_t size);
 
 #endif

@@ -66,16 +66,6 @@ enum error leaf_decode(struct bytes encoded, struct leaf *leaf)
 	return cbor_read_end(&reader);
 }
 
-void leaf_hash(const struct leaf *leaf, struct merkle_hash *hash)
-{
-	uint8_t memory[LEAF_SIZE_MAX];
-	struct buffer buffer = buffer_make(memory, sizeof(memory));
-
-	leaf_encode(leaf, &buffer);
-	assert(buffer_error(&buffer) == ERROR_OK);
-	merkle_leaf_hash(buffer_bytes(&buffer), hash);
-}
-
 /* ---- the plaintext of a copy ---- */
 
 static void write_entry(const struct wire *wire, struct buffer *buffer)

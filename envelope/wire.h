@@ -34,8 +34,7 @@ struct leaf {
 
 void leaf_encode(const struct leaf *leaf, struct buffer *buffer);
 enum error leaf_decode(struct bytes encoded, struct leaf *leaf);
-/* The hash of the leaf in its tree: merkle_leaf_hash over the encoded leaf. */
-void leaf_hash(const struct leaf *leaf, struct merkle_hash *hash);
+/* Its hash in the tree is merkle_leaf_hash over what was encoded. */
 
 /* ---- the plaintext of a copy ---- */
 

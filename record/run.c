@@ -92,19 +92,6 @@ struct buffer run_buffer(struct run *run, size_t size)
 	return buffer_make(run_take(run, size), size);
 }
 
-struct bytes run_copy(struct run *run, struct bytes bytes)
-{
-	uint8_t *copy = run_take(run, bytes.size + 1);
-	if (bytes.size > 0)
-		memcpy(copy, bytes.data, bytes.size);
-	return bytes_make(copy, bytes.size);
-}
-
-size_t run_room(const struct run *run)
-{
-	return run->arena.size - run->arena.used;
-}
-
 struct buffer run_work(struct run *run)
 {
 	return buffer_make(run->work, sizeof(run->work));

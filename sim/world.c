@@ -117,17 +117,6 @@ size_t world_slot(size_t node)
 	return (node * 9) % POST_SLOTS;
 }
 
-size_t world_line_of(const struct world *world, size_t a, size_t b)
-{
-	for (size_t i = 0; i < world->lines_count; i++) {
-		const struct world_line *line = &world->lines[i];
-		if ((line->nodes[0] == a && line->nodes[1] == b) ||
-		    (line->nodes[0] == b && line->nodes[1] == a))
-			return i;
-	}
-	abort();
-}
-
 size_t world_end_of(const struct world_line *line, size_t node)
 {
 	return line->nodes[0] == node ? 0 : 1;

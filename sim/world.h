@@ -303,8 +303,7 @@ bool world_fault(struct world *world, unsigned share);
 
 uint64_t world_wall_ms(const struct world *world, size_t node);
 size_t world_slot(size_t node); /* of the node's post */
-/* The line between two nodes, and which end `node` is of it. */
-size_t world_line_of(const struct world *world, size_t a, size_t b);
+/* Which end `node` is of the line. */
 size_t world_end_of(const struct world_line *line, size_t node);
 uint64_t world_log_of(const struct world_line *line, size_t node);
 
@@ -361,7 +360,6 @@ struct courier_input *network_input(enum queue_event_kind kind, size_t peer, str
 void officer_make(struct world *world);                 /* parties and lines */
 void officer_setup(struct world *world);                /* cards, keyings, channels */
 void officer_open(struct world *world, unsigned stage); /* the letters of one stage, 0 to 2, at all posts */
-bool officer_is_open(struct world *world);
 void officer_act(struct world *world, size_t node);
 void officer_free(struct world *world);
 /* Gives again what was not answered. */

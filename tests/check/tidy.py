@@ -275,6 +275,37 @@ def built(tree):
             yield f"{name}: in no meson.build"
 
 
+# Called by tests alone, and why it stays.
+FOR_TESTS = {
+    "cbor_write_tag": "the writer writes whatever the reader reads: their round trips",
+    "cose_to_be_signed_size": "holds the size of the work area",
+    "merkle_inclusion_nodes": "the proof by which a stranger shows one entry: published vectors",
+    "merkle_inclusion_verify": "the same",
+    "rows_before": "the mirror of rows_after",
+    "signed_by_two": "every reader takes what two officers signed; no command makes it in this version",
+    "tcpcl_is_closed": "what a session says of itself",
+    "tcpcl_peer_node_id": "the same",
+    "tcpcl_uses_tls": "the same",
+}
+
+
+def called(tree):
+    """What a header offers and only tests call is dead: it is read, kept and attacked, and does nothing."""
+    offered, used = {}, set()
+    for name in tree.c:
+        if folder(name) == "tests":
+            continue
+        for line in tree.code[name].split("\n"):
+            declared = re.match(r"[a-z][\w \*]*?\b(\w+)\(", line)
+            if declared and name.endswith(".h"):
+                offered.setdefault(declared.group(1), name)
+            words = re.findall(r"\w+", line)
+            used.update(word for word in words if not declared or word != declared.group(1))
+    for function, name in sorted(offered.items()):
+        if (function not in used) != (function in FOR_TESTS):
+            yield f"{name}: {function} has {'a' if function in used else 'no'} caller outside tests"
+
+
 RULES = [
     ("files have under 600 lines", long_files),
     ("functions have under 70 lines", long_functions),
@@ -290,6 +321,7 @@ RULES = [
     ("no writable variable outside a function", global_state),
     ("no enum gives a number twice", numbers_given_twice),
     ("every source file is built", built),
+    ("what headers offer is called", called),
 ]
 
 

@@ -167,6 +167,10 @@ def verify_holds_for_the_post_and_for_an_export():
         export.write_text(side.text("log", "--json"))
         assert side.json("verify", export)["verified"] is True
         assert "\nverified: " in side.text("verify")
+        notes = subprocess.run(
+            ["/usr/bin/python3", pathlib.Path(__file__).parent / "check_notes.py", export], capture_output=True, encoding="utf-8",
+            timeout=60, check=False)
+        assert notes.stdout.count(" cosigned by ") == 2 and notes.returncode == 0, notes
     assert len(line.alliance.text("log").splitlines()) == len(line.alliance.json("log")["entries"])
 
 

@@ -10,6 +10,7 @@
 #include "base/frame.h"
 #include "tests/unit/base/cbor_copy.h"
 #include "tests/unit/base/link_samples.h"
+#include "tests/unit/cbor_check.h"
 #include "tests/unit/hex.h"
 
 #define ITEM_SIZE_MAX 65536

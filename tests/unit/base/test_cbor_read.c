@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/cbor.h"
+#include "tests/unit/cbor_check.h"
 #include "tests/unit/hex.h"
 
 static uint8_t memory[256];

@@ -12,6 +12,7 @@
 
 #include "base/cbor.h"
 #include "tests/unit/base/cbor_copy.h"
+#include "tests/unit/cbor_check.h"
 #include "tests/unit/hex.h"
 
 struct example {

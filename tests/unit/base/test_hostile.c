@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "tests/unit/base/cbor_copy.h"
 #include "tests/unit/base/link_samples.h"
+#include "tests/unit/cbor_check.h"
 #include "tests/unit/hex.h"
 
 #define INPUT_SIZE_MAX 512

@@ -11,6 +11,7 @@
 #include "base/frame.h"
 #include "base/link.h"
 #include "tests/unit/base/link_samples.h"
+#include "tests/unit/cbor_check.h"
 #include "tests/unit/hex.h"
 
 /* An id, as its head and 16 bytes. */

@@ -99,7 +99,7 @@ static void handle(struct end *end, const struct tcpcl_event *event)
 		end->refused_count++;
 		break;
 	case TCPCL_EVENT_ENDING:
-		note(end, "ending %s; ", tcpcl_term_name(event->reason));
+		note(end, "ending %u; ", (unsigned)event->reason);
 		break;
 	case TCPCL_EVENT_CLOSE:
 		assert_non_null(event->detail);

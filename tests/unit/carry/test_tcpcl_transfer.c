@@ -495,7 +495,7 @@ static void an_ending_session_finishes_what_is_under_way_and_starts_nothing(void
 	/* A new one is refused. */
 	end_feed_hex(&end, SINGLE("01", "01") "62");
 	end_expect(&end, REFUSE("06", "01"));
-	end_expect_trace(&end, "begin 0 0; ending busy; end 0 2; dropped 1 session terminating; ");
+	end_expect_trace(&end, "begin 0 0; ending 3; end 0 2; dropped 1 session terminating; ");
 	end_feed_hex(&end, "02 02" ID("00") "0000000000004000");
 	end_feed_hex(&end, "02 01" ID("00") "0000000000004001");
 	end_expect_trace(&end, "acknowledged 0 16384; acknowledged 0 16385 whole; close OK; ");

@@ -283,7 +283,7 @@ static void make_leaf_and_wire(struct examples *examples, struct bytes cose)
 		(struct head_seen){.log = log_number(examples->alliance, 0), .incarnation = 1, .size = 7};
 	leaf_encode(&leaf, &examples->all);
 	name_since(examples, "leaf", start);
-	leaf_hash(&leaf, &hash);
+	merkle_leaf_hash(examples_get(examples, "leaf"), &hash);
 	add(examples, "leaf hash", hash.bytes, sizeof(hash.bytes));
 	channel_tag_make(examples->channel, wire.tag);
 	wire.position = leaf.position;

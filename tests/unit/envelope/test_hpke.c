@@ -77,8 +77,6 @@ static void check_context(const struct hpke_context *context, const json_t *vect
 	assert_hex(bytes_make(context->key, sizeof context->key), text_of(vector, "key"));
 	assert_hex(bytes_make(context->base_nonce, sizeof context->base_nonce),
 		   text_of(vector, "base_nonce"));
-	assert_hex(bytes_make(context->exporter_secret, sizeof context->exporter_secret),
-		   text_of(vector, "exporter_secret"));
 }
 
 static void check_key_pair(const json_t *vector, const char *seed, const char *key, const char *secret,
@@ -116,17 +114,6 @@ static void check_encryption(struct hpke_context *sender, struct hpke_context *r
 	}
 }
 
-static void check_export(const struct hpke_context *context, const json_t *vector)
-{
-	uint8_t out[64];
-	size_t size = strtoul(text_of(vector, "L"), NULL, 10);
-
-	assert_true(size <= sizeof out);
-	assert_int_equal(hpke_context_export(context, bytes_of(vector, "exporter_context"), out, size),
-			 ERROR_OK);
-	assert_hex(bytes_make(out, size), text_of(vector, "exported_value"));
-}
-
 static void check_vector(const json_t *vector)
 {
 	struct x25519_pair ephemeral, pair;
@@ -134,8 +121,7 @@ static void check_vector(const json_t *vector)
 	struct hpke_psk psk;
 	const struct hpke_psk *given = NULL;
 	uint8_t encapsulated[HPKE_ENCAPSULATED_SIZE];
-	const json_t *encryptions = member_of(vector, "encryptions"),
-		     *exports = member_of(vector, "exported values");
+	const json_t *encryptions = member_of(vector, "encryptions");
 
 	hex_reset();
 	if (strcmp(text_of(vector, "mode"), "1") == 0) {
@@ -154,10 +140,6 @@ static void check_vector(const json_t *vector)
 	check_context(&receiver, vector);
 	for (size_t i = 0; i < json_array_size(encryptions); i++)
 		check_encryption(&sender, &receiver, json_array_get(encryptions, i));
-	for (size_t i = 0; i < json_array_size(exports); i++) {
-		check_export(&sender, json_array_get(exports, i));
-		check_export(&receiver, json_array_get(exports, i));
-	}
 }
 
 static void transcribed_vectors_of_rfc9180_hold(void **state)
@@ -337,7 +319,7 @@ static void what_does_not_fit_is_refused(void **state)
 {
 	struct hpke_context sender, receiver;
 	struct bytes aad = {NULL, 0}, text = bytes_of_text("the text");
-	uint8_t sealed[24], opened[8], export[HKDF_OUT_SIZE_MAX];
+	uint8_t sealed[24], opened[8];
 	struct buffer out = buffer_make(sealed, sizeof sealed - 1),
 		      back = buffer_make(opened, sizeof opened - 1);
 
@@ -348,8 +330,6 @@ static void what_does_not_fit_is_refused(void **state)
 	assert_int_equal(hpke_context_seal(&sender, aad, text, &out), ERROR_OK);
 	assert_int_equal(hpke_context_open(&receiver, aad, buffer_bytes(&out), &back), ERROR_TOO_LARGE);
 	assert_int_equal(receiver.sequence, 0);
-	assert_int_equal(hpke_context_export(&sender, aad, export, sizeof export + 1), ERROR_OUT_OF_RANGE);
-	assert_int_equal(hpke_context_export(&sender, aad, export, sizeof export), ERROR_OK);
 }
 
 static void a_sequence_never_wraps(void **state)

@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "base/cbor.h"
+#include "tests/unit/cbor_check.h"
 #include "tests/unit/envelope/codec.h"
 #include "tests/unit/envelope/content_examples.h"
 #include "tests/unit/hex.h"

@@ -72,16 +72,6 @@ static void heads_seen_ascend_and_are_few(void **state)
 	assert_int_equal(encode_and_decode_leaf(), ERROR_OUT_OF_RANGE);
 }
 
-static void the_leaf_hash_is_that_of_the_tree(void **state)
-{
-	struct merkle_hash hash, expected;
-
-	assert_int_equal(leaf_decode(examples_get(&examples, "leaf"), &leaf), ERROR_OK);
-	leaf_hash(&leaf, &hash);
-	merkle_leaf_hash(examples_get(&examples, "leaf"), &expected);
-	assert_true(merkle_hash_equal(&hash, &expected));
-}
-
 /* ---- the plaintext of a copy ---- */
 
 static enum error round_trip_wire(struct bytes encoded, struct buffer *again)
@@ -311,7 +301,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(leaves_survive_hostile_bytes),
 		cmocka_unit_test(heads_seen_ascend_and_are_few),
-		cmocka_unit_test(the_leaf_hash_is_that_of_the_tree),
 		cmocka_unit_test(an_entry_survives_hostile_bytes),
 		cmocka_unit_test(statements_survive_hostile_bytes),
 		cmocka_unit_test(statements_of_logs_have_a_tag_and_others_none),

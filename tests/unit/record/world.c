@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cbor.h"
+#include "tests/unit/cbor_check.h"
 #include "tests/unit/record/world_inside.h"
 
 void *world_must(void *memory)

@@ -5,6 +5,7 @@
 #include "base/cbor.h"
 #include "envelope/post_file.h"
 #include "envelope/signed.h"
+#include "tests/unit/cbor_check.h"
 
 static uint8_t work_bytes[SIGNED_WORK_SIZE];
 
