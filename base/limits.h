@@ -1,5 +1,7 @@
 /*
- * Every bound, each with its reason. Nothing outside this file decides how large something may be.
+ * The bounds of what others may send and of what is kept for them, each with its reason. What one module
+ * alone decides (how much it does at a time, how often, what its own buffers hold) stands there, with its
+ * reason; what two parties agree on, in envelope/terms.h.
  */
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
@@ -19,7 +21,7 @@
 /* ---- messages ---- */
 #define TEXT_SIZE_MAX 65536         /* bytes of a message's text: some 20 pages; longer goes as attachments */
 #define SUBJECT_SIZE_MAX 200        /* bytes: one line */
-#define URGENT_WORDS_MAX 200        /* words at IMMEDIATE and FLASH: US Army practice (doc/FIELD) */
+#define URGENT_WORDS_MAX 200        /* words at IMMEDIATE and FLASH: US Army practice */
 #define REFERENCES_MAX 16           /* entries that one entry refers to */
 #define CONTENT_SIZE_MAX 73728      /* the signed payload: text, subject, references and 6 KiB of room */
 #define ENTRY_SIZE_MAX 75776        /* content with its signatures, and the position and heads beside it */
@@ -58,7 +60,6 @@
 /* ---- bundles (RFC 9171) ---- */
 #define BUNDLE_SIZE_MAX 131072      /* one bundle with all blocks: a sealed entry, and room for extensions */
 #define BUNDLE_BLOCKS_MAX 16        /* canonical blocks of one bundle; ours have 3 */
-#define ADU_SIZE_MAX 131072         /* application data unit put together from fragments */
 #define FRAGMENT_RANGES_MAX 64      /* separate parts of one unit that are held before it is whole */
 
 #define FRAGMENTS_MAX 128           /* fragments of one unit that are held: of 1 KiB each and more */

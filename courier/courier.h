@@ -28,7 +28,7 @@
 
 #define SESSIONS_MAX (3 * NEIGHBOURS_MAX + STRANGERS_MAX + 1) /* an old and a new one, one being dialed */
 #define FLIGHTS_MAX (2 * TCPCL_OUTGOING_MAX) /* of one route: a session and the one that takes its place */
-#define BATCH_ACTIONS_MAX 2048
+#define BATCH_ACTIONS_MAX 2048 /* of one commit of the queue; more wait for the next */
 
 /* A transfer of the queue on its way in a session. */
 struct flight {

@@ -65,7 +65,8 @@ struct hpke_psk keying_psk_view(const struct keying_psk *psk);
  * keying = ["liaison keying", 1, number: uint, party: bstr32, party: bstr32, root: bstr32, checksum: bstr8]
  *
  * The parties' ids ascend (equal for the posts of one party); the checksum is the first 8 bytes of SHA-256
- * of all encoded bytes before it. number counts the ceremonies of the two parties, spares included.
+ * of all encoded bytes before it. number counts the ceremonies of the two parties: a later one has a
+ * larger number, whether it was made for use at once or to be kept as a spare.
  */
 struct keying {
 	uint32_t number;

@@ -9,15 +9,15 @@
 #define TERMS_SUITE    1
 #define TERMS_SIZE_MAX 160 /* bytes of encoded terms: a title and six numbers */
 
-#define TERMS_TEXT_SIZE_MIN        160
-#define TERMS_URGENT_WORDS_MIN     20
-#define TERMS_URGENT_WORDS_MAX     1000
-#define TERMS_HEADS_INTERVAL_S_MIN 10
-#define TERMS_HEADS_INTERVAL_S_MAX 86400
-#define TERMS_DELAY_WINDOW_S_MIN   3600
-#define TERMS_DELAY_WINDOW_S_MAX   31536000
-#define TERMS_HANDLING_S_MIN       60
-#define TERMS_HANDLING_S_MAX       604800
+#define TERMS_TEXT_SIZE_MIN        160      /* bytes: below that no sentence can be said */
+#define TERMS_URGENT_WORDS_MIN     20       /* a FLASH that says who, what and where */
+#define TERMS_URGENT_WORDS_MAX     1000     /* two pages: more is not read at once */
+#define TERMS_HEADS_INTERVAL_S_MIN 10       /* heads more often than that would crowd a narrow line */
+#define TERMS_HEADS_INTERVAL_S_MAX 86400    /* a day: how long a log that forked may stay unseen */
+#define TERMS_DELAY_WINDOW_S_MIN   3600     /* keys go so long after their epoch: what is late opens still */
+#define TERMS_DELAY_WINDOW_S_MAX   31536000 /* a year; keys that stay longer protect nothing */
+#define TERMS_HANDLING_S_MIN       60       /* a quarter of it, 15 s, is when a copy is sent again */
+#define TERMS_HANDLING_S_MAX       604800   /* a week: slower than any pouch */
 
 struct terms {
 	uint64_t suite;                        /* TERMS_SUITE */

@@ -15,9 +15,9 @@
 
 struct run;
 
-#define BATCH_ITEMS_MAX   2048
-#define BATCH_NOTED_MAX   64
-#define BATCH_VERDICT_MAX 512
+#define BATCH_ITEMS_MAX   2048 /* entries that one commit receipts; the batch ends before more come */
+#define BATCH_NOTED_MAX   64   /* of both that one event notes: the letters that one fold takes */
+#define BATCH_VERDICT_MAX 512  /* letters and refusals that one commit names; the same */
 
 /* An entry of another's log that was taken in, or came again: to be named in a receipt. */
 struct batch_item {

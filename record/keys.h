@@ -16,8 +16,8 @@
 #include "envelope/statement.h"
 #include "record/run.h"
 
-#define KEYS_EPOCH_S   86400 /* length of an own epoch */
-#define KEYS_AHEAD     30    /* epochs that are published ahead */
+#define KEYS_EPOCH_S   86400 /* length of an own epoch: a day's words go with one key */
+#define KEYS_AHEAD     30    /* epochs that are published ahead: a line may be cut for a month */
 #define KEYS_AHEAD_MIN 15    /* when fewer are left, the next statement is published */
 
 /* ---- own prekeys ---- */
@@ -154,7 +154,8 @@ enum error keys_supersede(struct run *run);
 /* True in *ahead if those published begin after the epoch that it is: the clock was set back. */
 enum error keys_are_ahead(struct run *run, uint64_t current, bool *ahead);
 
-/* serving posts of all counterparts and siblings that are looked at in one event */
+/* Serving posts of all counterparts and siblings that are looked at in one event: eight parties with every
+ * slot in use; each takes rows of the workspace. */
 #define KEYS_POSTS_MAX 512
 
 /* If something was opened that was sealed under the next keying, that is the keying in use from now on. */

@@ -346,7 +346,7 @@ enum error keys_open(struct run *run, struct bytes sealed, struct keys_opened *o
 	return error;
 }
 
-#define PREKEYS_RESEND_MS 60000
+#define PREKEYS_RESEND_MS 60000 /* 30 keys are 1.2 KiB: one post that lags gets them once a minute */
 
 /*
  * Both ends hold the new keying. Where one was restored from before the one in use until now, neither

@@ -16,7 +16,7 @@
 #define MISSING_AGAIN_MIN_MS   UINT64_C(15000)
 #define MISSING_AGAIN_MAX_MS   UINT64_C(21600000)
 #define MISSING_OPEN_ASKS      6    /* asks for what nobody has told of, in vain: some 85 minutes */
-#define MISSING_ANSWER_MAX     128  /* entries given for one statement */
+#define MISSING_ANSWER_MAX     128  /* entries given for one statement: 10 MB where each is the largest */
 #define MISSING_ANSWERS_HOURLY 4096 /* and in an hour to one post */
 
 /*

@@ -5,7 +5,7 @@
 #include "record/outbox_rows.h"
 #include "record/registry.h"
 
-#define REQUEUED_MAX 48 /* copies that are looked at in one event */
+#define REQUEUED_MAX 48 /* copies that are looked at in one event: each writes some rows */
 
 /* state->requeue: 0 for none, else whose copies are made to wait again */
 #define REQUEUE_ALL   1
