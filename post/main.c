@@ -192,7 +192,7 @@ static bool open_store(struct logger *logger, struct store *store)
 			"backup",
 			STORE_NAME, store_message(store));
 	else if (error == ERROR_BAD_VERSION)
-		logger_line(logger, "cannot start: %s was made by a later liaisond: use that one",
+		logger_line(logger, "cannot start: %s was made by another version of liaisond: use that one",
 			    STORE_NAME);
 	else if (error != ERROR_OK)
 		logger_line(logger, "cannot start: %s cannot be opened: %s (%s)", STORE_NAME,

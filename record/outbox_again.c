@@ -76,6 +76,9 @@ enum error outbox_all_again(struct run *run, const struct channel *channel, cons
 
 void outbox_requeue_all(struct run *run)
 {
+	struct row_key cursor_key = key_make(TABLE_REQUEUE);
+
+	rows_delete(run_rows(run), key_view(&cursor_key)); /* one that was under way begins anew */
 	run_state(run)->requeue = REQUEUE_ALL;
 }
 

@@ -231,6 +231,7 @@ bool record_row_in_backup(struct bytes key)
 	case TABLE_HANDED:
 	case TABLE_DUE:
 	case TABLE_SENT:
+	case TABLE_REQUEUE:
 		return false;
 	default:
 		return true;

@@ -117,7 +117,7 @@ enum table {
 	TABLE_CANNOT_OPEN =
 		0x48, /* party u8, slot u8 -> struct quota: "cannot open" statements in this minute */
 
-	/* copies under way; of these only TABLE_COPY enters a backup: what it names is sealed anew */
+	/* copies under way; of these TABLE_COPY and TABLE_PENDING enter a backup: copies are sealed anew */
 	TABLE_COPY =
 		/* channel u16, incarnation u16, position u32, log u16 (of the receiver) -> struct copy */
 	0x50,

@@ -244,14 +244,16 @@ static void a_database_that_is_not_ours_is_refused(void **state)
 	assert_int_equal(open_result(((struct scratch *)*state)->folder), ERROR_IO);
 }
 
-static void a_store_of_a_later_version_is_refused(void **state)
+static void a_store_of_another_version_is_refused(void **state)
 {
 	char path[SCRATCH_PATH_SIZE];
 	struct store store;
 
 	open_ok(&store, *state);
 	store_close(&store);
-	execute(scratch_path(*state, "store.db", path), "PRAGMA user_version = 2");
+	execute(scratch_path(*state, "store.db", path), "PRAGMA user_version = 1");
+	assert_int_equal(open_result(path), ERROR_BAD_VERSION);
+	execute(path, "PRAGMA user_version = 3");
 	assert_int_equal(open_result(path), ERROR_BAD_VERSION);
 }
 
@@ -297,7 +299,7 @@ int main(void)
 		scratch_test(there_is_one_user_and_no_shared_memory_file),
 		scratch_test(a_wiped_store_holds_no_deleted_row_in_any_file),
 		scratch_test(a_database_that_is_not_ours_is_refused),
-		scratch_test(a_store_of_a_later_version_is_refused),
+		scratch_test(a_store_of_another_version_is_refused),
 		scratch_test(small_values_of_the_daemon_are_kept_beside_the_rows),
 	};
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/record/world.h"
+#include "tests/unit/record/image.h"
 
 #define MANY 100
 
@@ -126,12 +126,66 @@ static void an_entry_given_again_after_a_restore_is_not_told_again(void **state)
 	world_free(world);
 }
 
+static bool with_the_cursor(struct bytes key)
+{
+	return key.data[0] == TABLE_REQUEUE || record_row_in_backup(key);
+}
+
+/* Of one made amid such a pass: where that stood means nothing after a restore. */
+static void a_backup_does_not_hold_how_far_a_pass_over_the_copies_was(void **state)
+{
+	struct world *world = world_open_line(2);
+	struct image image;
+
+	world->cut = true;
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(world_send(world, 0, &urgent, NULL), ERROR_OK);
+	image_back_up(world, 0, &image);
+	image_restore(world, 0, &image, IMAGE_ANCHOR_GONE);
+	image_free(&image);
+	world_tick(world, 0);
+	assert_int_equal(world_count(world, 0, TABLE_REQUEUE), 1);
+	image_back_up(world, 0, &image);
+	image_restore_store(world, 0, &image, IMAGE_ANCHOR_GONE);
+	assert_int_equal(world_count(world, 0, TABLE_REQUEUE), 0);
+	image_free(&image);
+	world_free(world);
+}
+
+/* The same with a backup that holds that row, as those of former versions may. */
+static void a_new_pass_over_the_copies_begins_at_the_first(void **state)
+{
+	struct world *world = world_open_line(3);
+	struct image image;
+
+	world->cut = true;
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(world_send(world, 0, &urgent, NULL), ERROR_OK);
+	image_back_up(world, 0, &image);
+	image_restore(world, 0, &image, IMAGE_ANCHOR_GONE);
+	image_free(&image);
+	world_tick(world, 0);
+	image_take(world, 0, &image);
+	store_filter(&image.store, with_the_cursor);
+	image_restore_store(world, 0, &image, IMAGE_ANCHOR_GONE);
+	assert_int_equal(world_count(world, 0, TABLE_REQUEUE), 1);
+	world_start(world, 0);
+	world->cut = false;
+	world_run(world, 600000, 1000);
+	assert_int_equal(world->posts[1].arrived, MANY);
+	assert_int_equal(world_count(world, 0, TABLE_COPY), 0);
+	image_free(&image);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_copies_fall_due_in_one_event),
 		cmocka_unit_test(a_copy_that_was_carried_and_lost_is_taken_back_and_sent_again),
 		cmocka_unit_test(a_receipt_that_says_nothing_new_is_not_kept),
+		cmocka_unit_test(a_backup_does_not_hold_how_far_a_pass_over_the_copies_was),
+		cmocka_unit_test(a_new_pass_over_the_copies_begins_at_the_first),
 		cmocka_unit_test(an_entry_given_again_after_a_restore_is_not_told_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
