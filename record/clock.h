@@ -13,7 +13,7 @@
 /* What it shows now, by the row. start: the event is RECORD_START, whose steady clock is another. */
 uint64_t clock_now(const struct slow_clock *clock, uint64_t steady_ms, uint64_t wall_ms, bool start);
 
-/* Writes the row if it has fallen a second behind; always at RECORD_START. */
+/* Writes the row if it has fallen a minute behind; always at RECORD_START. */
 enum error clock_keep(struct run *run);
 
 #endif

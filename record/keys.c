@@ -364,9 +364,9 @@ enum error keys_make(struct run *run, bool anew)
 		return error;
 	bool known = epoch_by_clock(run, &current);
 	if (!anew && known && state->epoch_next - current >= KEYS_AHEAD_MIN) {
-		bool ahead;
-		error = keys_are_ahead(run, current, &ahead);
-		if (error != ERROR_OK || !ahead)
+		bool serve;
+		error = keys_serve(run, current, &serve);
+		if (error != ERROR_OK || serve)
 			return error;
 	}
 	if (!anew && !known && state->epoch_next > state->epoch_origin &&
@@ -461,7 +461,7 @@ static enum error erase_epoch(struct run *run, uint64_t epoch)
 	struct row_key key = keys_epoch_row(epoch);
 	run_delete(run, &key);
 	run_state(run)->epoch_first = epoch + 1;
-	run_action(run, RECORD_ACTION_WIPE);
+	run_wipe(run);
 	return ERROR_OK;
 }
 
@@ -475,11 +475,13 @@ static enum error mark_ended(struct run *run)
 		struct epoch epoch;
 		enum error error = run_get(run, &key, &schema_epoch, &epoch);
 		if (error == ERROR_OK) {
-			if (run_time_s(run) < epoch.ends)
-				break;
+			bool ended = run_time_s(run) >= epoch.ends;
 			epoch.ended_ms = run_slow_ms(run) + 1;
-			run_put(run, &key, &schema_epoch, &epoch);
+			if (ended)
+				run_put(run, &key, &schema_epoch, &epoch);
 			sodium_memzero(&epoch, sizeof(epoch));
+			if (!ended)
+				break;
 		} else if (error != ERROR_NOT_FOUND) {
 			return error;
 		}
@@ -520,17 +522,18 @@ static enum error erase_due(struct run *run)
 	return error;
 }
 
-/* The sending leaf of one post: follows the epoch in use when that has been so for a delay window. */
-static enum error step_sending_leaf(struct run *run, const struct post_number *post, uint64_t window_s)
+/* The sending leaf of one post: follows the epoch in use when that has been so for a delay window. The
+ * caller wipes *leaf. */
+static enum error step_sending_leaf(struct run *run, const struct post_number *post, uint64_t window_s,
+				    struct leaf_row *leaf)
 {
 	struct row_key leaf_key = key_party_post(TABLE_LEAF_OUT, post->party, post->slot);
 	struct row_key prekeys_key = key_party_post(TABLE_PREKEYS, post->party, post->slot);
-	struct leaf_row leaf;
 	struct prekeys_row row;
 	struct prekeys *prekeys = run_take(run, sizeof(*prekeys));
 	uint64_t current;
 
-	enum error error = run_get(run, &leaf_key, &schema_leaf_row, &leaf);
+	enum error error = run_get(run, &leaf_key, &schema_leaf_row, leaf);
 	enum error prekeys_error = run_get(run, &prekeys_key, &schema_prekeys_row, &row);
 	if (error == ERROR_NEEDS_ROWS || prekeys_error == ERROR_NEEDS_ROWS)
 		return ERROR_NEEDS_ROWS;
@@ -539,25 +542,24 @@ static enum error step_sending_leaf(struct run *run, const struct post_number *p
 										    : ERROR_OK;
 	if (keys_prekeys_of_row(&row, prekeys) != ERROR_OK)
 		return ERROR_MALFORMED;
-	if (!prekeys_epoch_at(prekeys, run_time_s(run), window_s, &current) || current <= leaf.epoch)
+	if (!prekeys_epoch_at(prekeys, run_time_s(run), window_s, &current) || current <= leaf->epoch)
 		return ERROR_OK;
-	if (leaf.seen_epoch == 0) {
-		leaf.seen_epoch = current;
-		leaf.seen_ms = run_slow_ms(run);
-	} else if (run_slow_ms(run) - leaf.seen_ms < window_s * 1000) {
+	if (leaf->seen_epoch == 0) {
+		leaf->seen_epoch = current;
+		leaf->seen_ms = run_slow_ms(run);
+	} else if (run_slow_ms(run) - leaf->seen_ms < window_s * 1000) {
 		return ERROR_OK;
 	} else {
-		uint64_t target = leaf.seen_epoch < current ? leaf.seen_epoch : current;
-		if (target > leaf.epoch + KEYING_STEPS_MAX)
-			target = leaf.epoch + KEYING_STEPS_MAX;
-		if (target > leaf.epoch && keying_step(leaf.leaf, target - leaf.epoch) == ERROR_OK) {
-			leaf.epoch = target;
-			run_action(run, RECORD_ACTION_WIPE);
+		uint64_t target = leaf->seen_epoch < current ? leaf->seen_epoch : current;
+		if (target > leaf->epoch + KEYING_STEPS_MAX)
+			target = leaf->epoch + KEYING_STEPS_MAX;
+		if (target > leaf->epoch && keying_step(leaf->leaf, target - leaf->epoch) == ERROR_OK) {
+			leaf->epoch = target;
+			run_wipe(run);
 		}
-		leaf.seen_epoch = 0;
+		leaf->seen_epoch = 0;
 	}
-	run_put(run, &leaf_key, &schema_leaf_row, &leaf);
-	sodium_memzero(&leaf, sizeof(leaf));
+	run_put(run, &leaf_key, &schema_leaf_row, leaf);
 	return ERROR_OK;
 }
 
@@ -582,7 +584,9 @@ enum error keys_sweep(struct run *run)
 		return error;
 	bool missing = false;
 	for (size_t i = 0; i < count; i++) {
-		error = step_sending_leaf(run, &posts[i], window_s);
+		struct leaf_row leaf;
+		error = step_sending_leaf(run, &posts[i], window_s, &leaf);
+		sodium_memzero(&leaf, sizeof(leaf));
 		if (!run_missing(error, &missing))
 			return error;
 		error = keys_show_keying(run, &posts[i]);

@@ -151,8 +151,9 @@ struct row_key keys_epoch_row(uint64_t epoch);
 enum error keys_may_publish(struct run *run, bool *may);
 /* All epochs made so far have ended, whatever the clock says: others take their place. */
 enum error keys_supersede(struct run *run);
-/* True in *ahead if those published begin after the epoch that it is: the clock was set back. */
-enum error keys_are_ahead(struct run *run, uint64_t current, bool *ahead);
+/* False in *serve if those published begin after the epoch that it is (the clock was set back), or leave
+ * fewer than KEYS_AHEAD_MIN (it was put right again: fewer may be published than are made). */
+enum error keys_serve(struct run *run, uint64_t current, bool *serve);
 
 /* Serving posts of all counterparts and siblings that are looked at in one event: eight parties with every
  * slot in use; each takes rows of the workspace. */

@@ -51,15 +51,14 @@ enum error keys_supersede(struct run *run)
 	return ERROR_OK;
 }
 
-enum error keys_are_ahead(struct run *run, uint64_t current, bool *ahead)
+enum error keys_serve(struct run *run, uint64_t current, bool *serve)
 {
 	struct row_key key = key_party_post(TABLE_PREKEYS, 0, run_post(run)->slot);
 	struct prekeys_row row;
 
-	*ahead = false;
-	if (run_state(run)->epoch_next - current <= KEYS_AHEAD)
-		return ERROR_OK;
 	enum error error = run_get(run, &key, &schema_prekeys_row, &row);
-	*ahead = error == ERROR_OK && row.first_epoch > current;
+	*serve = error != ERROR_OK ||
+		 (row.first_epoch <= current &&
+		  row.first_epoch + row.keys.size / PUBLIC_KEY_SIZE >= current + KEYS_AHEAD_MIN);
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }

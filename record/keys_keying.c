@@ -226,7 +226,7 @@ enum error keys_confirm(struct run *run, const struct keys_opened *opened, bool 
 	if (error == ERROR_OK) {
 		put_sending(run, opened->party, opened->slot, &next);
 		run_delete(run, &key);
-		run_action(run, RECORD_ACTION_WIPE);
+		run_wipe(run);
 		*confirmed = true;
 	}
 	sodium_memzero(&next, sizeof(next));

@@ -1,6 +1,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "envelope/keying.h"
 #include "record/keys.h"
 
 /* What is known of the keys to one post. */
@@ -79,6 +80,8 @@ static enum local_keys choose(const struct run *run, const struct known_keys *kn
 		return LOCAL_KEYS_ENDED;
 	if (epoch < known->leaf_epoch)
 		epoch = known->leaf_epoch;
+	if (epoch - known->leaf_epoch > KEYING_STEPS_MAX)
+		return LOCAL_KEYS_ENDED;
 	return prekeys_key(&known->prekeys, epoch) == NULL ? LOCAL_KEYS_ENDED : LOCAL_KEYS_EPOCHS;
 }
 

@@ -8,6 +8,7 @@
 #include "record/registry.h"
 
 #define SENT_KEPT 64 /* hashes of statements that are kept for one post */
+
 /* ---- rows ---- */
 
 struct row_key outbox_copy_row(const struct copy_key *key)

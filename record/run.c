@@ -231,6 +231,14 @@ struct record_action *run_action(struct run *run, enum record_action_kind kind)
 	return action;
 }
 
+void run_wipe(struct run *run)
+{
+	for (size_t i = 0; i < run->actions_count; i++)
+		if (run->actions[i].kind == RECORD_ACTION_WIPE)
+			return;
+	run_action(run, RECORD_ACTION_WIPE);
+}
+
 size_t run_actions_room(const struct run *run)
 {
 	return RECORD_ACTIONS_MAX - run->actions_count;

@@ -174,6 +174,25 @@ static void a_clock_that_was_some_days_ahead_uses_each_epoch_for_its_day(void **
 	world_free(world);
 }
 
+/* Put right again, it publishes for days to come, though keys enough for them had been made before. */
+static void a_clock_set_back_and_put_right_publishes_far_enough(void **state)
+{
+	struct world *world = world_open_line(80);
+	struct row_key key = key_party_post(TABLE_PREKEYS, 1, world->posts[0].slot);
+	struct prekeys_row prekeys;
+
+	world->skew_ms[0] = INT64_C(20) * (int64_t)DAY_MS;
+	world_run(world, 3600000, 60000);
+	world->skew_ms[0] = 0;
+	world_run(world, 3600000, 60000);
+	world->skew_ms[0] = INT64_C(20) * (int64_t)DAY_MS;
+	world_run(world, 3600000, 60000);
+	assert_true(world_row(world, 1, &key, &schema_prekeys_row, &prekeys));
+	assert_int_equal(prekeys.first_epoch, 20);
+	assert_int_equal(state_of(world, 0).epoch_next, 50);
+	world_free(world);
+}
+
 static void with_a_silent_counterpart_keys_go_after_three_windows(void **state)
 {
 	struct world *world = world_open_line(73);
@@ -185,6 +204,19 @@ static void with_a_silent_counterpart_keys_go_after_three_windows(void **state)
 	world->cut = false;
 	talk(world, 1); /* by whatever key is left */
 	talk(world, 0);
+	world_free(world);
+}
+
+static void keys_that_are_erased_in_one_event_are_wiped_at_once(void **state)
+{
+	struct world *world = world_open_line(81);
+	world->cut = true;
+	world_run(world, 40 * DAY_MS, DAY_MS / 2);
+	assert_int_equal(state_of(world, 0).epoch_first, 0);
+	size_t wipes = world->posts[0].wipes;
+	world_run(world, 10 * DAY_MS, 10 * DAY_MS);
+	assert_in_range(state_of(world, 0).epoch_first, 3, 10);
+	assert_in_range(world->posts[0].wipes - wipes, 1, state_of(world, 0).epoch_first / 2);
 	world_free(world);
 }
 
@@ -310,7 +342,9 @@ int main(void)
 		cmocka_unit_test(a_clock_that_is_set_to_and_fro_makes_few_epochs),
 		cmocka_unit_test(keys_are_erased_though_the_clock_was_ahead),
 		cmocka_unit_test(a_clock_that_was_some_days_ahead_uses_each_epoch_for_its_day),
+		cmocka_unit_test(a_clock_set_back_and_put_right_publishes_far_enough),
 		cmocka_unit_test(with_a_silent_counterpart_keys_go_after_three_windows),
+		cmocka_unit_test(keys_that_are_erased_in_one_event_are_wiped_at_once),
 		cmocka_unit_test(what_cannot_be_opened_is_sealed_again),
 		cmocka_unit_test(a_copy_is_not_sealed_again_for_ever),
 		cmocka_unit_test(a_keying_is_used_when_both_hold_it),
