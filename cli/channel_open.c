@@ -137,7 +137,10 @@ static bool set_terms(struct opening *opening, struct opening_letter *letter, ui
 	struct buffer buffer = buffer_make(encoded, TERMS_SIZE_MAX);
 	char title[2 * NAME_SIZE_MAX + 4];
 	snprintf(title, sizeof title, "%s - %s", opening->party->name, opening->other->name);
-	title[NAME_SIZE_MAX] = '\0';
+	size_t end = strnlen(title, NAME_SIZE_MAX);
+	while (((unsigned char)title[end] & 0xc0) == 0x80) /* inside a character of several bytes */
+		end--;
+	title[end] = '\0';
 	terms_default(terms, bytes_of_text(call_value(opening->call, "title", title)));
 	if (opening->heads_interval_s != 0)
 		terms->heads_interval_s = opening->heads_interval_s;

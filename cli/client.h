@@ -38,8 +38,8 @@ struct buffer *client_begin(struct client *client, enum local_verb verb, size_t 
 /*
  * Sends the request and waits for its reply. On ERROR_OK `reply` stands at the first result and *result_count
  * says how many there are; on an error of the post, `detail` (a buffer of the caller, may be NULL) gets its
- * text. ERROR_CLOSED if the daemon goes away. Views read from `reply` are valid until the next request or
- * read.
+ * text. ERROR_CLOSED if the daemon goes away. Where no reply came, *result_count is left as it was. Views
+ * read from `reply` are valid until the next request or read.
  */
 enum error client_request(struct client *client, struct cbor_reader *reply, size_t *result_count,
 			  char *detail, size_t detail_size);

@@ -13,14 +13,21 @@
 #include "cli/registry.h"
 #include "cli/reserve.h"
 
+enum giving {
+	GIVING_TAKEN,
+	GIVING_TAKEN_BEFORE, /* this number, by an accept that was cut off, or a later one */
+	GIVING_REFUSED,      /* nothing has happened */
+	GIVING_UNANSWERED,   /* the post may have taken it */
+};
+
 /*
  * Hands one slot's packet to the post. `again`: it may have taken this very keying before, and was cut off.
  */
-static bool give_packet(struct client *client, const struct call *call, const struct keying_packet *packet,
-			bool again)
+static enum giving give_packet(struct client *client, const struct call *call,
+			       const struct keying_packet *packet, bool again)
 {
 	struct cbor_reader reply;
-	size_t results;
+	size_t results = SIZE_MAX;
 	char detail[256] = "";
 	uint8_t memory[KEYING_PACKET_SIZE_MAX];
 	struct buffer bytes = buffer_make(memory, sizeof memory);
@@ -32,16 +39,19 @@ static bool give_packet(struct client *client, const struct call *call, const st
 		sodium_memzero(request->data, request->size);
 	}
 	sodium_memzero(memory, sizeof memory);
-	if (error == ERROR_OK || (error == ERROR_EXISTS && again))
-		return true;
-	if (error == ERROR_EXISTS)
+	if (error == ERROR_OK)
+		return GIVING_TAKEN;
+	bool is_answered = results != SIZE_MAX;
+	if (is_answered && error == ERROR_EXISTS && again)
+		return GIVING_TAKEN_BEFORE;
+	if (is_answered && error == ERROR_EXISTS)
 		call_fail(call,
 			  "the post has keying %u with that party or a later one: the next one is made with "
 			  "keying make --number",
 			  (unsigned)packet->number);
 	else
 		call_fail(call, "accepting the keying: %s", detail[0] != '\0' ? detail : error_text(error));
-	return false;
+	return is_answered ? GIVING_REFUSED : GIVING_UNANSWERED;
 }
 
 /* The post holds a card of the other party, so it can take a keying with it. */
@@ -83,28 +93,31 @@ static bool keep_reserve(const struct call *call, const struct party_directory *
 
 /*
  * Gives the own post its packet and puts the others aside. They are on disk first, since the root is about to
- * be erased; where the post then refuses, they are removed again, and nothing has happened.
+ * be erased; where the post then refuses, they are removed again, and nothing has happened. Where it does not
+ * answer they stay: by them the next try knows that the post may have taken this very keying.
  */
-static bool distribute(const struct call *call, struct client *client, const struct party_directory *party,
-		       const struct keying *keying, const uint8_t other[PARTY_ID_SIZE])
+static enum giving distribute(const struct call *call, struct client *client,
+			      const struct party_directory *party, const struct keying *keying,
+			      const uint8_t other[PARTY_ID_SIZE])
 {
 	uint64_t slot = 0;
+	enum giving giving = GIVING_REFUSED;
 	enum reserve_state state;
 	struct keying_packet *packet = malloc(sizeof *packet);
-	bool done = packet != NULL && is_known(client, call, other) && client_own_slot(client, call, &slot) &&
-		    reserve_find(call, party, keying, other, &state) &&
-		    keep_reserve(call, party, keying, other, slot, state);
-	if (done) {
+	if (packet != NULL && is_known(client, call, other) && client_own_slot(client, call, &slot) &&
+	    reserve_find(call, party, keying, other, &state) &&
+	    keep_reserve(call, party, keying, other, slot, state)) {
 		enum error error = keying_packet_make(keying, party->id, (unsigned)slot, packet);
 		if (error != ERROR_OK)
 			call_fail_error(call, "the post's keys", error);
-		done = error == ERROR_OK && give_packet(client, call, packet, state == RESERVE_SAME);
-		if (!done && state == RESERVE_NONE)
+		else
+			giving = give_packet(client, call, packet, state == RESERVE_SAME);
+		if (giving == GIVING_REFUSED && state == RESERVE_NONE)
 			reserve_erase(call, party, keying, other);
 		keying_packet_erase(packet);
 	}
 	free(packet);
-	return done;
+	return giving;
 }
 
 /*
@@ -118,8 +131,12 @@ static bool distribute_and_write(const struct call *call, struct client *client,
 	uint8_t memory[KEYING_SIZE_MAX];
 	struct buffer file = buffer_make(memory, sizeof memory);
 	const char *path = call->operand[0];
-	bool done = keying_encode(keying, &file) == ERROR_OK && file_try(call, path, file.size) &&
-		    distribute(call, client, party, keying, other);
+	enum giving giving = GIVING_REFUSED;
+	if (keying_encode(keying, &file) == ERROR_OK && file_try(call, path, file.size))
+		giving = distribute(call, client, party, keying, other);
+	if (giving == GIVING_UNANSWERED) /* the root ends here: its parts for other slots are of no use */
+		reserve_erase(call, party, keying, other);
+	bool done = giving == GIVING_TAKEN;
 	if (done && !file_create(call, path, buffer_bytes(&file), 0600)) {
 		fprintf(stderr,
 			"This post holds keying %u, and nobody else can: the next one is made with keying "
@@ -203,18 +220,23 @@ static int run_accept(struct call *call)
 	struct keying keying = {0};
 	const uint8_t *other = NULL;
 	struct party_directory *party = party_directory_open(call);
-	bool done = party != NULL && read_keying(call, party, &keying, &other) &&
-		    client_open(&client, call) && distribute(call, &client, party, &keying, other);
+	enum giving giving = GIVING_REFUSED;
+	if (party != NULL && read_keying(call, party, &keying, &other) && client_open(&client, call))
+		giving = distribute(call, &client, party, &keying, other);
 	unsigned number = (unsigned)keying.number;
 	keying_erase(&keying);
 	client_close(&client);
 	party_directory_close(party);
-	done = done && (call_has(call, "keep") || file_erase(call, call->operand[0]));
+	bool is_new = giving == GIVING_TAKEN;
+	bool done = (is_new || giving == GIVING_TAKEN_BEFORE) &&
+		    (call_has(call, "keep") || file_erase(call, call->operand[0]));
 	if (done && call->json)
-		return output_json(call, json_pack("{s:b, s:i}", "accepted", 1, "number", (int)number));
+		return output_json(call, json_pack("{s:b, s:i}", "accepted", is_new, "number", (int)number));
 	if (done)
-		printf("Keying %u is accepted%s. liaison status says which is in use to the other post.\n",
-		       number, call_has(call, "keep") ? "" : ", and its file erased");
+		printf("%s %u %s%s. liaison status says which is in use to the other post.\n",
+		       is_new ? "Keying" : "The post holds keying", number,
+		       is_new ? "is accepted" : "or a later one already",
+		       call_has(call, "keep") ? "" : ", and its file is erased");
 	return done ? 0 : 1;
 }
 

@@ -81,6 +81,7 @@ bool passphrase_get(const struct call *call, const char *what, bool is_new, stru
 		FILE *file = fopen(path, "re");
 		if (file == NULL)
 			return call_fail(call, "cannot read %s: %s", path, strerror(errno)) == 0;
+		setvbuf(file, NULL, _IONBF, 0); /* nothing of it stays in a buffer that is not wiped */
 		bool is_private = file_is_private(call, path, fileno(file));
 		bool done = is_private && read_line(file, passphrase);
 		fclose(file);

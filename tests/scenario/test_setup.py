@@ -237,6 +237,26 @@ def a_second_keying_has_the_next_number():
     assert not carried.exists() and contents(party) == before
 
 
+def a_keying_whose_acceptance_was_cut_off_can_be_accepted_again():
+    """The post of one is lost before it takes its part, that of the next after it: both end, and neither says too much."""
+    alliance, federation = line.sides
+    post, party = federation.path("post.sock"), federation.folder / "party"
+    for number, taken in ((3, False), (4, True)):
+        carried, folder = line.folder / f"carried-{number}", line.folder / f"cut-off-{number}"
+        before = set(contents(party))
+        alliance.json("keying", "make", carried, "--with", "Federation", "--number", str(number))
+        with lost_at(KEYING_ACCEPT, post, folder, taken=taken):
+            refused(federation, "keying", "accept", carried, LIAISON_POST=str(folder))
+        assert carried.exists() and len(set(contents(party)) - before) == 1
+    before = contents(party)
+    for number in (4, 3):
+        carried = line.folder / f"carried-{number}"
+        result = federation.run("keying", "accept", carried)
+        assert result.returncode == 0 and "is accepted" not in result.stdout, result
+        assert f"holds keying {number} or a later one" in result.stdout, result
+        assert not carried.exists() and contents(party) == before
+
+
 def a_further_post_is_given_keys_by_a_keying_of_its_own():
     alliance, federation = line.sides
     folder, carried = line.folder / "annex", line.folder / "third-keying"
@@ -247,7 +267,7 @@ def a_further_post_is_given_keys_by_a_keying_of_its_own():
     try:
         wait_for(lambda: alliance.run("card", "show", **at_annex).returncode == 0, "the further post answers")
         alliance.json("card", "accept", federation.folder / "card", "--yes", **at_annex)
-        alliance.json("keying", "make", carried, "--with", "Federation", "--number", "3", **at_annex)
+        alliance.json("keying", "make", carried, "--with", "Federation", "--number", "5", **at_annex)
         federation.json("keying", "accept", carried)
         card = line.folder / "annex.card"
         alliance.json("card", "export", card, **at_annex)
@@ -297,6 +317,26 @@ def what_was_signed_before_one_declines_is_said():
     assert alliance.json("channel", "open", "--with", "Federation", "--yes")["letters_signed"] == 1
 
 
+def a_title_that_is_made_of_names_is_cut_between_characters():
+    alliance, folder, card, name = line.alliance, line.folder / "north", line.folder / "north.card", "\u00e4" * 32
+    there = {"LIAISON_POST": str(folder / "post")}
+    folder.mkdir(mode=0o700)
+    alliance.json("party", "create", folder / "party", "--name", name, "--yes")
+    alliance.json("post", "create", folder / "post", "--party", folder / "party", "--name", "North", "--node", "ipn:3001.0",
+                  "--pin", "00" * 32, "--yes")
+    north = Daemon(line.programs["liaisond"], folder / "post", line.folder / "north.log")
+    north.start()
+    try:
+        wait_for(lambda: alliance.run("card", "show", **there).returncode == 0, "the post in the north answers")
+        alliance.json("card", "export", card, **there)
+    finally:
+        assert north.end() == 0
+    alliance.json("card", "accept", card, "--yes")
+    alliance.json("keying", "make", line.folder / "north.keying", "--with", name)
+    status, shown = at_terminal(alliance, ["channel", "open", "--with", name], ["n"])
+    assert status == 1 and re.search("Alliance - \u00e4{26}(?!\u00e4)", shown), (status, shown)
+
+
 if __name__ == "__main__":
     with SettingUp(sys.argv[1], fresh=True) as line:
         run_tests(
@@ -310,8 +350,10 @@ if __name__ == "__main__":
             a_keying_that_is_interrupted_leaves_no_root_behind,
             a_root_is_written_only_when_the_post_holds_its_part,
             a_second_keying_has_the_next_number,
+            a_keying_whose_acceptance_was_cut_off_can_be_accepted_again,
             the_own_card_is_not_for_oneself,
             a_courier_says_what_it_was_not_told,
             what_was_signed_before_one_declines_is_said,
             a_further_post_is_given_keys_by_a_keying_of_its_own,
+            a_title_that_is_made_of_names_is_cut_between_characters,
         )
