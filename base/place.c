@@ -122,7 +122,7 @@ static bool is_ipv6(struct bytes text)
 bool place_is_address(struct bytes text)
 {
 	size_t colon = text.size;
-	if (text.size > EID_SIZE_MAX)
+	if (text.size == 0 || text.size > EID_SIZE_MAX)
 		return false;
 	while (colon > 0 && text.data[colon - 1] != ':')
 		colon--;

@@ -17,7 +17,7 @@ ARRIVED = 1
 BOUND = 64 * 1024
 FLASHES = 5
 TEXT_SIZE = 160
-SEALED_SIZE_AT_MOST = 512  # of such a text: the bar is 360, and its bucket is not told here
+SEALED_SIZE_AT_MOST = 370  # of such a text, wherever in a log it stands; "bench line" holds the usual ones to 360
 
 messages = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
 line = None
