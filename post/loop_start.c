@@ -173,7 +173,10 @@ static bool settle_old_post_file(struct loop *loop, const struct start *start)
 
 	if (store_shell_get(loop->resources.store, PROVISIONED_NAME, &taken, &found) != ERROR_OK)
 		return refuse(loop, "the store cannot be read. Restore it from a backup");
-	if (found && bytes_equal(buffer_bytes(&taken), bytes_make(start->post_file_hash, HASH_SIZE)))
+	/* No post file begins with a zero: a crash cut off the erasing, which begins at the front. */
+	bool erasing = start->post_file.size > 0 && start->post_file.data[0] == 0;
+	if (found &&
+	    (erasing || bytes_equal(buffer_bytes(&taken), bytes_make(start->post_file_hash, HASH_SIZE))))
 		return erase_post_file(loop);
 	return refuse(loop,
 		      "this directory holds a post already, and post.init is of another: move post.init to a "

@@ -126,12 +126,17 @@ def a_post_file_that_was_taken_in_before_a_crash_is_erased():
         os.rename(copy, daemon.path("post.init"))
         daemon.start()
         assert not os.path.exists(daemon.path("post.init"))
+        daemon.end()
+        with open(daemon.path("post.init"), "wb") as file:
+            file.write(bytes(1000))  # a crash between the zeros and the end of the file
+        daemon.start()
+        assert not os.path.exists(daemon.path("post.init"))
 
 
 def the_post_file_of_another_post_is_left_alone():
     with Daemon().start() as daemon:
         daemon.end()
-        secret = os.urandom(64)
+        secret = b"\x81" + os.urandom(63)
         with open(daemon.path("post.init"), "wb") as file:
             file.write(secret)
         status, _, said = daemon.run()
