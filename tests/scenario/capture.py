@@ -3,6 +3,7 @@
 What a recorder heard is written as a capture file, so that nobody needs to listen on an interface.
 """
 
+import collections
 import os
 import socket
 import struct
@@ -246,6 +247,12 @@ def complaints(capture, preferences):
     # lose those that stand in one packet.)
     remarks, = values(capture, ("-2", *preferences), "_ws.expert && (tcpcl || bpv7)", "_ws.expert.message")
     return malformed, set(remarks)
+
+
+def refusals(capture, preferences):
+    """The reasons for which transfers were refused."""
+    reasons, = values(capture, preferences, "tcpcl.v4.xfer_refuse.reason", "tcpcl.v4.xfer_refuse.reason")
+    return set(reasons)
 
 
 def decrypted(capture, keys, number):
