@@ -33,27 +33,20 @@ static bool has_keys(const struct line *line)
 
 static enum error read_lines(struct run *run, struct lines *lines, size_t count_max)
 {
-	struct row_key prefix = key_channel(TABLE_LINE, lines->number);
-	struct row row;
+	uint64_t log = LINES_START;
 
 	lines->own = NULL;
 	lines->count = 0;
 	lines->own_log = log_own_number(run, &lines->channel);
 	enum error error = registry_terms(&lines->channel, &lines->terms);
-	if (error == ERROR_OK)
-		error = rows_first(run_rows(run), key_view(&prefix), &row);
 	while (error == ERROR_OK && lines->count < count_max) {
-		struct key_reader reader = key_reader_make(row.key);
 		struct line *line = &lines->lines[lines->count];
-		(void)key_read_u16(&reader);
-		lines->logs[lines->count] = key_read_u16(&reader);
-		if (key_read_end(&reader) != ERROR_OK ||
-		    schema_read(&schema_line, row.value, line) != ERROR_OK)
-			return ERROR_MALFORMED;
-		if (lines->logs[lines->count] == lines->own_log)
+		error = registry_next_line(run, lines->number, &log, line);
+		if (error != ERROR_OK)
+			break;
+		lines->logs[lines->count++] = log;
+		if (log == lines->own_log)
 			lines->own = line;
-		lines->count++;
-		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
 	}
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }
@@ -318,29 +311,21 @@ static void add_line(const struct line *line, enum local_heads *heads, uint64_t 
 enum error heads_stand(struct run *run, uint64_t channel_number, const struct channel *channel,
 		       enum local_heads *heads, uint64_t *cosigned_at)
 {
-	struct row_key prefix = key_channel(TABLE_LINE, channel_number);
 	uint64_t own_log = log_own_number(run, channel);
+	uint64_t log = LINES_START;
 	size_t others = 0;
-	struct row row;
+	struct line line;
+	enum error error;
 
 	*heads = LOCAL_HEADS_AGREE;
 	*cosigned_at = UINT64_MAX;
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
-	while (error == ERROR_OK) {
-		struct key_reader reader = key_reader_make(row.key);
-		struct line line;
-		(void)key_read_u16(&reader);
-		uint64_t log = key_read_u16(&reader);
-		if (key_read_end(&reader) != ERROR_OK ||
-		    schema_read(&schema_line, row.value, &line) != ERROR_OK)
-			return ERROR_MALFORMED;
+	while ((error = registry_next_line(run, channel_number, &log, &line)) == ERROR_OK) {
 		if (log != own_log && has_keys(&line)) {
 			add_line(&line, heads, cosigned_at);
 			others++;
 		} else if (log == own_log && line.disagrees != 0 && *heads < LOCAL_HEADS_DIFFER) {
 			*heads = LOCAL_HEADS_DIFFER;
 		}
-		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
 	}
 	if (others == 0)
 		*heads = LOCAL_HEADS_NOT_COMPARED;

@@ -99,24 +99,17 @@ struct posts {
 
 static enum error list_posts(struct run *run, uint64_t channel_number, uint64_t own_log, struct posts *posts)
 {
-	struct row_key prefix = key_channel(TABLE_LINE, channel_number);
-	struct row row;
+	enum error error = ERROR_OK;
+	uint64_t log = LINES_START;
+	struct line line;
 
 	posts->count = 0;
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
 	while (error == ERROR_OK && posts->count < KEYS_POSTS_MAX) {
-		struct key_reader reader = key_reader_make(row.key);
-		struct line line;
-		(void)key_read_u16(&reader);
-		uint64_t log = key_read_u16(&reader);
-		if (key_read_end(&reader) != ERROR_OK ||
-		    schema_read(&schema_line, row.value, &line) != ERROR_OK)
-			return ERROR_MALFORMED;
-		if (log != own_log) {
+		error = registry_next_line(run, channel_number, &log, &line);
+		if (error == ERROR_OK && log != own_log) {
 			posts->logs[posts->count] = log;
 			posts->incarnations[posts->count++] = line.incarnation == 0 ? 1 : line.incarnation;
 		}
-		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
 	}
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }

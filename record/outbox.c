@@ -229,25 +229,18 @@ enum error outbox_count_pending(struct run *run, uint64_t channel, uint64_t prec
 enum error outbox_entry(struct run *run, const struct channel *channel, const struct entry_key *key,
 			const struct content *content)
 {
-	struct row_key prefix = key_channel(TABLE_LINE, key->channel);
-	struct row row;
+	uint64_t log = LINES_START;
 	uint64_t served = UINT64_MAX; /* roster index whose first post has its action copy */
 	bool to_all = content->kind != CONTENT_MESSAGE && content->kind != CONTENT_ACKNOWLEDGMENT;
+	enum error error;
 
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
-	while (error == ERROR_OK) {
-		struct key_reader reader = key_reader_make(row.key);
-		(void)key_read_u16(&reader);
-		uint64_t log = key_read_u16(&reader);
-		if (key_read_end(&reader) != ERROR_OK)
-			return ERROR_MALFORMED;
+	while ((error = registry_next_line(run, key->channel, &log, NULL)) == ERROR_OK) {
 		uint64_t index = log_roster_index(log);
 		bool action = to_all || (index != served && index != channel->own_index);
 		if (log != key->log)
 			outbox_make_copy(run, key, log, action ? content->precedence : PRECEDENCE_ROUTINE,
 					 content->precedence, false);
 		served = index;
-		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
 	}
 	if (error != ERROR_NOT_FOUND)
 		return error;

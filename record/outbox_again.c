@@ -52,21 +52,13 @@ enum error outbox_again(struct run *run, const struct entry_key *key, uint64_t l
 enum error outbox_all_again(struct run *run, const struct channel *channel, const struct entry_key *key,
 			    uint64_t precedence)
 {
-	struct row_key prefix = key_channel(TABLE_LINE, key->channel);
 	uint64_t own_log = log_own_number(run, channel);
-	struct row row;
+	uint64_t log = LINES_START;
+	enum error error;
 
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
-	while (error == ERROR_OK) {
-		struct key_reader reader = key_reader_make(row.key);
-		(void)key_read_u16(&reader);
-		uint64_t log = key_read_u16(&reader);
-		if (key_read_end(&reader) != ERROR_OK)
-			return ERROR_MALFORMED;
+	while ((error = registry_next_line(run, key->channel, &log, NULL)) == ERROR_OK)
 		if (log != own_log)
 			outbox_make_copy(run, key, log, PRECEDENCE_ROUTINE, PRECEDENCE_ROUTINE, false);
-		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
-	}
 	if (error != ERROR_NOT_FOUND)
 		return error;
 	return outbox_count_pending(run, key->channel, precedence, true);

@@ -71,25 +71,16 @@ enum error query_channels(struct run *run, struct query_channels *channels)
 
 enum error query_lines(struct run *run, uint64_t channel, uint64_t index, struct query_lines *lines)
 {
-	struct row_key prefix = key_channel(TABLE_LINE, channel);
-	struct row_key first = key_line(channel, log_number(index, 0));
-	struct row row;
+	uint64_t log = index == 0 ? LINES_START : log_number(index, 0) - 1;
+	struct line line; /* the one that ends this may be more than there is room for */
+	enum error error;
 
 	lines->count = 0;
-	enum error error = rows_from(run_rows(run), key_view(&prefix), key_view(&first), &row);
-	while (error == ERROR_OK) {
-		struct key_reader reader = key_reader_make(row.key);
-		(void)key_read_u16(&reader);
-		uint64_t log = key_read_u16(&reader);
-		if (key_read_end(&reader) != ERROR_OK || log > LOG_MAX)
-			return ERROR_MALFORMED;
+	while ((error = registry_next_line(run, channel, &log, &line)) == ERROR_OK) {
 		if (log_roster_index(log) != index)
 			return ERROR_OK;
 		lines->logs[lines->count] = log;
-		if (schema_read(&schema_line, row.value, &lines->lines[lines->count]) != ERROR_OK)
-			return ERROR_MALFORMED;
-		lines->count++;
-		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+		lines->lines[lines->count++] = line;
 	}
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }

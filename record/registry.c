@@ -55,6 +55,27 @@ enum error registry_channel_by_id(struct run *run, const uint8_t id[CHANNEL_ID_S
 	return number_of(run, TABLE_CHANNEL_ID, id, CHANNEL_ID_SIZE, number);
 }
 
+enum error registry_next_line(struct run *run, uint64_t channel, uint64_t *log, struct line *line)
+{
+	struct row_key prefix = key_channel(TABLE_LINE, channel);
+	struct row_key key = prefix;
+	struct row row;
+
+	if (*log != LINES_START)
+		key_u16(&key, *log);
+	enum error error = rows_after(run_rows(run), key_view(&prefix), key_view(&key), &row);
+	if (error != ERROR_OK)
+		return error;
+	struct key_reader reader = key_reader_make(row.key);
+	(void)key_read_u16(&reader);
+	*log = key_read_u16(&reader);
+	if (key_read_end(&reader) != ERROR_OK || *log > LOG_MAX)
+		return ERROR_MALFORMED;
+	if (line != NULL && schema_read(&schema_line, row.value, line) != ERROR_OK)
+		return ERROR_MALFORMED;
+	return ERROR_OK;
+}
+
 enum error registry_roster(struct run *run, const struct channel *channel, struct roster *roster)
 {
 	bool missing = false;

@@ -20,6 +20,12 @@ enum error registry_channel(struct run *run, uint64_t number, struct channel *ch
 /* All channels, one after another: the one that follows *number (0: the first), or ERROR_NOT_FOUND. */
 enum error registry_next_channel(struct run *run, uint64_t *number, struct channel *channel);
 enum error registry_channel_by_id(struct run *run, const uint8_t id[CHANNEL_ID_SIZE], uint64_t *number);
+/*
+ * All lines of a channel, ascending by log: the one that follows *log (LINES_START: the first), or
+ * ERROR_NOT_FOUND. `line` may be NULL: then only *log is given, and the row's value is not decoded.
+ */
+#define LINES_START UINT64_MAX /* for 0 is a log */
+enum error registry_next_line(struct run *run, uint64_t channel, uint64_t *log, struct line *line);
 
 /* The roster of a channel: ids of its parties in order (reads TABLE_PARTY of each). */
 enum error registry_roster(struct run *run, const struct channel *channel, struct roster *roster);

@@ -175,13 +175,12 @@ static void judge_officers(const struct judging *judging, enum error *reason)
 /* True in *two if only two posts are on the channel: then what one names was at hand to both. */
 static enum error count_lines(struct run *run, uint64_t channel, bool *two)
 {
-	struct row_key prefix = key_channel(TABLE_LINE, channel);
-	struct row row;
+	enum error error = ERROR_OK;
+	uint64_t log = LINES_START;
 	size_t count = 0;
 
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
-	while (error == ERROR_OK && ++count <= 2)
-		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	while (count <= 2 && (error = registry_next_line(run, channel, &log, NULL)) == ERROR_OK)
+		count++;
 	*two = count <= 2;
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }
