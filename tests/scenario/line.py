@@ -11,6 +11,7 @@ down, and later lines begin as copies of it, at ports of their own.
 
 import contextlib
 import fcntl
+import hmac
 import itertools
 import json
 import os
@@ -20,9 +21,13 @@ import secrets
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
+
+import cbor2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from post_shell import HELLO, Client
 
@@ -196,6 +201,19 @@ class Side:
             with self.client() as client:
                 return client.ask(HELLO)[1] == 0
         return False
+
+    # ---- the post's keys ----
+
+    def post_key(self, label, channel):
+        """A key of the post on the channel, from the root seed in a copy of its store (doc/PROTOCOL.md, section 11)."""
+        copy = self.folder / "store-copy"
+        copy.mkdir(exist_ok=True)
+        for part in self.post_folder.glob("store.db*"):
+            shutil.copy(part, copy)
+        with contextlib.closing(sqlite3.connect(copy / "store.db")) as store:
+            post = cbor2.loads(store.execute("SELECT value FROM rows WHERE key = x'01'").fetchone()[0])
+        info = cbor2.dumps([label, channel])
+        return Ed25519PrivateKey.from_private_bytes(hmac.digest(post[9], info + b"\x01", "sha256"))
 
     # ---- the daemons ----
 

@@ -4,16 +4,11 @@ usage: test_forged.py BUILD
 """
 
 import base64
-import contextlib
-import hmac
 import json
 import pathlib
-import shutil
-import sqlite3
 import sys
 
 import cbor2
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from line import Line, wait_for
@@ -34,15 +29,7 @@ def verify(record):
 
 
 def key_of(side, label):
-    """A key of the side's post on the channel, from the root seed in a copy of its store (doc/PROTOCOL.md, section 11)."""
-    copy = line.folder / "store-copy"
-    copy.mkdir(exist_ok=True)
-    for part in side.post_folder.glob("store.db*"):
-        shutil.copy(part, copy)
-    with contextlib.closing(sqlite3.connect(copy / "store.db")) as store:
-        post = cbor2.loads(store.execute("SELECT value FROM rows WHERE key = x'01'").fetchone()[0])
-    info = cbor2.dumps([label, bytes.fromhex(a_record()["channel"])])
-    return Ed25519PrivateKey.from_private_bytes(hmac.digest(post[9], info + b"\x01", "sha256"))
+    return side.post_key(label, bytes.fromhex(a_record()["channel"]))
 
 
 def public_hex(key):

@@ -1,19 +1,14 @@
 """One message across, one receipt back, and everything that the command line says about it: usage: test_line.py BUILD"""
 
 import base64
-import contextlib
-import hmac
 import json
 import pathlib
 import re
-import shutil
-import sqlite3
 import subprocess
 import sys
 import time
 
 import cbor2
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from line import Line, wait_for
@@ -254,22 +249,10 @@ def a_log_that_was_cut_out_of_an_export_is_missed():
         assert f"log {log}, incarnation 1" in result.stderr and f"log {log}, incarnation 1" in heads.stderr
 
 
-def log_key_of(side, channel):
-    """The key of the side's log, from the root seed in a copy of its store (doc/PROTOCOL.md, section 11)."""
-    copy = line.folder / "store-copy"
-    copy.mkdir(exist_ok=True)
-    for part in side.post_folder.glob("store.db*"):
-        shutil.copy(part, copy)
-    with contextlib.closing(sqlite3.connect(copy / "store.db")) as store:
-        post = cbor2.loads(store.execute("SELECT value FROM rows WHERE key = x'01'").fetchone()[0])
-    info = cbor2.dumps(["liaison log", channel])
-    return Ed25519PrivateKey.from_private_bytes(hmac.digest(post[9], info + b"\x01", "sha256"))
-
-
 def a_proof_that_a_log_forked_is_checked():
     """Two heads of one size and two roots, both signed by the log's key; and what looks like them."""
     record = a_record()
-    key = log_key_of(line.federation, bytes.fromhex(record["channel"]))
+    key = line.federation.post_key("liaison log", bytes.fromhex(record["channel"]))
     public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
     head = next(head for head in record["logs"] if head["log_key"] == public)
 
