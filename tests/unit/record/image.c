@@ -48,3 +48,20 @@ void image_restore(struct world *world, size_t index, const struct image *image,
 	image_restore_store(world, index, image, anchor);
 	world_start(world, index);
 }
+
+struct world *image_open_again(uint64_t seed)
+{
+	struct world *world = world_make_pair(seed);
+	struct image image;
+
+	world_name_channel(world);
+	image_take(world, 0, &image);
+	world_submit_opening(world, 0);
+	world_settle(world);
+	image_restore(world, 0, &image, IMAGE_ANCHOR_KEPT);
+	world->parties[0].chain_number = 0;
+	world_submit_opening(world, 0);
+	world_settle(world);
+	image_free(&image);
+	return world;
+}

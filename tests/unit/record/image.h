@@ -29,4 +29,10 @@ void image_restore(struct world *world, size_t post, const struct image *image, 
 void image_restore_store(struct world *world, size_t post, const struct image *image,
 			 enum image_anchor anchor);
 
+/*
+ * A pair of which post 0 opened the channel, was set back to before it, its anchor kept, and opened it again:
+ * the first opening has come back into incarnation 1 since.
+ */
+struct world *image_open_again(uint64_t seed);
+
 #endif

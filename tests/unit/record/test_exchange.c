@@ -116,11 +116,8 @@ static void each_state_is_told_once_and_in_order_on_both_sides(void **state)
 /* A second channel between the two, opened in full; the first has no officers. */
 static struct world *open_two_channels(uint64_t seed)
 {
-	struct world *world = world_make(seed);
+	struct world *world = world_make_pair(seed);
 
-	world_add_post(world, world_add_party(world, "Alliance"), 0, "Headquarters");
-	world_add_post(world, world_add_party(world, "Federation"), 1, "Embassy");
-	world_exchange(world);
 	world_name_channel(world);
 	for (size_t i = 0; i < 2; i++)
 		world_submit_opening(world, i);

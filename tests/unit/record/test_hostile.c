@@ -317,11 +317,8 @@ static void a_proposed_channels_window_keeps_no_keys(void **state)
 
 static void a_backup_from_before_the_first_channel_serves(void **state)
 {
-	struct world *world = world_make(208);
+	struct world *world = world_make_pair(208);
 
-	world_add_post(world, world_add_party(world, "Alliance"), 0, "Headquarters");
-	world_add_post(world, world_add_party(world, "Federation"), 1, "Embassy");
-	world_exchange(world);
 	world_settle(world);
 	world_crash_before_commit(world, 0);
 	store_filter(&world->posts[0].store, record_row_in_backup);

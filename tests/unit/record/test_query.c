@@ -167,14 +167,9 @@ static void a_channel_is_told_whole(void **state)
 
 static void a_channel_that_is_only_proposed_has_empty_chains(void **state)
 {
-	struct world *world = world_make(305);
+	struct world *world = world_make_pair(305);
 	struct cbor_reader reader;
 
-	world_add_party(world, "Alliance");
-	world_add_party(world, "Federation");
-	world_add_post(world, 0, 0, "Headquarters");
-	world_add_post(world, 1, 1, "Embassy");
-	world_exchange(world);
 	world_name_channel(world);
 	struct buffer frame = ask_about_channel(world, LOCAL_CHANNEL, 1);
 	assert_int_equal(ask(world, 0, &frame), ERROR_NOT_FOUND);

@@ -131,10 +131,10 @@ static bool with_the_cursor(struct bytes key)
 	return key.data[0] == TABLE_REQUEUE || record_row_in_backup(key);
 }
 
-/* Of one made amid such a pass: where that stood means nothing after a restore. */
-static void a_backup_does_not_hold_how_far_a_pass_over_the_copies_was(void **state)
+/* A line that is cut, with MANY copies at a restored post that has begun to send them all again. */
+static struct world *open_amid_a_pass(uint64_t seed)
 {
-	struct world *world = world_open_line(2);
+	struct world *world = world_open_line(seed);
 	struct image image;
 
 	world->cut = true;
@@ -144,6 +144,15 @@ static void a_backup_does_not_hold_how_far_a_pass_over_the_copies_was(void **sta
 	image_restore(world, 0, &image, IMAGE_ANCHOR_GONE);
 	image_free(&image);
 	world_tick(world, 0);
+	return world;
+}
+
+/* Of one made amid such a pass: where that stood means nothing after a restore. */
+static void a_backup_does_not_hold_how_far_a_pass_over_the_copies_was(void **state)
+{
+	struct world *world = open_amid_a_pass(2);
+	struct image image;
+
 	assert_int_equal(world_count(world, 0, TABLE_REQUEUE), 1);
 	image_back_up(world, 0, &image);
 	image_restore_store(world, 0, &image, IMAGE_ANCHOR_GONE);
@@ -155,16 +164,9 @@ static void a_backup_does_not_hold_how_far_a_pass_over_the_copies_was(void **sta
 /* The same with a backup that holds that row, as those of former versions may. */
 static void a_new_pass_over_the_copies_begins_at_the_first(void **state)
 {
-	struct world *world = world_open_line(3);
+	struct world *world = open_amid_a_pass(3);
 	struct image image;
 
-	world->cut = true;
-	for (size_t i = 0; i < MANY; i++)
-		assert_int_equal(world_send(world, 0, &urgent, NULL), ERROR_OK);
-	image_back_up(world, 0, &image);
-	image_restore(world, 0, &image, IMAGE_ANCHOR_GONE);
-	image_free(&image);
-	world_tick(world, 0);
 	image_take(world, 0, &image);
 	store_filter(&image.store, with_the_cursor);
 	image_restore_store(world, 0, &image, IMAGE_ANCHOR_GONE);

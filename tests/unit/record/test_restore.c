@@ -16,6 +16,13 @@
 
 #define MINUTES(count) ((count)*UINT64_C(60000))
 
+static void end_unaccused(struct world *world, struct image *image)
+{
+	talk_accuses_nobody(world);
+	image_free(image);
+	world_free(world);
+}
+
 /* ---- what comes back ---- */
 
 static void what_was_received_since_the_backup_comes_back(void **state)
@@ -40,9 +47,7 @@ static void what_was_received_since_the_backup_comes_back(void **state)
 	talk(world, 1, "both ways", NULL);
 	world_run(world, MINUTES(10), 10000);
 	assert_true(world_agrees(world));
-	talk_accuses_nobody(world);
-	image_free(&image);
-	world_free(world);
+	end_unaccused(world, &image);
 }
 
 static void what_was_sent_since_the_backup_comes_back_to_its_place(void **state)
@@ -73,20 +78,15 @@ static void what_was_sent_since_the_backup_comes_back_to_its_place(void **state)
 		assert_true(entry.receipt != 0);
 	}
 	assert_true(world_agrees(world));
-	talk_accuses_nobody(world);
-	image_free(&image);
-	world_free(world);
+	end_unaccused(world, &image);
 }
 
 /* Letters that were lost are folded again when they come back, and the next of the chain is taken. */
 static void letters_that_were_lost_entitle_again(void **state)
 {
-	struct world *world = world_make(302);
+	struct world *world = world_make_pair(302);
 	struct image image;
 
-	world_add_post(world, world_add_party(world, "Alliance"), 0, "Headquarters");
-	world_add_post(world, world_add_party(world, "Federation"), 1, "Embassy");
-	world_exchange(world);
 	world_name_channel(world);
 	for (size_t i = 0; i < 2; i++) {
 		world_submit_opening(world, i);
@@ -108,9 +108,7 @@ static void letters_that_were_lost_entitle_again(void **state)
 	talk(world, 1, "so may I", NULL);
 	world_run(world, MINUTES(10), 10000);
 	assert_true(world_agrees(world));
-	talk_accuses_nobody(world);
-	image_free(&image);
-	world_free(world);
+	end_unaccused(world, &image);
 }
 
 /* Words that name each other come back in whatever order, and each gets its state. */
@@ -140,9 +138,7 @@ static void a_dialogue_that_was_lost_comes_back_with_its_states(void **state)
 		assert_int_equal(world_count(world, i, TABLE_AWAITED), 0);
 	}
 	assert_true(world_agrees(world));
-	talk_accuses_nobody(world);
-	image_free(&image);
-	world_free(world);
+	end_unaccused(world, &image);
 }
 
 static void what_was_under_way_at_the_loss_arrives(void **state)
@@ -172,9 +168,7 @@ static void what_was_under_way_at_the_loss_arrives(void **state)
 	}
 	assert_int_equal(world_state(world, 0, ours), 0);
 	assert_int_equal(world_count(world, 1, TABLE_COPY), 0);
-	talk_accuses_nobody(world);
-	image_free(&image);
-	world_free(world);
+	end_unaccused(world, &image);
 }
 
 /* A receipt of the former life, delivered late, takes back nothing for good. */
@@ -208,9 +202,7 @@ static void a_receipt_from_before_the_loss_that_comes_late_loses_nothing(void **
 	world->posts[1].mute = false;
 	world_run(world, MINUTES(5), 1000);
 	assert_int_equal(world_state(world, 0, theirs), LOCAL_RECEIVED);
-	talk_accuses_nobody(world);
-	image_free(&image);
-	world_free(world);
+	end_unaccused(world, &image);
 }
 
 /* A snapshot with its anchor, and a courier that knows nothing newer: nothing here tells of the loss. */
@@ -228,9 +220,7 @@ static void a_disk_that_was_set_back_unnoticed_gets_its_entries_back(void **stat
 	assert_int_equal(world_state(world, 0, theirs), LOCAL_RECEIVED);
 	assert_true(world_agrees(world));
 	assert_int_equal(talk_size(world, 0, 0, 2), 0); /* its own log went on */
-	talk_accuses_nobody(world);
-	image_free(&image);
-	world_free(world);
+	end_unaccused(world, &image);
 }
 
 static void on_an_ordinary_line_nothing_is_asked_for(void **state)
@@ -453,9 +443,7 @@ static void heads_of_former_incarnations_are_kept(void **state)
 		assert_memory_equal(heads[i].signature, before.head_signature, sizeof(heads[i].signature));
 	}
 	assert_int_equal(talk_line(world, 1, 0).head_incarnation, 2);
-	talk_accuses_nobody(world);
-	image_free(&image);
-	world_free(world);
+	end_unaccused(world, &image);
 }
 
 /* ---- keys ---- */
@@ -515,9 +503,7 @@ static void a_restored_post_and_its_counterpart_accept_the_next_keying_apart(voi
 		struct prekeys_row row;
 		assert_true(world_row(world, 1, &key, &schema_prekeys_row, &row));
 		assert_false(row.cannot_open);
-		talk_accuses_nobody(world);
-		image_free(&image);
-		world_free(world);
+		end_unaccused(world, &image);
 	}
 }
 
@@ -551,9 +537,7 @@ static void a_post_restored_from_before_the_keying_in_use_hears_after_the_next(v
 		for (size_t j = 0; j < 2; j++)
 			assert_int_equal(world_state(world, i, identities[j]), LOCAL_RECEIVED);
 	assert_true(world_agrees(world));
-	talk_accuses_nobody(world);
-	image_free(&image);
-	world_free(world);
+	end_unaccused(world, &image);
 }
 
 int main(void)

@@ -142,6 +142,8 @@ size_t world_add_post(struct world *world, size_t party, unsigned slot, const ch
 
 /* Every post accepts the card of every other party, and the keyings. */
 void world_exchange(struct world *world);
+/* The parties Alliance and Federation with a post each, after that. */
+struct world *world_make_pair(uint64_t seed);
 /* Terms and channel id for all parties; then each authority's opening, a credence for officer 1 and
  * agréments, submitted at each party's first post. */
 void world_name_channel(struct world *world);

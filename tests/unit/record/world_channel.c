@@ -145,7 +145,7 @@ static void run_a_moment(struct world *world)
 	world_run(world, 100, 10);
 }
 
-struct world *world_open_line(uint64_t seed)
+struct world *world_make_pair(uint64_t seed)
 {
 	struct world *world = world_make(seed);
 	size_t alliance = world_add_party(world, "Alliance");
@@ -154,6 +154,13 @@ struct world *world_open_line(uint64_t seed)
 	world_add_post(world, alliance, 0, "Headquarters");
 	world_add_post(world, federation, 1, "Embassy");
 	world_exchange(world);
+	return world;
+}
+
+struct world *world_open_line(uint64_t seed)
+{
+	struct world *world = world_make_pair(seed);
+
 	world_name_channel(world);
 	for (size_t i = 0; i < 2; i++)
 		world_submit_opening(world, i);
