@@ -79,7 +79,8 @@ static uint64_t number_or_null(struct cbor_reader *reader)
 	return cbor_read_null(reader) ? 0 : cbor_read_uint(reader);
 }
 
-struct asked_keys expect_keys(struct cbor_reader *reader, const char *party, const char *post)
+/* The keys to one post, as STATUS tells of them. */
+static struct asked_keys read_keys(struct cbor_reader *reader, const char *party, const char *post)
 {
 	struct asked_keys keys;
 
@@ -92,4 +93,58 @@ struct asked_keys expect_keys(struct cbor_reader *reader, const char *party, con
 	keys.left = cbor_read_uint(reader);
 	keys.ends = number_or_null(reader);
 	return keys;
+}
+
+static void read_uints(struct cbor_reader *reader, uint64_t *values, size_t count)
+{
+	cbor_read_array_exact(reader, count);
+	for (size_t i = 0; i < count; i++)
+		values[i] = cbor_read_uint(reader);
+}
+
+static void read_channel_status(struct cbor_reader *reader, const struct world *world,
+				struct asked_status *status)
+{
+	cbor_read_array_exact(reader, 9);
+	expect_bytes(reader, world->channel, CHANNEL_ID_SIZE);
+	expect_text(reader, "Test line");
+	read_uints(reader, status->waiting, PRECEDENCE_COUNT);
+	status->has_oldest = !cbor_read_null(reader);
+	if (status->has_oldest)
+		status->oldest_ms = cbor_read_uint(reader);
+	status->heads = cbor_read_uint(reader);
+	status->cosigned_at = number_or_null(reader);
+	read_uints(reader, status->unread, PRECEDENCE_COUNT);
+	status->gaps_count = cbor_read_array(reader, 64);
+	for (size_t i = 0; i < status->gaps_count; i++)
+		read_uints(reader, status->gap, 4);
+	status->branches_count = cbor_read_array(reader, 64);
+	for (size_t i = 0; i < status->branches_count; i++)
+		read_uints(reader, status->branch, 5);
+}
+
+struct asked_status ask_status(struct world *world, size_t post)
+{
+	struct buffer frame = ask_request(LOCAL_STATUS, 0);
+	struct cbor_reader reader = ask_results(world, post, &frame, 6);
+	const struct world_post *other = &world->posts[1 - post];
+	struct asked_status status = {0};
+
+	cbor_read_array_exact(&reader, 1);
+	read_channel_status(&reader, world, &status);
+	assert_false(cbor_read_bool(&reader)); /* courier connected */
+	cbor_read_array_exact(&reader, 0);     /* routes */
+	size_t reasons = cbor_read_array(&reader, 256);
+	for (size_t i = 0; i < reasons; i++) {
+		cbor_read_array_exact(&reader, 4);
+		assert_true(error_known((enum error)cbor_read_uint(&reader)));
+		status.refused += cbor_read_uint(&reader);
+		status.refused_ms = cbor_read_uint(&reader);
+		cbor_read_text_copy(&reader, status.refused_from, EID_SIZE_MAX);
+	}
+	cbor_read_array_exact(&reader, 1);
+	status.keys = read_keys(&reader, world->parties[other->party].name, other->name);
+	assert_int_equal(cbor_read_uint(&reader), 0); /* bytes of the store */
+	assert_int_equal(cbor_read_end(&reader), ERROR_OK);
+	return status;
 }

@@ -29,8 +29,24 @@ struct asked_keys {
 	uint64_t left;
 	uint64_t ends;
 };
-/* The keys to one post, as STATUS tells of them. */
-struct asked_keys expect_keys(struct cbor_reader *reader, const char *party, const char *post);
+/* What STATUS says on a world of one channel between two posts; of each list the last. */
+struct asked_status {
+	uint64_t waiting[PRECEDENCE_COUNT];
+	bool has_oldest;
+	uint64_t oldest_ms;
+	uint64_t heads;       /* enum local_heads */
+	uint64_t cosigned_at; /* 0: null */
+	uint64_t unread[PRECEDENCE_COUNT];
+	size_t gaps_count;
+	uint64_t gap[4]; /* log, incarnation, first, count */
+	size_t branches_count;
+	uint64_t branch[5]; /* log, incarnation, which it follows, after so many entries, of so many */
+	uint64_t refused;   /* of all reasons together */
+	uint64_t refused_ms;
+	char refused_from[EID_SIZE_MAX + 1];
+	struct asked_keys keys; /* to the other post */
+};
+struct asked_status ask_status(struct world *world, size_t post);
 
 /* The roster index of a party on the world's channel. */
 size_t ask_index_of(const struct world *world, size_t party);

@@ -15,49 +15,6 @@
 #include "tests/unit/record/asking.h"
 #include "tests/unit/record/image.h"
 
-struct status {
-	uint64_t heads;
-	size_t gaps_count;
-	uint64_t gap[4];
-	size_t branches_count;
-	uint64_t branch[5];
-	struct asked_keys keys;
-};
-
-static struct status read_status(struct world *world, size_t post)
-{
-	struct buffer frame = ask_request(LOCAL_STATUS, 0);
-	struct cbor_reader reader = ask_results(world, post, &frame, 6);
-	struct status status = {0};
-
-	cbor_read_array_exact(&reader, 1);
-	cbor_read_array_exact(&reader, 9);
-	for (size_t i = 0; i < 4; i++) /* channel, title, what waits for receipts, since when */
-		(void)cbor_read_item(&reader);
-	status.heads = cbor_read_uint(&reader);
-	for (size_t i = 0; i < 2; i++) /* cosigned at, unread */
-		(void)cbor_read_item(&reader);
-	status.gaps_count = cbor_read_array(&reader, 64);
-	for (size_t i = 0; i < status.gaps_count; i++) {
-		cbor_read_array_exact(&reader, 4);
-		for (size_t j = 0; j < 4; j++)
-			status.gap[j] = cbor_read_uint(&reader);
-	}
-	status.branches_count = cbor_read_array(&reader, 64);
-	for (size_t i = 0; i < status.branches_count; i++) {
-		cbor_read_array_exact(&reader, 5);
-		for (size_t j = 0; j < 5; j++)
-			status.branch[j] = cbor_read_uint(&reader);
-	}
-	for (size_t i = 0; i < 3; i++) /* courier, routes, what was refused */
-		(void)cbor_read_item(&reader);
-	const struct world_post *other = &world->posts[1 - post];
-	cbor_read_array_exact(&reader, 1);
-	status.keys = expect_keys(&reader, world->parties[other->party].name, other->name);
-	assert_int_equal(cbor_reader_error(&reader), ERROR_OK);
-	return status;
-}
-
 /* What a post has lost, and nobody gives back, is missing; its log branched, and the former head stays. */
 static void a_restored_post_is_shown(void **state)
 {
@@ -78,16 +35,16 @@ static void a_restored_post_is_shown(void **state)
 	world_tree(world, 0, log, 1, &after, &root);
 	world->posts[1].mute = true;
 	image_restore(world, 0, &image, IMAGE_ANCHOR_GONE);
-	assert_int_equal(read_status(world, 0).gaps_count, 0); /* it may be on its way */
+	assert_int_equal(ask_status(world, 0).gaps_count, 0); /* it may be on its way */
 	world_run(world, 60000, 1000);
-	struct status status = read_status(world, 0);
+	struct asked_status status = ask_status(world, 0);
 	assert_int_equal(status.gaps_count, 1);
 	const uint64_t gap[4] = {log, 1, before, after - before};
 	assert_memory_equal(status.gap, gap, sizeof(gap));
 	world->posts[1].mute = false;
 	world_run(world, 600000, 1000);
 	for (size_t i = 0; i < 2; i++) {
-		status = read_status(world, i);
+		status = ask_status(world, i);
 		const uint64_t branch[5] = {log, 2, 1, before, after};
 		assert_int_equal(status.gaps_count, 0);
 		assert_int_equal(status.branches_count, 1);
@@ -102,16 +59,16 @@ static void the_keys_in_use_are_told(void **state)
 {
 	struct world *world = world_open_line(338);
 
-	struct asked_keys keys = read_status(world, 0).keys;
+	struct asked_keys keys = ask_status(world, 0).keys;
 	assert_int_equal(keys.state, LOCAL_KEYS_EPOCHS);
 	assert_int_equal(keys.keying, 1);
 	assert_int_equal(keys.next_keying, 0);
 	assert_int_equal(keys.left, 30);
 	assert_int_equal(keys.ends / 86400, world->now_ms / 86400000 + 30);
 	world->now_ms += UINT64_C(3) * 86400000;
-	assert_int_equal(read_status(world, 0).keys.left, 27);
+	assert_int_equal(ask_status(world, 0).keys.left, 27);
 	world->now_ms += UINT64_C(45) * 86400000;
-	keys = read_status(world, 0).keys;
+	keys = ask_status(world, 0).keys;
 	assert_int_equal(keys.left, 0);
 	assert_int_equal(keys.state, LOCAL_KEYS_ENDED); /* more than the delay window of 14 days after them */
 	world_free(world);
@@ -130,17 +87,17 @@ static void the_keys_of_a_restored_post_are_told(void **state)
 	image_back_up(world, 0, &image);
 	image_restore(world, 0, &image, IMAGE_ANCHOR_GONE);
 	world_run(world, 120000, 1000);
-	struct asked_keys keys = read_status(world, 0).keys;
+	struct asked_keys keys = ask_status(world, 0).keys;
 	assert_int_equal(keys.state, LOCAL_KEYS_RESTORED);
 	assert_int_equal(keys.keying, 1);
-	keys = read_status(world, 1).keys;
+	keys = ask_status(world, 1).keys;
 	assert_int_equal(keys.state, LOCAL_KEYS_DOUBTED);
 	assert_int_equal(keys.keying, 1);
 	assert_int_equal(keys.next_keying, 2);
 	world_accept_keying(world, 0, &keying);
 	world_run(world, 3720000, 10000);
 	for (size_t i = 0; i < 2; i++) {
-		keys = read_status(world, i).keys;
+		keys = ask_status(world, i).keys;
 		assert_int_equal(keys.state, LOCAL_KEYS_EPOCHS);
 		assert_int_equal(keys.keying, 2);
 		assert_int_equal(keys.next_keying, 0);
