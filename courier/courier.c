@@ -299,7 +299,9 @@ enum error courier_read_config(int directory, const char *shown_path, struct con
 static void start_handles(struct courier *courier)
 {
 	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+	sigset_t caught;
 
+	sigemptyset(&caught);
 	uv_timer_init(&courier->loop, &courier->timer);
 	uv_timer_init(&courier->loop, &courier->company);
 	uv_prepare_init(&courier->loop, &courier->prepare);
@@ -311,7 +313,10 @@ static void start_handles(struct courier *courier)
 		uv_signal_init(&courier->loop, &courier->signals[i]);
 		courier->signals[i].data = courier;
 		uv_signal_start(&courier->signals[i], on_signal, numbers[i]);
+		sigaddset(&caught, numbers[i]);
 	}
+	/* What its parent had blocked is blocked here too: nothing but SIGKILL would ever end it. */
+	sigprocmask(SIG_UNBLOCK, &caught, NULL);
 }
 
 enum error courier_open(struct courier *courier, const struct courier_parts *parts, const char **problem)

@@ -1,6 +1,7 @@
 """How liaison-courierd starts: usage: courier_start.py LIAISON-COURIERD [TEST...]"""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -40,6 +41,23 @@ def a_post_that_cannot_be_reached_is_said_once(world):
     assert a.stop() == 0
 
 
+def it_ends_though_its_parent_had_the_signals_blocked(world):
+    a, b = world.pair()
+    (a.directory / "courier.conf").write_text(f"node {a.node}\n")
+    blocked = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+    for number in signal.SIGTERM, signal.SIGINT:
+        signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+        try:
+            a.log_path.unlink(missing_ok=True)
+            a.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
+        until(lambda: "runs as" in a.log(), 10, "the courier runs")
+        a.process.send_signal(number)
+        assert a.process.wait(5) == 0
+        assert "ends its sessions and stops" in a.log()
+
+
 def a_key_that_others_may_read_is_refused(world):
     a, b = world.pair()
     for mode in (0o644, 0o620, 0o604):
@@ -55,6 +73,7 @@ def a_key_that_others_may_read_is_refused(world):
 TESTS = (
     standard_descriptors_that_are_closed_are_no_trouble,
     a_post_that_cannot_be_reached_is_said_once,
+    it_ends_though_its_parent_had_the_signals_blocked,
     a_key_that_others_may_read_is_refused,
 )
 

@@ -59,10 +59,13 @@ class Terminal:
         self.status = None
         # A signal that comes before the program is there waits for it.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-        self.process, self.terminal = pty.fork()
-        if self.process != 0:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
-        else:
+        self.process = None
+        try:
+            self.process, self.terminal = pty.fork()
+        finally:
+            if self.process != 0:  # also where there is no terminal to be had
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+        if self.process == 0:
             try:
                 for number in (signal.SIGINT, signal.SIGPIPE):
                     signal.signal(number, signal.SIG_DFL)
