@@ -284,7 +284,10 @@ static void note_held(struct verifier *verifier, const json_t *object, uint64_t 
 	note_named(verifier);
 }
 
-/* The decoded entry is the one that its leaf names, and is signed by the keys of its party's letters. */
+/*
+ * The decoded entry is the one that its leaf names, and is signed by the keys of its party's letters; those
+ * by the authority's, which is the one that the party's id is made of.
+ */
 static bool check_signed(struct verifier *verifier, const char *reference, uint64_t log,
 			 const struct aad *aad)
 {
@@ -296,6 +299,11 @@ static bool check_signed(struct verifier *verifier, const char *reference, uint6
 	if (memcmp(identity, verifier->leaf.identity, sizeof identity) != 0 ||
 	    memcmp(hash, verifier->leaf.signatures_hash, sizeof hash) != 0) {
 		call_fail(verifier->call, "%s is not the entry that its leaf names", reference);
+		return false;
+	}
+	/* No letter delegates: an officer's own credence could name the very key that signed it. */
+	if (verifier->entry.content.kind == CONTENT_LETTER && verifier->entry.content.signers[0] != 0) {
+		call_fail(verifier->call, "%s is a letter that is not by its party's authority", reference);
 		return false;
 	}
 	if (!find_keys(verifier, log, &keys)) {

@@ -9,11 +9,12 @@ import pathlib
 import sys
 
 import cbor2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from line import Line, wait_for
 from post_shell import run_tests
-from recompute_heads import tree_root
+from recompute_heads import sha256, tree_root
 
 line = None
 
@@ -116,6 +117,52 @@ def what_a_counterpart_says_of_logs_makes_no_record_look_cut():
         assert result.stdout.count("NOT cosigned by another party") == 1, result
 
 
+def sign_as_officer(record, entry, key, officer, alter):
+    """The entry as that officer of the same party would sign it, with what `alter` makes of its content."""
+    roster = [bytes.fromhex(party) for party in record["roster"]]
+    sender = roster[entry["log"] // 64]
+    aad = cbor2.dumps(["liaison entry", bytes.fromhex(record["channel"]), sender, [party for party in roster if party != sender]])
+    cose = cbor2.loads(bytes.fromhex(entry["cose"]))
+    content = cbor2.loads(cose[2])
+    content[2] = officer
+    alter(content)
+    cose[2] = cbor2.dumps(content)
+    cose[3] = key.sign(cbor2.dumps(["Signature1", cose[0], aad, cose[2]]))
+    leaf = [entry["position"], sha256(cbor2.dumps([aad, cose[2]])), sha256(cbor2.dumps(cose[3])), []]
+    entry.update(cose=cbor2.dumps(cose).hex(), leaf=cbor2.dumps(leaf).hex(), receipt="")
+
+
+def nobody_speaks_for_a_party_by_letters_of_his_own():
+    """One who holds no key of the party gives himself a credence, and for a log of his own an opening with the party's card."""
+    key, log = Ed25519PrivateKey.generate(), log_of(line.alliance)
+
+    def be_an_officer(content):
+        content[5][3], content[5][4] = b"E" * 32, b"E" * 32
+        content[5][5][0], content[5][5][3] = 99, bytes.fromhex(public_hex(key))
+
+    def open_a_log(content):
+        content[5][4] = b"E" * 32
+        for post in content[5][5][4]:
+            post[1] = post[2] = bytes.fromhex(public_hex(key))
+
+    alter = {3: open_a_log, 4: be_an_officer}
+    for forged in (3, 4), (4,):
+        record = a_record()
+        for entry in record["entries"]:
+            content = cbor2.loads(cbor2.loads(bytes.fromhex(entry["cose"]))[2])
+            entry["receipt"] = ""
+            if entry["log"] == log and (content[0] in (1, 2) or content[0] == 3 and content[5][0] in forged):
+                sign_as_officer(record, entry, key, 99, alter[content[5][0]] if content[0] == 3 else lambda content: None)
+        if 3 in forged:
+            head = head_of(record, key_of(line.alliance, "liaison log"))
+            head["log_key"] = public_hex(key)
+            sign_again(record, key, lambda leaf: None)
+            record["logs"] = [head if each["log"] == log else
+                              {name: value for name, value in each.items() if not name.startswith("cosig")} for each in record["logs"]]
+        result = verify(record)
+        assert result.returncode == 1 and "is a letter that is not by its party's authority" in result.stderr, (forged, result)
+
+
 def verify_says_whose_record_it_is():
     """As the record's own letters name them: a stranger's that is as sound as ours would name others."""
     shown = [side.json("party", "show") for side in line.sides]
@@ -181,6 +228,7 @@ def main():
             nobody_cosigns_his_own_log,
             names_and_keys_beside_a_head_are_those_of_the_openings,
             what_a_counterpart_says_of_logs_makes_no_record_look_cut,
+            nobody_speaks_for_a_party_by_letters_of_his_own,
             verify_says_whose_record_it_is,
             what_holds_but_is_not_whole_does_not_verify,
         )
