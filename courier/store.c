@@ -5,6 +5,8 @@
 
 #include <sqlite3.h>
 
+#include "shell/gathered_writes.h"
+
 enum statement {
 	BEGIN,
 	COMMIT,
@@ -18,6 +20,7 @@ enum statement {
 
 struct store {
 	sqlite3 *database;
+	struct gathered_writes writes;
 	sqlite3_stmt *statements[STATEMENTS];
 };
 
@@ -129,15 +132,19 @@ static enum error set_up(struct store *store, uint64_t size_max)
 enum error store_open(struct store **store, const char *path, uint64_t size_max)
 {
 	struct store *made = calloc(1, sizeof *made);
+	const char *system;
 	unsigned char seed;
 	enum error error;
 
 	*store = made;
 	if (made == NULL)
 		return ERROR_NO_MEMORY;
+	system = gathered_writes_add(&made->writes);
+	if (system == NULL)
+		return ERROR_IO;
 	error = error_of(sqlite3_open_v2(path, &made->database,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX,
-		NULL));
+		system));
 	if (error != ERROR_OK)
 		return error;
 	sqlite3_randomness(sizeof seed, &seed);
@@ -151,6 +158,7 @@ void store_close(struct store *store)
 	for (unsigned i = 0; i < STATEMENTS; i++)
 		sqlite3_finalize(store->statements[i]);
 	sqlite3_close(store->database);
+	gathered_writes_remove(&store->writes);
 	free(store);
 }
 

@@ -152,13 +152,19 @@ static enum error prepare_statements(struct store *store)
 
 enum error store_open(struct store *store, const char *path, enum store_purpose purpose)
 {
+	const char *system = NULL;
 	enum error error;
 
 	*store = (struct store){0};
+	if (purpose == STORE_LIVE) {
+		system = gathered_writes_add(&store->writes);
+		if (system == NULL)
+			return ERROR_IO;
+	}
 	error = error_of(sqlite3_open_v2(path, &store->database,
 					 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW |
 						 SQLITE_OPEN_PRIVATECACHE,
-					 NULL));
+					 system));
 	if (error == ERROR_OK)
 		error = error_of(sqlite3_db_config(store->database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL));
 	if (error == ERROR_OK)
@@ -178,6 +184,7 @@ void store_close(struct store *store)
 	}
 	sqlite3_close(store->database);
 	store->database = NULL;
+	gathered_writes_remove(&store->writes);
 	store->in_transaction = false;
 }
 

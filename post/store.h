@@ -19,6 +19,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/rows.h"
+#include "shell/gathered_writes.h"
 
 #define STORE_CACHE_KIB        2048 /* pages held while it works, given back when it rests */
 #define STORE_CHECKPOINT_PAGES 1000 /* of the write-ahead log (4 KiB) before they go into the database */
@@ -42,6 +43,7 @@ struct sqlite3_stmt;
 
 struct store {
 	struct sqlite3 *database;
+	struct gathered_writes writes; /* with STORE_LIVE */
 	struct sqlite3_stmt *statements[STORE_STATEMENTS];
 	bool in_transaction;
 };
@@ -59,9 +61,9 @@ enum store_purpose {
 };
 
 /*
- * Opens or makes the database. ERROR_MALFORMED: the file is not ours; ERROR_BAD_VERSION: made by a later
- * version; ERROR_BUSY, ERROR_FULL, ERROR_IO, ERROR_NO_MEMORY. On error too, store_close follows. The path
- * is copied.
+ * Opens or makes the database; `store` stays where it is until store_close. ERROR_MALFORMED: the file is not
+ * ours; ERROR_BAD_VERSION: made by a later version; ERROR_BUSY, ERROR_FULL, ERROR_IO, ERROR_NO_MEMORY. On
+ * error too, store_close follows. The path is copied.
  */
 enum error store_open(struct store *store, const char *path, enum store_purpose purpose);
 

@@ -40,7 +40,7 @@ LIBRARY_FOLDERS = {
     "sodium": {"envelope", "record", "post", "cli", "sim", "bench"},
     "openssl/": {"courier"},
     "uv": {"courier"},
-    "sqlite3": {"post", "courier", "bench"},
+    "sqlite3": {"shell", "post", "courier", "bench"},
     "jansson": {"cli", "bench"},
 }
 

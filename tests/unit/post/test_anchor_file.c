@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "post/anchor_file.h"
-#include "tests/unit/post/scratch.h"
+#include "tests/unit/scratch.h"
 
 #define FILE_SIZE (2 * ANCHOR_FILE_SLOT_SIZE)
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "post/files.h"
-#include "tests/unit/post/scratch.h"
+#include "tests/unit/scratch.h"
 
 static enum error read_into(const char *path, void *memory, size_t size_max, size_t *size)
 {

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "post/reserve.h"
-#include "tests/unit/post/scratch.h"
+#include "tests/unit/scratch.h"
 
 static void levels_fall_with_the_free_bytes(void **state)
 {

@@ -10,8 +10,8 @@
 #include <sqlite3.h>
 
 #include "post/store.h"
-#include "tests/unit/post/failing_disk.h"
-#include "tests/unit/post/scratch.h"
+#include "tests/unit/failing_disk.h"
+#include "tests/unit/scratch.h"
 
 static void open_ok(struct store *store, const struct scratch *scratch)
 {

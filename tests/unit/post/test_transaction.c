@@ -12,9 +12,9 @@
 #include "base/cbor.h"
 #include "base/local.h"
 #include "post/transaction.h"
-#include "tests/unit/post/failing_disk.h"
+#include "tests/unit/failing_disk.h"
 #include "tests/unit/post/fake_record.h"
-#include "tests/unit/post/scratch.h"
+#include "tests/unit/scratch.h"
 
 struct world {
 	struct scratch *scratch;

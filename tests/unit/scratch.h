@@ -1,8 +1,8 @@
 /*
  * A private folder for one test, removed with all that is in it.
  */
-#ifndef TESTS_UNIT_POST_SCRATCH_H
-#define TESTS_UNIT_POST_SCRATCH_H
+#ifndef TESTS_UNIT_SCRATCH_H
+#define TESTS_UNIT_SCRATCH_H
 
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "tests/unit/post/failing_disk.h"
+#include "tests/unit/failing_disk.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +20,7 @@ static struct {
 	int sync_result;
 	int write_result;
 	unsigned syncs;
+	unsigned writes;
 } disk;
 
 static const sqlite3_io_methods *methods_below(const sqlite3_file *file)
@@ -40,6 +41,7 @@ static int sync_file(sqlite3_file *file, int flags)
 
 static int write_file(sqlite3_file *file, const void *data, int size, sqlite3_int64 offset)
 {
+	disk.writes++;
 	return disk.write_result != SQLITE_OK ? disk.write_result
 					      : methods_below(file)->xWrite(file, data, size, offset);
 }
@@ -90,4 +92,9 @@ void failing_disk_fail_writes(int result)
 unsigned failing_disk_syncs(void)
 {
 	return disk.syncs;
+}
+
+unsigned failing_disk_writes(void)
+{
+	return disk.writes;
 }

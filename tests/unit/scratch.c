@@ -1,4 +1,4 @@
-#include "tests/unit/post/scratch.h"
+#include "tests/unit/scratch.h"
 
 #include <dirent.h>
 #include <fcntl.h>
