@@ -2,8 +2,16 @@
 
 #define FLOOR_S_MAX 3 /* of each of its two parts, in each round */
 
+/* The rate of all rounds, of as many exchanges each, when `rate` was that of one: times add up, as those of
+ * the exchanges do. `rate_of_all` is that of the rounds before. */
+static double rate_with(double rate_of_all, int rounds_before, double rate)
+{
+	return rounds_before == 0 ? rate : (rounds_before + 1) / (rounds_before / rate_of_all + 1 / rate);
+}
+
 static bool measure_floor(struct line *line, const struct exchange_result *round,
-			  const struct copies_sizes *sizes, unsigned seconds, struct floor_result *floor)
+			  const struct copies_sizes *sizes, unsigned seconds, int rounds_before,
+			  struct floor_result *floor)
 {
 	const struct exchange_costs *costs = &round->costs;
 	struct step step;
@@ -20,8 +28,9 @@ static bool measure_floor(struct line *line, const struct exchange_result *round
 	bool done = floor_measure(&line->children, line->place->directory, &counts, seconds, &step, &result);
 	step_end(&step);
 	if (done) {
-		floor->per_second += result.per_second / ROUNDS;
-		floor->overlapped_per_second += result.overlapped_per_second / ROUNDS;
+		floor->per_second = rate_with(floor->per_second, rounds_before, result.per_second);
+		floor->overlapped_per_second =
+			rate_with(floor->overlapped_per_second, rounds_before, result.overlapped_per_second);
 		floor->cpu_us += result.cpu_us / ROUNDS;
 	}
 	return done;
@@ -61,7 +70,7 @@ bool rounds_measure(struct line *line, struct officer *officer, const struct exc
 		bool done = exchange_run(line, officer, &part, &step, &round);
 		step_end(&step);
 		exchange_free(&round);
-		if (!done || !measure_floor(line, &round, sizes, floor_s > 0 ? floor_s : 1, floor))
+		if (!done || !measure_floor(line, &round, sizes, floor_s > 0 ? floor_s : 1, i, floor))
 			return false;
 		add(result, &round);
 	}

@@ -12,8 +12,8 @@
 #define ROUNDS 4
 
 /*
- * plan: all rounds together. `result` is the sum of the rounds, `floor` their mean, each round's by its own
- * batches and commits. False after an error message.
+ * plan: all rounds together. `result` is the sum of the rounds, `floor` what they would have taken, each
+ * with its own batches and commits. False after an error message.
  */
 bool rounds_measure(struct line *line, struct officer *officer, const struct exchange_plan *plan,
 		    const struct copies_sizes *sizes, struct exchange_result *result,
