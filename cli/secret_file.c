@@ -1,9 +1,12 @@
 #include "cli/secret_file.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -33,19 +36,54 @@ static bool read_line(FILE *from, struct passphrase *passphrase)
 	return true;
 }
 
+/* ---- asking ---- */
+
+/* What would end the program; what is ignored stays so. */
+static void ending_signals(sigset_t *ending)
+{
+	static const int numbers[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+	sigemptyset(ending);
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+		struct sigaction action;
+		if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			sigaddset(ending, numbers[i]);
+	}
+}
+
+/* False if one of `ending`, which are blocked, comes before there is a line. */
+static bool wait_for_line(FILE *terminal, const sigset_t *ending)
+{
+	struct pollfd polls[] = {{.fd = fileno(terminal), .events = POLLIN},
+				 {.fd = signalfd(-1, ending, SFD_CLOEXEC), .events = POLLIN}};
+	while (poll(polls, 2, -1) < 0 && errno == EINTR)
+		;
+	if (polls[1].fd >= 0)
+		close(polls[1].fd);
+	return polls[1].revents == 0;
+}
+
+/*
+ * What comes meanwhile to end the program ends it when the terminal shows again what is typed. Ctrl-Z does
+ * not pass: whoever took the terminal over would not see what he types.
+ */
 static bool ask(FILE *terminal, const char *prompt, const char *what, struct passphrase *passphrase)
 {
 	struct termios before, quiet;
+	sigset_t ending, former;
 	if (tcgetattr(fileno(terminal), &before) != 0)
 		return false;
 	quiet = before;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	quiet.c_cc[VSUSP] = _POSIX_VDISABLE;
+	ending_signals(&ending);
+	sigprocmask(SIG_BLOCK, &ending, &former);
 	fprintf(terminal, "%s %s: ", prompt, what);
 	fflush(terminal);
 	tcsetattr(fileno(terminal), TCSAFLUSH, &quiet);
-	bool done = read_line(terminal, passphrase);
+	bool done = wait_for_line(terminal, &ending) && read_line(terminal, passphrase);
 	tcsetattr(fileno(terminal), TCSAFLUSH, &before);
 	fprintf(terminal, "\n");
+	sigprocmask(SIG_SETMASK, &former, NULL);
 	return done;
 }
 

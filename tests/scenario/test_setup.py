@@ -5,8 +5,10 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
+import termios
 import time
 
 from between import lost_at
@@ -208,6 +210,27 @@ def a_keying_that_is_interrupted_leaves_no_root_behind():
     carried.unlink()
 
 
+def an_interrupted_question_leaves_the_terminal_as_it_was():
+    """What ends the program while it asks for a passphrase leaves no terminal that hides what is typed; Ctrl-Z does not pass."""
+    environment = {**os.environ, **SANITIZER, **line.alliance.environment}
+    del environment["LIAISON_PASSPHRASE_FILE"]
+    words = ["officer", "create", str(line.folder / "nobody.key"), "--name", "Nobody"]
+    for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+        with Terminal([str(line.programs["liaison"]), *words], line.folder, environment) as terminal:
+            def shows(terminal=terminal):
+                return termios.tcgetattr(terminal.terminal)[3] & termios.ECHO != 0
+
+            terminal.until("New passphrase for")
+            wait_for(lambda: not shows(), "what is typed is hidden", 10)
+            terminal.type("\x1a")
+            if number == signal.SIGINT:
+                terminal.interrupt()
+            else:
+                os.kill(terminal.process, number)
+            assert terminal.end(20)[0] == -number and shows(), number
+    assert not (line.folder / "nobody.key").exists()
+
+
 def a_root_is_written_only_when_the_post_holds_its_part():
     """The post is lost before it has taken its part: then there is no FILE, and the next try has the same number."""
     alliance, folder = line.alliance, line.folder / "played"
@@ -348,6 +371,7 @@ if __name__ == "__main__":
             a_post_is_named_only_as_others_can_use_it,
             a_keying_with_one_whose_card_is_not_held_can_be_accepted_later,
             a_keying_that_is_interrupted_leaves_no_root_behind,
+            an_interrupted_question_leaves_the_terminal_as_it_was,
             a_root_is_written_only_when_the_post_holds_its_part,
             a_second_keying_has_the_next_number,
             a_keying_whose_acceptance_was_cut_off_can_be_accepted_again,
