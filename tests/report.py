@@ -1,9 +1,13 @@
 """Adds up the results of ./test, and prints all that a failed test has said.
 
-usage: report.py FOLDER    with NAME.tap (TAP, the results of a build) and NAME.json (meson's log of a run)
+usage: report.py FOLDER [RUN:SUITE[,SUITE...]...]
+
+FOLDER holds NAME.tap (TAP, the results of a build), and for each run RUN.json (meson's log of it) and RUN.tests (all
+tests that its build has, by meson introspect).
 
 The tests that a TAP program reports count one by one; any other program counts as one. A TAP program that
-ends badly counts as one failed test more. The last line is `N passed, N failed`.
+ends badly counts as one failed test more; so does a SUITE of which its RUN has no result, and a test that a build
+has and that no run has a result of. The last line is `N passed, N failed`.
 """
 
 import json
@@ -63,6 +67,40 @@ class Totals:
             print((test.get("stderr") or "").rstrip())
 
 
+def names_run(folder, run):
+    """The tests of which a run has a result, by meson's name for it: PROJECT:SUITE+SUITE / NAME."""
+    log = folder / f"{run}.json"
+    return {json.loads(line)["name"] for line in log.read_text(encoding="utf-8").splitlines()} if log.exists() else set()
+
+
+def names_built(folder, run):
+    """The tests that the build of a run has, by the same name."""
+    listed = folder / f"{run}.tests"
+    for test in json.loads(listed.read_text(encoding="utf-8")) if listed.exists() else []:
+        project = test["suite"][0].split(":")[0]
+        yield f"{project}:{'+'.join(suite.split(':')[1] for suite in test['suite'])} / {test['name']}"
+
+
+def suites_of(name):
+    return set(name.split(" / ")[0].split(":")[-1].split("+"))
+
+
+def absences(folder, wanted):
+    """What should have a result and has none. The tests of a suite that is absent are not told one by one."""
+    runs = dict(each.split(":") for each in wanted)
+    ran, built, absent = set(), set(), set()
+    for run, suites in runs.items():
+        names = names_run(folder, run)
+        found = set().union(*map(suites_of, names))
+        for suite in suites.split(","):
+            if suite not in found:
+                absent.add(suite)
+                yield f"{run}: no test of the suite {suite} was run"
+        ran |= names
+        built |= set(names_built(folder, run))
+    yield from (f"{name}: it was not run" for name in sorted(built - ran) if not suites_of(name) & absent)
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     totals = Totals()
@@ -76,6 +114,7 @@ def main():
         print(f"---- {path.stem}")
         for line in path.read_text(encoding="utf-8").splitlines():
             totals.add_meson(json.loads(line))
+    totals.failed += absences(folder, sys.argv[2:])
     for name in totals.skipped:
         print(f"skipped: {name}")
     for name in totals.failed:

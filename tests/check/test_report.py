@@ -39,6 +39,32 @@ CASES = [
 ]
 
 
+# What it says, the suites that one run was to have, what it ran, what its build has, what the report says is missing.
+ABSENCES = [
+    ("all that was to run was run", "unit,vectors", ["unit+vectors / a", "unit / b"], ["unit / b", "unit+vectors / a"], []),
+    ("a suite without a result fails", "unit,scenario", ["unit / a"], ["unit / a", "scenario / b"],
+        ["run: no test of the suite scenario was run"]),
+    ("a suite is not another that begins like it", "unit", ["unit2 / a"], [], ["run: no test of the suite unit was run"]),
+    ("a run without a result fails by each of its suites", "check,shipped", None, None,
+        ["run: no test of the suite check was run", "run: no test of the suite shipped was run"]),
+    ("a test that was built and not run fails", "unit", ["unit / a"], ["unit / a", "unit / b", "other / a"],
+        ["liaison:other / a: it was not run", "liaison:unit / b: it was not run"]),
+]
+
+
+def report_of_absences(program, suites, ran, built):
+    with tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder, "build.tap").write_text("ok 1 - it builds\n", encoding="utf-8")
+        if ran is not None:
+            results = [{"name": f"liaison:{name}", "result": "OK", "returncode": 0} for name in ran]
+            pathlib.Path(folder, "run.json").write_text("\n".join(map(json.dumps, results)), encoding="utf-8")
+        if built is not None:
+            tests = [{"name": name.split(" / ")[1], "suite": [f"liaison:{suite}" for suite in name.split(" / ")[0].split("+")]}
+                     for name in built]
+            pathlib.Path(folder, "run.tests").write_text(json.dumps(tests), encoding="utf-8")
+        return subprocess.run([sys.executable, program, folder, f"run:{suites}"], capture_output=True, text=True, check=False)
+
+
 def report(program, build, test):
     with tempfile.TemporaryDirectory() as folder:
         pathlib.Path(folder, "build.tap").write_text(build, encoding="utf-8")
@@ -58,6 +84,12 @@ def main():
         good = done.stdout.splitlines()[-1] == last
         good = good and (done.returncode == 0) == last.endswith(" 0 failed")
         results.append((title, good and (shown or last.endswith(" 0 failed")), done.stdout))
+    for title, suites, ran, built, missing in ABSENCES:
+        done = report_of_absences(program, suites, ran, built)
+        last = f"{1 + len(ran or [])} passed, {len(missing)} failed"
+        lines = done.stdout.splitlines()
+        good = lines[-1:] == [last] and [line for line in lines if "FAILED" in line] == [f"FAILED: {each}" for each in missing]
+        results.append((title, good and done.returncode == (1 if missing else 0), done.stdout + done.stderr))
     done = report(program, "not ok 1 - it builds\n# a warning\n", None)
     results.append(("a build that fails counts and is shown", done.returncode == 1
         and "# a warning" in done.stdout and done.stdout.endswith("\n0 passed, 1 failed\n"), done.stdout))
