@@ -43,9 +43,10 @@ static bool send_answer(int channel, int number, int connection)
 	return sendmsg(channel, &message, MSG_NOSIGNAL) == (ssize_t)sizeof number;
 }
 
+/* Without waiting for a post that hangs: nothing ends a connector that waits when the courier goes. */
 static int make_connection(const struct sockaddr_un *address, int *number)
 {
-	int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	*number = 0;
 	if (connection >= 0 && connect(connection, (const struct sockaddr *)address, sizeof *address) != 0) {

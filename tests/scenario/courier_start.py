@@ -1,7 +1,9 @@
 """How liaison-courierd starts: usage: courier_start.py LIAISON-COURIERD [TEST...]"""
 
 import os
+import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -58,6 +60,23 @@ def it_ends_though_its_parent_had_the_signals_blocked(world):
         assert "ends its sessions and stops" in a.log()
 
 
+def a_post_that_hangs_keeps_no_connector(world):
+    """Nobody takes connections from its socket, and no more may wait there."""
+    a, b = world.pair()
+    path = str(world.place / "hangs.sock")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as waiting:
+        listener.bind(path)
+        listener.listen(0)
+        waiting.connect(path)
+        (a.directory / "courier.conf").write_text(f"node {a.node}\npost {path}\n")
+        a.start()
+        until(lambda: f"the post cannot be reached at {path}" in a.log(), 10, "the courier says that it has no post")
+        connector, = open(f"/proc/{a.process.pid}/task/{a.process.pid}/children").read().split()
+        status = pathlib.Path(f"/proc/{connector}/status")
+        assert a.stop() == 0
+        until(lambda: not status.exists() or "State:\tZ" in status.read_text(), 5, "the connector ends")
+
+
 def a_key_that_others_may_read_is_refused(world):
     a, b = world.pair()
     for mode in (0o644, 0o620, 0o604):
@@ -73,6 +92,7 @@ def a_key_that_others_may_read_is_refused(world):
 TESTS = (
     standard_descriptors_that_are_closed_are_no_trouble,
     a_post_that_cannot_be_reached_is_said_once,
+    a_post_that_hangs_keeps_no_connector,
     it_ends_though_its_parent_had_the_signals_blocked,
     a_key_that_others_may_read_is_refused,
 )
