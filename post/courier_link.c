@@ -30,7 +30,7 @@ void courier_link_end(struct courier_link *link, enum error reason, const char *
 	link->fd = -1;
 	link->lost = link->lost || link->greeted;
 	link->greeted = false;
-	link->left_waiting = false;
+	link->left_level = RESERVE_AMPLE;
 	stream_free(&link->in);
 	stream_free(&link->out);
 	link->window = (struct link_window){0};

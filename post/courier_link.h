@@ -18,6 +18,7 @@
 #include "base/frame.h"
 #include "base/link.h"
 #include "post/logger.h"
+#include "post/reserve.h"
 #include "post/stream.h"
 #include "record/record.h"
 
@@ -39,7 +40,7 @@ struct courier_link {
 	int fd;            /* -1: no courier */
 	bool greeted;      /* its HELLO has come */
 	bool lost;         /* a greeted connection has ended and the record does not know yet */
-	bool left_waiting; /* deliveries were left with the courier for want of room */
+	enum reserve_level left_level; /* the worst at which a delivery was left there for want of room */
 	struct stream in;
 	struct stream out;
 	uint64_t moved_ms;

@@ -169,8 +169,9 @@ static bool give_received(struct loop *loop, const struct link_received *receive
 	struct record_event event = transaction_event_now(RECORD_RECEIVED);
 
 	if (!reserve_takes_delivery(loop->reserve.level, received->precedence, received->sealed.size)) {
-		/* Not taken, so the courier keeps it, and gives it again on its next connection. */
-		loop->courier.left_waiting = true;
+		/* Not taken: the courier keeps it, and gives it again on its next connection. */
+		if (loop->courier.left_level < loop->reserve.level)
+			loop->courier.left_level = loop->reserve.level;
 		logger_refusal(loop->resources.logger, loop->steady_ms, ERROR_FULL,
 			       bytes_of_text("a delivery, which stays with the courier"));
 		return true;
@@ -260,8 +261,8 @@ static void look_at_disk(struct loop *loop)
 
 	if (reserve_update(&loop->reserve))
 		logger_line(loop->resources.logger, "%s", words[loop->reserve.level]);
-	/* Its next connection brings again what was not taken. */
-	if (loop->reserve.level == RESERVE_AMPLE && loop->courier.left_waiting)
+	/* Each step up may have room for what was left: its next connection brings that again. */
+	if (loop->reserve.level < loop->courier.left_level)
 		courier_link_end(&loop->courier, ERROR_OK, "", loop->steady_ms);
 }
 

@@ -93,13 +93,21 @@ def as_the_disk_fills_the_bulk_is_refused_first_and_receipts_last():
             assert kinds() == [False, False, False, False, True]
             assert not delivered(6, FLASH, 2000) and delivered(7, ROUTINE, 300)
             assert client.ask(HELLO)[1] == 0
+            disk.leave(28 * MIB)  # of which 8 are owed to the reserve
+            assert courier.is_closed()  # so that it brings again what was not taken
+        assert daemon.log().count("only urgent messages and letters") == 2
+        with Client(daemon) as client, Courier(daemon) as courier:
+            assert delivered(6, FLASH, 2000) and not delivered(3, ROUTINE, 2000)
             disk.leave(50 * MIB)
             daemon.wait_for_log("there is room on the disk again")
             assert kinds() == [True] * 5
-            assert courier.is_closed()  # so that it brings again what was not taken
+            assert courier.is_closed()
         with Courier(daemon) as courier:
-            courier.deliver(3, bytes(2000), ROUTINE)
-            assert courier.next() == [LINK_TAKEN, 3]
+            assert delivered(3, ROUTINE, 2000)
+            disk.leave(20 * MIB)
+            time.sleep(1.2)
+            disk.leave(50 * MIB)
+            assert courier.next_within(1.2) is None  # nothing was left: nothing is asked for
         assert os.path.getsize(daemon.path("reserve")) == 8 * MIB
 
 

@@ -47,17 +47,27 @@ def new_work_is_refused_before_it_is_accepted():
 
 
 def what_comes_waits_at_the_courier():
-    facts["waiting"] = line.federation.send("For you. " * 100, "-p", "flash")
-    line.wait_for_state(line.federation, facts["waiting"], "carried")
-    assert not line.alliance.holds(facts["waiting"])
-    assert line.federation.show(facts["waiting"])["state"] == "carried"
+    for precedence in ("routine", "flash"):
+        facts[precedence] = line.federation.send("For you. " * 100, "-p", precedence)
+        line.wait_for_state(line.federation, facts[precedence], "carried")
+    for precedence in ("routine", "flash"):
+        assert not line.alliance.holds(facts[precedence])
+        assert line.federation.show(facts[precedence])["state"] == "carried"
+
+
+def the_first_room_there_is_brings_the_flash():
+    disk.leave(28 * MIB)  # of which 8 are owed to the reserve
+    line.wait_until_held(line.alliance, facts["flash"])
+    line.wait_for_state(line.federation, facts["flash"], "received")
+    assert "only urgent messages and letters are taken" in line.alliance.post.log()
+    assert not line.alliance.holds(facts["routine"])
 
 
 def when_there_is_room_again_all_goes_on():
     disk.leave(50 * MIB)
     wait_for(lambda: "there is room on the disk again" in line.alliance.post.log(), "the post says that there is room")
-    line.wait_until_held(line.alliance, facts["waiting"], 90)
-    line.wait_for_state(line.federation, facts["waiting"], "received", 60)
+    line.wait_until_held(line.alliance, facts["routine"], 90)
+    line.wait_for_state(line.federation, facts["routine"], "received", 60)
     message = line.alliance.send("There is room.", "-p", "flash")
     line.wait_for_state(line.alliance, message, "received", 60)
     line.wait_until_heads_agree(90)
@@ -76,6 +86,7 @@ if __name__ == "__main__":
                 what_is_taken_before_is_receipted_after,
                 new_work_is_refused_before_it_is_accepted,
                 what_comes_waits_at_the_courier,
+                the_first_room_there_is_brings_the_flash,
                 when_there_is_room_again_all_goes_on,
             )
         finally:
