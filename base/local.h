@@ -66,7 +66,9 @@
  *                     keys: [* [party name: tstr, post name: tstr, enum local_keys,
  *                               keying in use: uint / null, accepted and not seen there yet: uint / null,
  *                               its prekeys not ended: uint, end of the last: unix s / null]]
- *                           (every post of every other party), store bytes: uint
+ *                           (every post of every other party), store bytes: uint,
+ *                     disk: enum local_disk, left with the courier for want of room, since it connected:
+ *                           [4 * uint] (ROUTINE..FLASH, as the courier says)
  *   SUBSCRIBE      -> nothing; then notices until the connection closes
  *   BACKUP         -> nothing; then frames [number, 0, chunk: bstr], the last with an empty chunk: a
  *                     consistent image of the store without epoch keys, for the client to encrypt
@@ -150,6 +152,14 @@ enum local_keys {
 	LOCAL_KEYS_DOUBTED = 3,  /* the last-resort key: it could not open, or began a new incarnation */
 	LOCAL_KEYS_RESTORED = 4, /* the last-resort key: this post was restored, until the next keying */
 	LOCAL_KEYS_ENDED = 5,    /* the last-resort key: its prekeys ended more than a delay window ago */
+};
+
+/* Room on the post's disk: below each floor of free bytes the post takes less (post/reserve.h). */
+enum local_disk {
+	LOCAL_DISK_AMPLE = 1,
+	LOCAL_DISK_LOW = 2,
+	LOCAL_DISK_SCARCE = 3,
+	LOCAL_DISK_LAST = 4,
 };
 
 /* Starts a frame: reserves the size. Write one CBOR array after it, then local_frame_end. */

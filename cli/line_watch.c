@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/output.h"
+#include "cli/status.h"
+
 static const char *text_of(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));
@@ -40,6 +43,51 @@ static void tell_courier(struct line_watch *line, bool is_connected)
 		     "no courier is connected to the post: nothing leaves it and nothing comes");
 }
 
+/* ---- the post's disk ---- */
+
+static void tell_disk(struct line_watch *line, const char *level)
+{
+	static const char *const levels[] = {"ample", "low", "scarce", "last"};
+	for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
+		if (strcmp(level, levels[i]) != 0 || i == line->disk)
+			continue;
+		const struct line_event told = {
+			.event = "disk",
+			.route = "",
+			.state = levels[i],
+			.text = status_disk_text(level),
+			.is_urgent = true,
+			.is_cut = i > line->disk,
+		};
+		line->disk = i;
+		line->tell(line->context, &told);
+		return;
+	}
+}
+
+/* What came and was left with the courier since the last look: the highest precedence tells of all. */
+static void tell_left(struct line_watch *line, const json_t *left)
+{
+	uint64_t highest = 0;
+	char text[256];
+	for (size_t i = 0; i < PRECEDENCE_COUNT; i++) {
+		json_int_t count = json_integer_value(json_array_get(left, i));
+		if (count > line->left[i])
+			highest = i + 1;
+		line->left[i] = count;
+	}
+	if (highest == 0)
+		return;
+	json_int_t count = line->left[highest - 1];
+	snprintf(text, sizeof text,
+		 "%lld %s %s with the courier because the post's disk has no room: free some room on it",
+		 (long long)count, precedence_name(highest), count == 1 ? "waits" : "wait");
+	const struct line_event told = {.event = "left", .route = "", .precedence = highest, .text = text};
+	line->tell(line->context, &told);
+}
+
+/* ---- courier and routes ---- */
+
 static const char *state_told(const struct line_watch *line, const json_t *route)
 {
 	for (size_t i = 0; i < json_array_size(line->routes); i++) {
@@ -76,6 +124,8 @@ void line_watch_status(struct line_watch *line, const json_t *status)
 {
 	bool is_connected = json_is_true(json_object_get(status, "courier_connected"));
 	json_t *routes = json_object_get(status, "routes");
+	tell_disk(line, text_of(status, "disk"));
+	tell_left(line, json_object_get(status, "left_with_courier"));
 	tell_courier(line, is_connected);
 	/* A courier that has just come has not told its routes yet. */
 	if (!is_connected || json_array_size(routes) == 0)

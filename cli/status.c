@@ -32,6 +32,38 @@ static const char *heads_name(uint64_t heads)
 	return heads >= LOCAL_HEADS_AGREE && heads <= LOCAL_HEADS_FORKED ? names[heads] : "?";
 }
 
+static const char *const disk_names[] = {
+	[LOCAL_DISK_AMPLE] = "ample",
+	[LOCAL_DISK_LOW] = "low",
+	[LOCAL_DISK_SCARCE] = "scarce",
+	[LOCAL_DISK_LAST] = "last",
+};
+
+static const char *disk_name(uint64_t disk)
+{
+	return disk >= LOCAL_DISK_AMPLE && disk <= LOCAL_DISK_LAST ? disk_names[disk] : "?";
+}
+
+const char *status_disk_text(const char *level)
+{
+	static const char *const texts[] = {
+		[LOCAL_DISK_AMPLE] = "there is room on the post's disk",
+		[LOCAL_DISK_LOW] =
+			"the post's disk is getting full: ROUTINE messages and backups are refused, so free "
+			"some room on it",
+		[LOCAL_DISK_SCARCE] =
+			"the post's disk is nearly full: only urgent messages and letters are taken, so free "
+			"some room on it at once",
+		[LOCAL_DISK_LAST] =
+			"the post's disk is full: no message is taken, not even a FLASH, only receipts and "
+			"letters, so free some room on it at once",
+	};
+	for (uint64_t disk = LOCAL_DISK_AMPLE; disk <= LOCAL_DISK_LAST; disk++)
+		if (strcmp(level, disk_names[disk]) == 0)
+			return texts[disk];
+	return "the post says of its disk what this program does not know";
+}
+
 static json_t *read_gaps(struct cbor_reader *reply)
 {
 	json_t *gaps = json_array();
@@ -421,6 +453,15 @@ static void print_keys(FILE *out, const json_t *keys)
 	}
 }
 
+static void print_disk(FILE *out, const json_t *status)
+{
+	const char *level = json_string_value(json_object_get(status, "disk"));
+	if (strcmp(level, "ample") != 0)
+		fprintf(out, "DISK: %s\n", status_disk_text(level));
+	print_counts(out, json_object_get(status, "left_with_courier"),
+		     "left with the courier for want of room on the post's disk");
+}
+
 static void print_status(FILE *out, const json_t *status)
 {
 	const json_t *channels = json_object_get(status, "channels"),
@@ -428,6 +469,7 @@ static void print_status(FILE *out, const json_t *status)
 	const json_t *refused = json_object_get(status, "refused"), *keys = json_object_get(status, "keys");
 	for (size_t i = 0; i < json_array_size(channels); i++)
 		print_channel(out, json_array_get(channels, i));
+	print_disk(out, status);
 	fprintf(out, "courier: %s\n",
 		json_is_true(json_object_get(status, "courier_connected")) ? "connected" : "NOT CONNECTED");
 	for (size_t i = 0; i < json_array_size(routes); i++)
@@ -453,10 +495,13 @@ json_t *status_ask(struct client *client, const struct call *call)
 	json_t *refused = read_list(&reply, REFUSED_REASONS_MAX, read_refused);
 	json_t *keys = read_list(&reply, KEYS_SHOWN_MAX, read_keys);
 	json_int_t size = (json_int_t)cbor_read_uint(&reply);
+	const char *disk = disk_name(cbor_read_uint(&reply));
+	json_t *left = read_counts(&reply);
 	enum error error = cbor_read_end(&reply);
 	json_t *status =
-		json_pack("{s:o, s:b, s:o, s:o, s:o, s:I}", "channels", channels, "courier_connected",
-			  connected, "routes", routes, "refused", refused, "keys", keys, "store_bytes", size);
+		json_pack("{s:o, s:b, s:o, s:o, s:o, s:I, s:s, s:o}", "channels", channels,
+			  "courier_connected", connected, "routes", routes, "refused", refused, "keys", keys,
+			  "store_bytes", size, "disk", disk, "left_with_courier", left);
 	if (error == ERROR_OK && status != NULL)
 		return status;
 	json_decref(status);
@@ -510,10 +555,11 @@ const struct command command_status = {
 	.help = "For each channel: own messages without a receipt by precedence, the oldest of\n"
 		"them, entries that are missing (they are asked for), logs that branched because\n"
 		"a post was restored, what is overdue, what nobody has acknowledged, whether both\n"
-		"sides' heads agree. Then the courier and its routes, what was refused since the store\n"
-		"was made, why, when last, and from which node (as the courier says), and for each post\n"
-		"of others the keying in use and how long its prekeys last, or that it is sealed to by\n"
-		"last resort, and why.",
+		"sides' heads agree. Then, where the post's disk has no room for everything, what it\n"
+		"still takes, and how many messages stay with the courier for it; the courier and its\n"
+		"routes, what was refused since the store was made, why, when last, and from which node\n"
+		"(as the courier says), and for each post of others the keying in use and how long its\n"
+		"prekeys last, or that it is sealed to by last resort, and why.",
 	.options = no_options,
 	.takes = TAKES_POST,
 	.run = run_status,

@@ -11,4 +11,10 @@
 /* Asks STATUS: the object that `status --json` prints, before logs are named. NULL after an error message. */
 json_t *status_ask(struct client *client, const struct call *call);
 
+/*
+ * What a level of the post's disk ("disk" of that object: ample, low, scarce, last) means and what to do, as
+ * a sentence without a final stop.
+ */
+const char *status_disk_text(const char *level);
+
 #endif

@@ -102,21 +102,32 @@ static void print_plain(const struct watching *watching, const char *what, const
 	json_decref(facts);
 }
 
-/* What has become of the post, the courier or a route. Its hook is told the route's name and state alone. */
+/* What a line event says beside its text: NULL for nothing. */
+static json_t *line_facts(const struct line_event *event)
+{
+	if (event->route[0] != '\0')
+		return json_pack("{s:s, s:s, s:s}", "route", event->route, "neighbour", event->neighbour,
+				 "state", event->state);
+	if (event->precedence != 0)
+		return json_pack("{s:s}", "precedence", precedence_name(event->precedence));
+	return event->state == NULL ? NULL : json_pack("{s:s}", "state", event->state);
+}
+
+/*
+ * What has become of the post, its disk, the courier or a route. Of a route its hook is told the name and the
+ * state alone, of the disk the state.
+ */
 static void announce_line(void *context, const struct line_event *event)
 {
 	struct watching *watching = context;
-	bool of_route = event->route[0] != '\0';
 	struct hook_facts facts = {.event = event->event, .precedence = "", .kind = ""};
-	facts.urgency = event->is_urgent ? PRECEDENCE_FLASH : 0;
+	facts.urgency = event->is_urgent ? PRECEDENCE_FLASH : event->precedence;
+	if (event->precedence != 0)
+		facts.precedence = precedence_name(event->precedence);
 	snprintf(facts.reference, sizeof facts.reference, "%s", event->route);
-	snprintf(facts.state, sizeof facts.state, "%s", of_route ? event->state : event->text);
-	if (event->is_cut)
-		bell_ring(&watching->bell, PRECEDENCE_FLASH, steady_ms());
-	print_plain(watching, event->event, event->text,
-		    of_route ? json_pack("{s:s, s:s, s:s}", "route", event->route, "neighbour",
-					 event->neighbour, "state", event->state)
-			     : NULL);
+	snprintf(facts.state, sizeof facts.state, "%s", event->state == NULL ? event->text : event->state);
+	bell_ring(&watching->bell, event->is_cut ? PRECEDENCE_FLASH : event->precedence, steady_ms());
+	print_plain(watching, event->event, event->text, line_facts(event));
 	hooks_add(watching->hooks, &facts, steady_ms());
 }
 
@@ -439,15 +450,17 @@ const struct command command_watch = {
 		"again every 10 seconds until an officer acknowledges it: ack.\n\n"
 		"Where the line is cut no FLASH can come, so that is told too, and rings as a FLASH,\n"
 		"once: post-gone when the post's daemon does not answer, courier-gone when it has no\n"
-		"courier, route when a route becomes silent or down. The post is asked every 5 seconds.\n"
-		"post-back, courier-back and route up tell the end of it. The watch goes on until Ctrl-C,\n"
-		"also while the daemon is gone.\n\n"
+		"courier, route when a route becomes silent or down, disk when the post's disk fills up,\n"
+		"at each step (low, scarce, last) in which the post takes less. What then stays with the\n"
+		"courier is told as left, and rings at the highest precedence in it. The post is asked\n"
+		"every 5 seconds. post-back, courier-back, route up and disk ample tell the end of it. The\n"
+		"watch goes on until Ctrl-C, also while the daemon is gone.\n\n"
 		"A hook is told LIAISON_EVENT (unread, arrived, state, overdue, channel, alert, and\n"
 		"those above), LIAISON_REFERENCE (of route: its name), LIAISON_PRECEDENCE, LIAISON_KIND\n"
-		"and LIAISON_STATE (of route: up, degraded, silent, down), and no content. Nothing\n"
-		"waits for a hook: 16 run at a time, the last 8 of them for FLASH, alerts and cut\n"
-		"lines alone, others wait, the urgent first. A hook is ended after 60 seconds, and\n"
-		"with the watch.\n\n"
+		"and LIAISON_STATE (of route: up, degraded, silent, down; of disk: ample, low, scarce,\n"
+		"last), and no content. Nothing waits for a hook: 16 run at a time, the last 8 of them\n"
+		"for FLASH, alerts and cut lines alone, others wait, the urgent first. A hook is ended\n"
+		"after 60 seconds, and with the watch.\n\n"
 		"Example: liaison watch --bell --hook 'test \"$LIAISON_EVENT $LIAISON_PRECEDENCE\" \\\n"
 		"  != \"arrived FLASH\" || page-the-duty-officer'",
 	.options = watch_options,

@@ -31,6 +31,7 @@ void courier_link_end(struct courier_link *link, enum error reason, const char *
 	link->lost = link->lost || link->greeted;
 	link->greeted = false;
 	link->left_level = RESERVE_AMPLE;
+	memset(link->left, 0, sizeof link->left);
 	stream_free(&link->in);
 	stream_free(&link->out);
 	link->window = (struct link_window){0};

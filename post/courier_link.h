@@ -41,6 +41,7 @@ struct courier_link {
 	bool greeted;      /* its HELLO has come */
 	bool lost;         /* a greeted connection has ended and the record does not know yet */
 	enum reserve_level left_level; /* the worst at which a delivery was left there for want of room */
+	uint64_t left[LINK_PRECEDENCE_MAX]; /* how many were, by precedence - 1 */
 	struct stream in;
 	struct stream out;
 	uint64_t moved_ms;

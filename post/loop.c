@@ -131,6 +131,26 @@ static bool answer_request(struct loop *loop, struct local_client *client, struc
 	return true;
 }
 
+/* What STATUS tells of the shell. */
+static struct record_shell shell_facts(const struct loop *loop)
+{
+	static const enum local_disk levels[] = {
+		[RESERVE_AMPLE] = LOCAL_DISK_AMPLE,
+		[RESERVE_LOW] = LOCAL_DISK_LOW,
+		[RESERVE_SCARCE] = LOCAL_DISK_SCARCE,
+		[RESERVE_LAST] = LOCAL_DISK_LAST,
+	};
+	struct record_shell shell = {
+		.courier_connected = courier_link_is_up(&loop->courier),
+		.routes = loop->courier.routes,
+		.store_size = store_size(loop->resources.store),
+		.disk = levels[loop->reserve.level],
+	};
+
+	memcpy(shell.left, loop->courier.left, sizeof shell.left);
+	return shell;
+}
+
 static void gather_requests(struct loop *loop)
 {
 	struct local_client *client;
@@ -138,10 +158,7 @@ static void gather_requests(struct loop *loop)
 
 	while (may_give(loop) &&
 	       (client = local_server_next(&loop->local, loop->steady_ms, &frame)) != NULL) {
-		struct record_shell shell = {
-			.courier_connected = courier_link_is_up(&loop->courier),
-			.routes = loop->courier.routes,
-		};
+		struct record_shell shell;
 		struct record_event event = transaction_event_now(RECORD_REQUEST);
 		struct request request;
 		enum error error = request_parse(frame, &request);
@@ -153,11 +170,12 @@ static void gather_requests(struct loop *loop)
 		}
 		if (answer_request(loop, client, frame, &request))
 			continue;
-		if (request.verb == LOCAL_STATUS)
-			shell.store_size = store_size(loop->resources.store);
 		event.of.request.client = client->number;
 		event.of.request.frame = frame;
-		event.of.request.shell = &shell;
+		if (request.verb == LOCAL_STATUS) {
+			shell = shell_facts(loop);
+			event.of.request.shell = &shell;
+		}
 		if (!give(loop, &event, frame.size))
 			return;
 		local_server_took(client, frame);
@@ -172,6 +190,7 @@ static bool give_received(struct loop *loop, const struct link_received *receive
 		/* Not taken: the courier keeps it, and gives it again on its next connection. */
 		if (loop->courier.left_level < loop->reserve.level)
 			loop->courier.left_level = loop->reserve.level;
+		loop->courier.left[received->precedence - 1]++;
 		logger_refusal(loop->resources.logger, loop->steady_ms, ERROR_FULL,
 			       bytes_of_text("a delivery, which stays with the courier"));
 		return true;

@@ -223,6 +223,17 @@ static enum error write_keys(struct run *run, struct query_answer *answer)
 	return error == ERROR_OK && missing ? ERROR_NEEDS_ROWS : error;
 }
 
+/* ---- the disk ---- */
+
+static void write_disk(const struct record_shell *shell, struct buffer *buffer)
+{
+	cbor_write_uint(buffer, shell == NULL ? 0 : shell->store_size);
+	cbor_write_uint(buffer, shell == NULL ? LOCAL_DISK_AMPLE : shell->disk);
+	cbor_write_array(buffer, LINK_PRECEDENCE_MAX);
+	for (size_t i = 0; i < LINK_PRECEDENCE_MAX; i++)
+		cbor_write_uint(buffer, shell == NULL ? 0 : shell->left[i]);
+}
+
 enum error query_status_answer(struct run *run)
 {
 	const struct record_shell *shell = run_event(run)->of.request.shell;
@@ -249,6 +260,6 @@ enum error query_status_answer(struct run *run)
 		return error;
 	if (missing)
 		return ERROR_NEEDS_ROWS;
-	cbor_write_uint(&answer.body, shell == NULL ? 0 : shell->store_size);
-	return query_answer_end(run, &answer, 6);
+	write_disk(shell, &answer.body);
+	return query_answer_end(run, &answer, 8);
 }

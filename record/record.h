@@ -35,6 +35,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/link.h"
+#include "base/local.h"
 #include "base/rows.h"
 
 /* 64 things named by one event, and some rounds for each; beyond it is a defect */
@@ -103,6 +104,8 @@ struct record_shell {
 	bool courier_connected;
 	const struct link_routes *routes; /* as the courier last said; NULL: nothing yet */
 	uint64_t store_size;              /* bytes on disk */
+	enum local_disk disk;
+	uint64_t left[LINK_PRECEDENCE_MAX]; /* deliveries that stay with the courier for want of room */
 };
 
 struct record_head_seen {

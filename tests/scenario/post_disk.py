@@ -12,10 +12,11 @@ import cbor2
 
 from post_shell import (
     BACKUP, Client, Courier, Daemon, ERROR_FULL, FLASH, HELLO, IMMEDIATE, LINK_SEND, LINK_TAKEN,
-    PRIORITY, ROUTINE, SUBMIT, Skip, run_tests)
+    PRIORITY, ROUTINE, STATUS, SUBMIT, Skip, run_tests)
 
 MIB = 1024 * 1024
 MESSAGE, LETTER = 1, 3
+AMPLE, LOW, SCARCE, LAST = 1, 2, 3, 4
 
 
 class SmallDisk:
@@ -75,17 +76,23 @@ def as_the_disk_fills_the_bulk_is_refused_first_and_receipts_last():
                 courier.deliver(number, bytes(size), precedence)
                 return courier.next_within(0.5) == [LINK_TAKEN, number]
 
+            def told():  # the level, then what is left with the courier by precedence
+                return list(client.ask(STATUS)[2])
+
             assert kinds() == [True] * 5 and delivered(1, ROUTINE, 2000)
+            assert told() == [AMPLE, 0, 0, 0, 0], told()
             disk.leave(28 * MIB)
             daemon.wait_for_log("ROUTINE messages and backups are refused")
             assert kinds() == [False, True, True, True, True], kinds()
             assert delivered(2, ROUTINE, 2000)
             assert client.ask(BACKUP)[1] == ERROR_FULL
+            assert told() == [LOW, 0, 0, 0, 0], told()
             disk.leave(20 * MIB)
             daemon.wait_for_log("only urgent messages and letters")
             assert kinds() == [False, False, True, True, True]
             assert not delivered(3, ROUTINE, 2000)
             assert delivered(4, PRIORITY, 2000) and delivered(5, ROUTINE, 300)
+            assert told() == [SCARCE, 1, 0, 0, 0], told()
             disk.leave(10 * MIB)
             daemon.wait_for_log("only receipts and letters are taken")
             assert not os.path.exists(daemon.path("reserve")) and disk.free() > 17 * MIB
@@ -93,15 +100,18 @@ def as_the_disk_fills_the_bulk_is_refused_first_and_receipts_last():
             assert kinds() == [False, False, False, False, True]
             assert not delivered(6, FLASH, 2000) and delivered(7, ROUTINE, 300)
             assert client.ask(HELLO)[1] == 0
+            assert told() == [LAST, 1, 0, 0, 1], told()
             disk.leave(28 * MIB)  # of which 8 are owed to the reserve
             assert courier.is_closed()  # so that it brings again what was not taken
         assert daemon.log().count("only urgent messages and letters") == 2
         with Client(daemon) as client, Courier(daemon) as courier:
             assert delivered(6, FLASH, 2000) and not delivered(3, ROUTINE, 2000)
+            assert told() == [SCARCE, 1, 0, 0, 0], told()
             disk.leave(50 * MIB)
             daemon.wait_for_log("there is room on the disk again")
             assert kinds() == [True] * 5
             assert courier.is_closed()
+            assert told() == [AMPLE, 0, 0, 0, 0], told()
         with Courier(daemon) as courier:
             assert delivered(3, ROUTINE, 2000)
             disk.leave(20 * MIB)

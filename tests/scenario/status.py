@@ -18,6 +18,8 @@ LIAISON = os.path.abspath(sys.argv[1])
 LIMIT_S = 20
 CHANNEL, ENTRIES, STATUS = 8, 11, 14
 ID = b"\x01" * 32
+NO_COUNTS = [0, 0, 0, 0]
+AMPLE, LOW, SCARCE, LAST = 1, 2, 3, 4
 TERMS = {1: 1, 2: "the line", 3: 65536, 4: 200, 5: 60, 6: 1209600, 7: [21600, 10800, 1800, 600]}
 PARTIES = [[bytes([number]) * 32, name, True, None, None] for number, name in ((1, "Alliance"), (2, "Federation"))]
 POSTS = [[0, 0, "Headquarters", "ipn:1001.0"], [64, 0, "Embassy/A", "ipn:2002.0"]]
@@ -28,9 +30,9 @@ def receive(connection):
     return cbor2.loads(connection.recv(size, socket.MSG_WAITALL))
 
 
-def serve(listener, gaps, rest, rows=()):
+def serve(listener, gaps, rest, rows=(), disk=(AMPLE, NO_COUNTS)):
     answers = {
-        STATUS: [[[ID, "the line", [0, 0, 0, 0], None, 2, None, [2, 0, 0, 1], gaps, []]], True, *rest, 1],
+        STATUS: [[[ID, "the line", [0, 0, 0, 0], None, 2, None, [2, 0, 0, 1], gaps, []]], True, *rest, 1, *disk],
         ENTRIES: [list(rows), b""],
         CHANNEL: [cbor2.dumps(TERMS, canonical=True), bytes(16), 2, 0, bytes(8), PARTIES, POSTS, []],
     }
@@ -43,12 +45,12 @@ def serve(listener, gaps, rest, rows=()):
             connection.sendall(struct.pack(">I", len(content)) + content)
 
 
-def status(gaps, *options, rest=([], [], [])):
+def status(gaps, *options, rest=([], [], []), **answers):
     with tempfile.TemporaryDirectory(prefix="liaison-status-") as folder, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(folder + "/post.sock")
         listener.listen(1)
         listener.settimeout(LIMIT_S)
-        server = threading.Thread(target=serve, args=(listener, gaps, rest))
+        server = threading.Thread(target=serve, args=(listener, gaps, rest), kwargs=answers)
         server.start()
         result = subprocess.run(
             [LIAISON, "status", "--post", folder, *options], capture_output=True, encoding="utf-8", timeout=LIMIT_S, check=True)
@@ -95,6 +97,22 @@ def what_is_wrong_is_told_with_its_time_its_source_and_the_cure():
     assert told["refused"][0]["last_from"] == "ipn:2002.0" and told["channels"][0]["unread"] == [2, 0, 0, 1], told
 
 
+def a_disk_that_fills_up_is_told_with_what_waits_for_it_and_the_cure():
+    text = status([])
+    assert "DISK" not in text and "left with" not in text, text
+    for level, word, says in ((LOW, "low", "ROUTINE messages and backups are refused"),
+            (SCARCE, "scarce", "only urgent messages and letters"), (LAST, "last", "not even a FLASH")):
+        disk = (level, [7, 0, 0, 2])
+        lines = status([], disk=disk).splitlines()
+        said = [line for line in lines if line.startswith("DISK: ")]
+        assert len(said) == 1 and says in said[0] and "free some room" in said[0], lines
+        left = [line for line in lines if line.endswith(" left with the courier for want of room on the post's disk")]
+        assert [line.split()[:2] for line in left] == [["2", "FLASH"], ["7", "ROUTINE"]], lines
+        told = json.loads(status([], "--json", disk=disk))
+        assert (told["disk"], told["left_with_courier"]) == (word, [7, 0, 0, 2]), told
+    assert json.loads(status([], "--json"))["disk"] == "ample"
+
+
 def row(number, subject, own, receipt_due, acknowledgment_due):
     return [ID, 64, 1, number, f"HEADQUARTERS {number:04}/26", bytes([number]) * 32, 1, 3, 1795320300, subject, 1,
             "Lt. Col. V. Petrov-Vodkin", own, 4, 1795320300000, [], receipt_due, acknowledgment_due]
@@ -136,4 +154,5 @@ def no_word_is_broken_where_the_terminal_ends():
 
 if __name__ == "__main__":
     run_tests(what_is_missing_is_named_as_references_are, nothing_missing_is_nothing_said,
-        what_is_wrong_is_told_with_its_time_its_source_and_the_cure, no_word_is_broken_where_the_terminal_ends)
+        what_is_wrong_is_told_with_its_time_its_source_and_the_cure,
+        a_disk_that_fills_up_is_told_with_what_waits_for_it_and_the_cure, no_word_is_broken_where_the_terminal_ends)

@@ -3,6 +3,7 @@
 Runs itself again in a mount namespace of its own, where the alliance's post gets a small file system.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -26,11 +27,37 @@ def move_the_post_to(folder):
     side.start()
 
 
+class Watch:
+    """`liaison watch` of a side, as long as it is asked for what it tells."""
+
+    def __init__(self, side):
+        self.path = line.folder / f"watch-{side.name}"
+        with open(self.path, "wb") as out:
+            self.process = subprocess.Popen(
+                [str(line.programs["liaison"]), "watch", "--json", "--bell"], stdin=subprocess.DEVNULL, stdout=out,
+                stderr=out, env=side.command_environment())
+
+    def told(self, name):
+        """Its events of that name. The bell rings into the same file, before the line of what it rings for or between two."""
+        lines = self.path.read_text(encoding="utf-8").replace("\a", "").splitlines(keepends=True)
+        return [event for event in (json.loads(each) for each in lines if each.endswith("\n")) if event["event"] == name]
+
+    @property
+    def bells(self):
+        return self.path.read_text(encoding="utf-8").count("\a")
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait(20)
+
+
 def what_is_taken_before_is_receipted_after():
     """Taken and carried while there was room; its receipt comes when there is none for anything else."""
     line.federation.post.end()
     facts["before"] = line.alliance.send("Before it was full.", "-p", "flash")
     line.wait_for_state(line.alliance, facts["before"], "carried")
+    facts["watch"] = watch = Watch(line.alliance)
+    wait_for(lambda: watch.told("watching"), "the watch has begun")
     disk.leave(10 * MIB)
     wait_for(lambda: "only receipts and letters are taken" in line.alliance.post.log(), "the post says that its disk is full")
     line.federation.start()
@@ -55,6 +82,17 @@ def what_comes_waits_at_the_courier():
         assert line.federation.show(facts[precedence])["state"] == "carried"
 
 
+def whoever_watches_is_told_that_a_flash_waits_for_room():
+    watch = facts["watch"]
+    wait_for(lambda: [event["state"] for event in watch.told("disk")] == ["last"], "the watch tells of the full disk")
+    wait_for(lambda: "FLASH" in [event["precedence"] for event in watch.told("left")], "the watch tells of the FLASH")
+    wait_for(lambda: watch.bells >= 4, "it rang as a FLASH")
+    status = wait_for(lambda: (told := line.alliance.json("status"))["left_with_courier"][3] and told, "a FLASH is left")
+    assert status["disk"] == "last", status
+    text = line.alliance.text("status")
+    assert "DISK: the post's disk is full" in text and "  1 FLASH left with the courier" in text, text
+
+
 def the_first_room_there_is_brings_the_flash():
     disk.leave(28 * MIB)  # of which 8 are owed to the reserve
     line.wait_until_held(line.alliance, facts["flash"])
@@ -64,6 +102,8 @@ def the_first_room_there_is_brings_the_flash():
 
 
 def when_there_is_room_again_all_goes_on():
+    watch = facts["watch"]
+    wait_for(lambda: [event["state"] for event in watch.told("disk")] == ["last", "scarce"], "the watch tells of some room")
     disk.leave(50 * MIB)
     wait_for(lambda: "there is room on the disk again" in line.alliance.post.log(), "the post says that there is room")
     line.wait_until_held(line.alliance, facts["routine"], 90)
@@ -71,6 +111,9 @@ def when_there_is_room_again_all_goes_on():
     message = line.alliance.send("There is room.", "-p", "flash")
     line.wait_for_state(line.alliance, message, "received", 60)
     line.wait_until_heads_agree(90)
+    wait_for(lambda: [event["state"] for event in watch.told("disk")] == ["last", "scarce", "ample"], "the watch tells of room")
+    status = line.alliance.json("status")
+    assert (status["disk"], status["left_with_courier"]) == ("ample", [0, 0, 0, 0]), status
 
 
 if __name__ == "__main__":
@@ -86,9 +129,12 @@ if __name__ == "__main__":
                 what_is_taken_before_is_receipted_after,
                 new_work_is_refused_before_it_is_accepted,
                 what_comes_waits_at_the_courier,
+                whoever_watches_is_told_that_a_flash_waits_for_room,
                 the_first_room_there_is_brings_the_flash,
                 when_there_is_room_again_all_goes_on,
             )
         finally:
+            if "watch" in facts:
+                facts["watch"].end()
             line.alliance.end()
             subprocess.run(["umount", line.alliance.post_folder], check=True)

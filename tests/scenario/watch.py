@@ -24,6 +24,7 @@ AGAIN_S = 10  # how often an unacknowledged FLASH rings
 ROUTINE, FLASH = 1, 4
 RECEIVED, READ = 4, 5
 SUBSCRIBE, ENTRIES, ENTRY, STATUS = 15, 11, 12, 14
+AMPLE, LOW, SCARCE, LAST = range(1, 5)
 UP, DEGRADED, SILENT, DOWN = range(1, 5)
 ARRIVED, ALERT = 1, 4
 NEW_INCARNATION = 61
@@ -51,6 +52,7 @@ class Watch:
         self.rows = {each[3]: each for each in unread}
         self.awaited = []
         self.has_courier, self.routes, self.refuses_status = True, list(routes), False
+        self.disk, self.left = AMPLE, [0, 0, 0, 0]
         self.asked = []  # verb, or for ENTRIES the selection
         self.lock = threading.Lock()
         self.out = open(self.folder.name + "/out", "w+", encoding="utf-8")
@@ -99,7 +101,7 @@ class Watch:
                 elif verb == ENTRIES and arguments[1] in (RECEIVED_MESSAGES, AWAITED):
                     self.send([number, 0, unread if arguments[1] == RECEIVED_MESSAGES else self.awaited, b""])
                 elif verb == STATUS and not self.refuses_status:
-                    self.send([number, 0, [], self.has_courier, self.routes, [], [], 1])
+                    self.send([number, 0, [], self.has_courier, self.routes, [], [], 1, self.disk, list(self.left)])
                 elif verb == ENTRY:
                     self.send([number, 0, self.rows[arguments[3]], b"", b"", None])
                 else:
@@ -251,6 +253,36 @@ def a_line_that_is_cut_is_told_rings_and_runs_a_hook():
         wait_for(lambda: told("error"), "an error is an event too")
 
 
+def a_disk_that_fills_up_is_told_at_each_step_and_so_is_what_waits_for_it():
+    hook = 'echo "$LIAISON_EVENT $LIAISON_PRECEDENCE $LIAISON_STATE" >> "$TOLD"'
+    with Watch("--json", "--bell", "--hook", hook) as watch:
+        def told(name):
+            return [event for event in watch.events if event["event"] == name]
+        wait_for(lambda: STATUS in watch.asked, "the post is asked")
+        assert not told("disk") and watch.bells == 0, watch.said
+        for level, name, bells in ((LOW, "low", 4), (LAST, "last", 8), (SCARCE, "scarce", 8), (LAST, "last", 12)):
+            watch.disk = level
+            wait_for(lambda: told("disk") and told("disk")[-1]["state"] == name, f"it is told that the disk is {name}", 7)
+            assert "free some room" in told("disk")[-1]["detail"], watch.said
+            wait_for(lambda: watch.bells == bells, f"{bells} strokes: what gets worse rings", 4)
+        watch.left = [3, 0, 0, 0]
+        wait_for(lambda: told("left"), "what waits is told", 7)
+        watch.left = [3, 0, 0, 1]
+        wait_for(lambda: len(told("left")) == 2, "a FLASH that waits is told", 7)
+        wait_for(lambda: watch.bells == 16, "and rings", 4)
+        assert [event["precedence"] for event in told("left")] == ["ROUTINE", "FLASH"], watch.said
+        assert told("left")[1]["detail"].startswith("1 FLASH waits with the courier"), watch.said
+        before = watch.asked.count(STATUS)
+        wait_for(lambda: watch.asked.count(STATUS) > before, "the post is asked again", 7)
+        watch.disk, watch.left = AMPLE, [0, 0, 0, 0]
+        wait_for(lambda: told("disk")[-1]["state"] == "ample", "room again is told", 7)
+        time.sleep(0.5)
+        assert len(told("left")) == 2 and len(told("disk")) == 5 and watch.bells == 16, watch.said
+        wait_for(lambda: len(watch.hooked) == 7, "each has run its hook")
+        assert watch.hooked[:4] == ["disk  low", "disk  last", "disk  scarce", "disk  last"], watch.hooked
+        assert watch.hooked[5].startswith("left FLASH 1 FLASH waits with the courier"), watch.hooked
+
+
 def an_alert_names_the_log_and_the_channel():
     with Watch("--json", "--hook", 'echo "$LIAISON_EVENT $LIAISON_REFERENCE $LIAISON_STATE" >> "$TOLD"') as watch:
         watch.send([0, ALERT, NEW_INCARNATION, "its post was restored", b"\x01" * 32, "the line", "EMBASSY.2"])
@@ -288,6 +320,7 @@ if __name__ == "__main__":
         a_flash_rings_until_it_is_acknowledged,
         what_is_overdue_is_told_once_when_the_moment_comes,
         a_line_that_is_cut_is_told_rings_and_runs_a_hook,
+        a_disk_that_fills_up_is_told_at_each_step_and_so_is_what_waits_for_it,
         an_alert_names_the_log_and_the_channel,
         the_example_pages_for_a_flash_that_arrived_and_for_nothing_else,
     )

@@ -200,6 +200,17 @@ static void notice(struct record *record, uint64_t size)
 	action(record, RECORD_ACTION_NOTICE)->bytes = written(record, from);
 }
 
+/* What the shell says of its disk, a byte each: the level, and what is left with the courier. */
+static void reply_shell(struct record *record, uint64_t number)
+{
+	const struct record_shell *shell = record->event->of.request.shell;
+	uint8_t facts[1 + LINK_PRECEDENCE_MAX] = {(uint8_t)shell->disk};
+
+	for (size_t i = 0; i < LINK_PRECEDENCE_MAX; i++)
+		facts[1 + i] = (uint8_t)shell->left[i];
+	reply(record, number, bytes_make(facts, sizeof facts));
+}
+
 static enum error request(struct record *record)
 {
 	struct cbor_reader reader = cbor_reader_make(record->event->of.request.frame);
@@ -213,6 +224,9 @@ static enum error request(struct record *record)
 		return reply_hello(record, number);
 	case LOCAL_SUBMIT:
 		return submit(record, number, &reader);
+	case LOCAL_STATUS:
+		reply_shell(record, number);
+		return ERROR_OK;
 	case FAKE_ROUNDS:
 		return read_rounds(record, number, argument);
 	case FAKE_FULL:

@@ -45,6 +45,9 @@ struct asked_status {
 	uint64_t refused_ms;
 	char refused_from[EID_SIZE_MAX + 1];
 	struct asked_keys keys; /* to the other post */
+	uint64_t store_size;
+	uint64_t disk; /* enum local_disk */
+	uint64_t left[PRECEDENCE_COUNT];
 };
 struct asked_status ask_status(struct world *world, size_t post);
 

@@ -380,6 +380,26 @@ static void heads_verify_with_their_keys_and_cosignatures(void **state)
 
 /* ---- the state of the line ---- */
 
+static void status_tells_what_the_daemon_says_of_its_disk(void **state)
+{
+	static const struct record_shell full = {
+		.store_size = 70000, .disk = LOCAL_DISK_LAST, .left = {5, 0, 3, 1}};
+	struct world *world = world_open_line(331);
+
+	struct asked_status status = ask_status(world, 0);
+	assert_int_equal(status.store_size, 0);
+	assert_int_equal(status.disk, LOCAL_DISK_AMPLE);
+	for (size_t i = 0; i < PRECEDENCE_COUNT; i++)
+		assert_int_equal(status.left[i], 0);
+	world->posts[0].shell = &full;
+	status = ask_status(world, 0);
+	assert_int_equal(status.store_size, 70000);
+	assert_int_equal(status.disk, LOCAL_DISK_LAST);
+	for (size_t i = 0; i < PRECEDENCE_COUNT; i++)
+		assert_int_equal(status.left[i], full.left[i]);
+	world_free(world);
+}
+
 static void what_waits_for_a_receipt_is_counted(void **state)
 {
 	struct world *world = world_open_line(330);
@@ -522,6 +542,7 @@ int main(void)
 		cmocka_unit_test(a_cursor_that_no_answer_gave_is_refused),
 		cmocka_unit_test(an_entry_comes_with_its_bytes_its_leaf_and_its_receipt),
 		cmocka_unit_test(heads_verify_with_their_keys_and_cosignatures),
+		cmocka_unit_test(status_tells_what_the_daemon_says_of_its_disk),
 		cmocka_unit_test(what_waits_for_a_receipt_is_counted),
 		cmocka_unit_test(what_nobody_acknowledged_is_counted),
 		cmocka_unit_test(how_the_heads_stand_shows),

@@ -75,6 +75,7 @@ struct world_post {
 	size_t actions_count;
 	bool up;
 	bool mute; /* hands nothing to its courier */
+	const struct record_shell *shell; /* what its daemon says of itself in STATUS; NULL: nothing */
 	struct world_head heads[WORLD_HEADS_MAX]; /* that its courier keeps, and returns after a start */
 	size_t heads_count;
 	uint64_t steady_ms;

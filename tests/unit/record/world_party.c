@@ -136,6 +136,7 @@ enum error world_request(struct world *world, size_t index, struct bytes frame)
 
 	event.of.request.client = 7;
 	event.of.request.frame = frame;
+	event.of.request.shell = post->shell;
 	CHECK(world_event(world, index, &event) == ERROR_OK);
 	world_commit(world, index);
 	CHECK(post->replies == before + 1);
