@@ -38,40 +38,69 @@ static int unix_socket(void)
 	return outcome(socket(AF_UNIX, SOCK_STREAM, 0));
 }
 
+/* Standard input may be a socket that could be connected: to the post's own, which listens. */
 static int connect_socket(void)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "post.sock"};
 
-	/* Whatever the descriptor is: the call itself must be refused. */
 	return outcome(connect(STDIN_FILENO, (const struct sockaddr *)&address, sizeof address));
+}
+
+/* Room for one message of one byte with one descriptor, as standard input may hold it. */
+struct delivery {
+	struct msghdr message;
+	struct iovec part;
+	char byte;
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+};
+
+static void expect_delivery(struct delivery *delivery)
+{
+	delivery->part = (struct iovec){.iov_base = &delivery->byte, .iov_len = 1};
+	delivery->message = (struct msghdr){.msg_iov = &delivery->part,
+					    .msg_iovlen = 1,
+					    .msg_control = delivery->control,
+					    .msg_controllen = sizeof delivery->control};
+}
+
+/* A message alone is no success: the descriptor is what must not come in. */
+static int descriptor_came(int result, struct msghdr *message)
+{
+	const struct cmsghdr *control = result < 0 ? NULL : CMSG_FIRSTHDR(message);
+
+	if (result < 0)
+		return errno;
+	return control != NULL && control->cmsg_type == SCM_RIGHTS ? 0 : ENOMSG;
 }
 
 static int receive_message(void)
 {
-	char byte, control[64];
-	struct iovec part = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+	struct delivery delivery;
 
-	return outcome(recvmsg(STDIN_FILENO, &message, MSG_DONTWAIT));
+	expect_delivery(&delivery);
+	return descriptor_came((int)recvmsg(STDIN_FILENO, &delivery.message, MSG_DONTWAIT),
+			       &delivery.message);
 }
 
 static int receive_messages(void)
 {
-	char byte;
-	struct iovec part = {.iov_base = &byte, .iov_len = 1};
-	struct mmsghdr message = {.msg_hdr = {.msg_iov = &part, .msg_iovlen = 1}};
+	struct delivery delivery;
+	struct mmsghdr messages[1] = {{.msg_len = 0}};
+	int result;
 
-	return outcome(recvmmsg(STDIN_FILENO, &message, 1, MSG_DONTWAIT, NULL));
+	expect_delivery(&delivery);
+	messages[0].msg_hdr = delivery.message;
+	result = recvmmsg(STDIN_FILENO, messages, 1, MSG_DONTWAIT, NULL);
+	return descriptor_came(result, &messages[0].msg_hdr);
 }
 
+/* The program that takes our place says of itself that it runs. */
 static int execute(void)
 {
-	char *arguments[] = {NULL, NULL};
-	char name[] = "/bin/true";
+	char words[3][16] = {"/bin/echo", "exec", "SUCCEEDED"};
+	char *arguments[] = {words[0], words[1], words[2], NULL};
 
-	arguments[0] = name;
-	return outcome(execve(name, arguments, arguments + 1));
+	return outcome(execve(arguments[0], arguments, arguments + 3));
 }
 
 static int fork_process(void)
@@ -103,9 +132,10 @@ static int make_link(void)
 	return outcome(symlink("/etc/passwd", "link"));
 }
 
+/* It is not stopped by this, and goes on by itself when we end. */
 static int trace_parent(void)
 {
-	return outcome(ptrace(PTRACE_ATTACH, getppid(), NULL, NULL));
+	return outcome(ptrace(PTRACE_SEIZE, getppid(), NULL, NULL));
 }
 
 static int signal_parent(void)

@@ -1,4 +1,4 @@
-"""A program on a terminal of 80 columns, what it prints and how it ends; and whatever it leaves behind."""
+"""A program on a terminal of 80 columns, what it prints and how it ends; what it leaves behind, and may do to us."""
 
 import contextlib
 import ctypes
@@ -16,12 +16,19 @@ import time
 
 COLUMNS = 80
 PR_SET_CHILD_SUBREAPER = 36
+PR_SET_PTRACER = 0x59616D61
+ANY_PROCESS = ctypes.c_ulong(-1)
 
 
 def adopt_orphans():
     """Whatever a program leaves behind becomes a child of this process, alive or dead."""
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "PR_SET_CHILD_SUBREAPER")
+
+
+def let_children_trace():
+    """Where the kernel has Yama, a process may be traced by its parents only, unless it says that it may."""
+    ctypes.CDLL(None).prctl(PR_SET_PTRACER, ANY_PROCESS, 0, 0, 0)
 
 
 def children():
