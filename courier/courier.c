@@ -11,8 +11,15 @@
 
 #include "courier/hooks.h"
 
-#define TICK_MS      1000
-#define END_ABORT_MS 7000    /* sessions that have not ended by then are cut off */
+#define TICK_MS 1000
+
+/*
+ * Sessions that have not ended by then are cut off. A reload gives them all the time that they may take:
+ * ENDING_TIMEOUT_MS, and 2 s for the last bytes. Who stops a courier may kill it after 5 s, as tools/run-line
+ * does: a neighbour that says nothing must not make it come to that.
+ */
+#define RELOAD_ABORT_MS 7000
+#define STOP_ABORT_MS   4000
 
 uint64_t courier_wall_ms(void)
 {
@@ -128,12 +135,18 @@ static void abort_all(struct courier *courier, const char *detail)
 
 static void apply_config(struct courier *courier);
 
+/* When the sessions that are told to end are cut off. */
+static uint64_t abort_ms(const struct courier *courier)
+{
+	return courier->ending_ms + (courier->stopping ? STOP_ABORT_MS : RELOAD_ABORT_MS);
+}
+
 /* Goes on with a reload or the end, once the sessions are gone. */
 static void advance_ending(struct courier *courier)
 {
 	if (!courier->reloading && !courier->stopping && !courier->starting_over)
 		return;
-	if (now_ms(courier) - courier->ending_ms >= END_ABORT_MS)
+	if (now_ms(courier) >= abort_ms(courier))
 		abort_all(courier, "it did not end in time");
 	if (!courier->starting_over && !all_sessions_ended(courier))
 		return;
@@ -175,9 +188,15 @@ void courier_set_timer(struct courier *courier)
 	 */
 	uint64_t wait = routes_wait_ms(courier, TICK_MS - 1) + 1;
 
-	/* The last session may just have ended. */
-	if (courier->session_count == 0 && (courier->reloading || courier->stopping))
-		wait = 1;
+	if (courier->reloading || courier->stopping) {
+		uint64_t now = now_ms(courier);
+
+		/* The last session may just have ended. */
+		if (courier->session_count == 0 || abort_ms(courier) <= now)
+			wait = 1;
+		else if (abort_ms(courier) - now < wait)
+			wait = abort_ms(courier) - now;
+	}
 	if (!uv_is_closing((uv_handle_t *)&courier->timer))
 		uv_timer_start(&courier->timer, on_timer, wait, 0);
 }
