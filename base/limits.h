@@ -66,6 +66,7 @@
 
 /* ---- the courier's queue ---- */
 #define QUEUE_TRANSFERS_MAX 1024    /* own transfers under way on all routes: 16 full windows */
+#define QUEUE_GIVEN_MAX 64          /* of one precedence, to the post, unanswered: a window of the smallest */
 #define QUEUE_CHARGE 512            /* bytes counted for each thing held beside its own: its rows */
 #define QUEUE_SEEN_MAX 65536        /* identities kept against duplicates: some 10 MiB */
 #define QUEUE_CARRIED_MAX 65536     /* ids of carried copies kept to answer for: some 5 MiB; the same */

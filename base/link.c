@@ -24,6 +24,7 @@ static const struct {
 	[LINK_ROUTES] = { LINK_COURIER, 2 },
 	[LINK_HEAD] = { LINK_POST, 2 },
 	[LINK_HEADS] = { LINK_COURIER, 2 },
+	[LINK_LEFT] = { LINK_POST, 2 },
 };
 
 /* A route in ROUTES, with its head and the longest heads of its elements. */
@@ -155,6 +156,9 @@ static enum error check(enum link_role from, const struct link_message *message)
 	case LINK_TAKEN:
 		expect_range(&error, message->taken.delivery, 1, INT64_MAX);
 		break;
+	case LINK_LEFT:
+		expect_range(&error, message->left.delivery, 1, INT64_MAX);
+		break;
 	case LINK_RECEIVED:
 		expect_range(&error, message->received.delivery, 1, INT64_MAX);
 		expect_node(&error, message->received.source);
@@ -239,6 +243,9 @@ static void write_elements(struct buffer *buffer, const struct link_message *mes
 		break;
 	case LINK_TAKEN:
 		cbor_write_uint(buffer, message->taken.delivery);
+		break;
+	case LINK_LEFT:
+		cbor_write_uint(buffer, message->left.delivery);
 		break;
 	case LINK_RECEIVED:
 		cbor_write_uint(buffer, message->received.delivery);
@@ -342,6 +349,9 @@ static void read_elements(struct cbor_reader *reader, struct link_message *messa
 		break;
 	case LINK_TAKEN:
 		message->taken.delivery = cbor_read_uint(reader);
+		break;
+	case LINK_LEFT:
+		message->left.delivery = cbor_read_uint(reader);
 		break;
 	case LINK_RECEIVED:
 		message->received.delivery = cbor_read_uint(reader);

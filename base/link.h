@@ -10,6 +10,7 @@
  *               ROUTE_WANTED  [4, route: tstr, hold: bool]
  *               TAKEN         [5, delivery]
  *               HEAD          [9, head]
+ *               LEFT          [11, delivery]
  *   to post     RECEIVED      [6, delivery, source: tstr, precedence, sealed: bstr]
  *               PROGRESS      [7, id: bstr16, state, route: tstr, reason]
  *               ROUTES        [8, [* [route: tstr, neighbour: tstr, state, changed_ms, queued_size]]]
@@ -27,7 +28,11 @@
  * - The post sends TAKEN for a RECEIVED only after the commit that holds what became of it (accepted, refused
  *   or thrown away). The courier deletes the delivery from its queue only then, and after a new HELLO gives
  *   every delivery again that was not taken.
- * - CANCEL is not answered. A TAKEN or CANCEL of something unknown is ignored: it was dealt with before.
+ * - The post sends LEFT instead where it has no room for a RECEIVED now: it has kept nothing of it. The
+ *   courier keeps the delivery, and does not give it again on this stream; the post ends the stream when it
+ *   has room.
+ * - CANCEL is not answered. A TAKEN, LEFT or CANCEL of something unknown is ignored: it was dealt with
+ *   before.
  * - The courier keeps the largest HEAD of each origin, and gives them all, as HEADS, after the post's HELLO:
  * a
  *   post whose disk was set back to an older day learns from it that it had signed more. It is a hint too,
@@ -35,9 +40,9 @@
  * - PROGRESS and ROUTES are hints. Nothing is accepted, acknowledged or erased because of them, but that a
  *   copy reported as queued need not be handed over again on this stream.
  *
- * Flow control (struct link_window): a SEND is answered by its first PROGRESS, a RECEIVED by its TAKEN. An
- * end sends the next one only when the window is open, so that no more than WINDOW_SIZE_MAX bytes of lower
- * precedence wait between the two ends when a FLASH comes; a FLASH does not wait for them.
+ * Flow control (struct link_window): a SEND is answered by its first PROGRESS, a RECEIVED by its TAKEN or
+ * LEFT. An end sends the next one only when the window is open, so that no more than WINDOW_SIZE_MAX bytes of
+ * lower precedence wait between the two ends when a FLASH comes; a FLASH does not wait for them.
  */
 #ifndef BASE_LINK_H
 #define BASE_LINK_H
@@ -66,6 +71,7 @@ enum link_type {
 	LINK_ROUTES = 8,
 	LINK_HEAD = 9,
 	LINK_HEADS = 10,
+	LINK_LEFT = 11,
 };
 
 /* Which end of the link. */
@@ -121,6 +127,10 @@ struct link_taken {
 	uint64_t delivery; /* 1 to INT64_MAX */
 };
 
+struct link_left {
+	uint64_t delivery; /* 1 to INT64_MAX */
+};
+
 struct link_received {
 	uint64_t delivery;   /* the courier's number; it comes back in TAKEN; 1 to INT64_MAX */
 	struct bytes source; /* node id, as the bundle claims it: a hint */
@@ -171,6 +181,7 @@ struct link_message {
 		struct link_cancel cancel;
 		struct link_route_wanted route_wanted;
 		struct link_taken taken;
+		struct link_left left;
 		struct link_received received;
 		struct link_progress progress;
 		struct link_routes routes;

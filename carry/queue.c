@@ -140,9 +140,7 @@ void queue_kept(struct queue *queue, const struct queue_actions *actions)
 			end_transfer(queue, action->number);
 			break;
 		case QUEUE_ACTION_DELIVERY_TAKEN:
-			/* One that was taken before it was given on this link is in no window. */
-			if (action->number <= queue->given[action->precedence - 1])
-				link_window_answered(&queue->post_window, action->precedence, action->size);
+			delivery_answered(queue, action->precedence, action->number);
 			break;
 		case QUEUE_ACTION_SWEPT:
 			queue->started = true;

@@ -27,7 +27,8 @@
  *   forwarded copy is on disk. A second time from the same neighbour within its lifetime it is acknowledged
  *   and not stored. What another brings under the same name is another bundle: anyone can write any source.
  * - Delivered. A delivery is kept until the post says TAKEN, whatever its lifetime; after a new HELLO every
- *   delivery that was not taken is given again, in the order of precedence.
+ *   delivery that was not taken is given again, in the order of precedence. One that the post has LEFT is in
+ *   no other's way meanwhile.
  * - Heads. The largest head of each origin that the post has signed is kept, for as long as the store is.
  * - Room. Two pools, own copies and what comes from neighbours, so that neither can fill the other's; each is
  *   shared out evenly: among the routes (and one part for copies without one), among the neighbours. A class
@@ -98,14 +99,21 @@ struct queue_transfer {  /* one bundle that is being sent */
 	bool last;            /* nothing is left */
 };
 
+struct queue_given { /* deliveries of one precedence that the post has been given and has not answered */
+	size_t count;
+	uint64_t numbers[QUEUE_GIVEN_MAX];
+	size_t sizes[QUEUE_GIVEN_MAX];
+};
+
 struct queue {
 	struct queue_settings settings;
 	bool started;
 	struct queue_transfer transfers[QUEUE_TRANSFERS_MAX];
 	size_t transfers_count;
 	struct link_window post_window;
-	uint64_t given
-		[QUEUE_CLASSES]; /* the last delivery given to the post on this link, by precedence - 1 */
+	/* To the post, on this link, by precedence - 1. */
+	struct queue_given given[QUEUE_CLASSES];
+	uint64_t given_last[QUEUE_CLASSES];
 	uint8_t sweep[ROW_KEY_SIZE_MAX]; /* where START goes on */
 	size_t sweep_size;
 	uint8_t bundle[BUNDLE_SIZE_MAX + BUNDLE_OVERHEAD_SIZE_MAX]; /* room to work in */
@@ -175,7 +183,6 @@ struct queue_action {
 	uint8_t reason;
 	uint64_t number; /* transfer; or delivery */
 	unsigned precedence;
-	size_t size;
 };
 
 #define QUEUE_ACTIONS_MAX (2 * QUEUE_SWEEP_MAX + 8)
@@ -231,6 +238,12 @@ void queue_post_connected(struct queue *queue);
  */
 enum error queue_next_delivery(struct queue *queue, struct rows *rows, struct link_received *delivery);
 void queue_delivery_given(struct queue *queue, const struct link_received *delivery);
+
+/*
+ * The post's LEFT: the delivery waits for no answer any more, and for the next queue_post_connected. Nothing
+ * happens for one that was not given on this link, or was answered.
+ */
+void queue_delivery_left(struct queue *queue, uint64_t delivery);
 
 /*
  * The heads that are kept, at most HEADS_KEPT_MAX, ascending by origin: for HEADS, after the post's HELLO.

@@ -386,10 +386,27 @@ static uint64_t delivery_of(unsigned precedence, uint64_t number)
 	return number * QUEUE_CLASSES + (precedence - 1);
 }
 
+static unsigned delivery_precedence(uint64_t delivery)
+{
+	return (unsigned)(delivery % QUEUE_CLASSES) + 1;
+}
+
+static uint64_t delivery_number(uint64_t delivery)
+{
+	return delivery / QUEUE_CLASSES;
+}
+
 void queue_post_connected(struct queue *queue)
 {
 	memset(&queue->post_window, 0, sizeof(queue->post_window));
 	memset(queue->given, 0, sizeof(queue->given));
+	memset(queue->given_last, 0, sizeof(queue->given_last));
+}
+
+static bool may_give(const struct queue *queue, unsigned precedence, uint64_t size)
+{
+	return queue->given[precedence - 1].count < QUEUE_GIVEN_MAX &&
+	       link_window_open(&queue->post_window, precedence, (size_t)size);
 }
 
 static enum error delivery_load(struct queue *queue, struct rows *rows, unsigned precedence,
@@ -401,7 +418,7 @@ static enum error delivery_load(struct queue *queue, struct rows *rows, unsigned
 	if (delivery_read(row->value, &held) != ERROR_OK)
 		return ERROR_MALFORMED;
 	delivery->source = held.source;
-	if (!link_window_open(&queue->post_window, precedence, (size_t)held.size))
+	if (!may_give(queue, precedence, held.size))
 		return ERROR_NOT_NOW;
 	delivery->delivery = delivery_of(precedence, number);
 	delivery->precedence = precedence;
@@ -420,7 +437,7 @@ enum error queue_next_delivery(struct queue *queue, struct rows *rows, struct li
 	for (unsigned precedence = QUEUE_CLASSES; precedence >= 1; precedence--) {
 		enum error error =
 			rows_after(rows, key_deliveries(&prefix, precedence),
-				   key_delivery(&key, precedence, queue->given[precedence - 1]), &row);
+				   key_delivery(&key, precedence, queue->given_last[precedence - 1]), &row);
 		if (error == ERROR_OK)
 			return delivery_load(queue, rows, precedence, &row, delivery);
 		if (error != ERROR_NOT_FOUND)
@@ -431,8 +448,33 @@ enum error queue_next_delivery(struct queue *queue, struct rows *rows, struct li
 
 void queue_delivery_given(struct queue *queue, const struct link_received *delivery)
 {
+	struct queue_given *given = &queue->given[delivery->precedence - 1];
+	uint64_t number = delivery_number(delivery->delivery);
+	assert(given->count < QUEUE_GIVEN_MAX);
+	given->numbers[given->count] = number;
+	given->sizes[given->count++] = delivery->sealed.size;
+	queue->given_last[delivery->precedence - 1] = number;
 	link_window_sent(&queue->post_window, delivery->precedence, delivery->sealed.size);
-	queue->given[delivery->precedence - 1] = delivery->delivery / QUEUE_CLASSES;
+}
+
+/* The post may answer twice, or before it was given anything: only what is listed is in the window. */
+void delivery_answered(struct queue *queue, unsigned precedence, uint64_t number)
+{
+	struct queue_given *given = &queue->given[precedence - 1];
+	for (size_t i = 0; i < given->count; i++) {
+		if (given->numbers[i] != number)
+			continue;
+		link_window_answered(&queue->post_window, precedence, given->sizes[i]);
+		given->count--;
+		given->numbers[i] = given->numbers[given->count];
+		given->sizes[i] = given->sizes[given->count];
+		return;
+	}
+}
+
+void queue_delivery_left(struct queue *queue, uint64_t delivery)
+{
+	delivery_answered(queue, delivery_precedence(delivery), delivery_number(delivery));
 }
 
 enum error step_taken(struct step *step)
@@ -440,8 +482,8 @@ enum error step_taken(struct step *step)
 	struct key key;
 	struct bytes value;
 	struct delivery delivery = {0};
-	unsigned precedence = (unsigned)(step->event->taken % QUEUE_CLASSES) + 1;
-	uint64_t number = step->event->taken / QUEUE_CLASSES;
+	unsigned precedence = delivery_precedence(step->event->taken);
+	uint64_t number = delivery_number(step->event->taken);
 	enum error error = rows_get(step->rows, key_delivery(&key, precedence, number), &value);
 	if (error == ERROR_NOT_FOUND)
 		return ERROR_OK; /* it was taken before */
@@ -457,6 +499,5 @@ enum error step_taken(struct step *step)
 	struct queue_action *action = step_act(step, QUEUE_ACTION_DELIVERY_TAKEN);
 	action->number = number;
 	action->precedence = precedence;
-	action->size = (size_t)delivery.size;
 	return ERROR_OK;
 }

@@ -204,6 +204,9 @@ void seen_remove(struct step *step, struct bytes timer);
 /* Forgets a unit and its fragments. */
 enum error unit_remove(struct step *step, struct bytes identity, const struct unit *unit);
 
+/* A delivery that was given on this link has been answered; nothing happens for any other. */
+void delivery_answered(struct queue *queue, unsigned precedence, uint64_t number);
+
 enum error step_start(struct step *step);
 enum error step_tick(struct step *step);
 enum error step_send(struct step *step);

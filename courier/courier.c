@@ -112,6 +112,10 @@ static bool on_post_message(void *context, const struct link_message *message)
 	case LINK_TAKEN:
 	case LINK_HEAD:
 		return dispatch_note_message(courier, message);
+	case LINK_LEFT:
+		queue_delivery_left(&courier->queue, message->left.delivery);
+		courier->feeding = true;
+		return true;
 	case LINK_ROUTE_WANTED:
 		route_want(courier, &message->route_wanted);
 		return true;

@@ -136,6 +136,14 @@ void courier_link_taken(struct courier_link *link, uint64_t delivery, uint64_t s
 		queue(link, &message, steady_ms);
 }
 
+void courier_link_left(struct courier_link *link, uint64_t delivery, uint64_t steady_ms)
+{
+	const struct link_message message = {.type = LINK_LEFT, .left = {.delivery = delivery}};
+
+	if (courier_link_is_up(link))
+		queue(link, &message, steady_ms);
+}
+
 void courier_link_flush(struct courier_link *link, uint64_t steady_ms)
 {
 	size_t before = stream_bytes(&link->out).size;

@@ -88,6 +88,8 @@ void courier_link_cancel(struct courier_link *link, const uint8_t copy[LINK_ID_S
 /* An own signed head: RECORD_ACTION_HEAD. */
 void courier_link_head(struct courier_link *link, const struct record_action *action, uint64_t steady_ms);
 void courier_link_taken(struct courier_link *link, uint64_t delivery, uint64_t steady_ms);
+/* There is no room for the delivery now: it stays with the courier until the next connection. */
+void courier_link_left(struct courier_link *link, uint64_t delivery, uint64_t steady_ms);
 
 /* Ends the connection, with a log line of that reason (none with ERROR_OK). */
 void courier_link_end(struct courier_link *link, enum error reason, const char *text, uint64_t steady_ms);

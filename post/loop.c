@@ -187,7 +187,7 @@ static bool give_received(struct loop *loop, const struct link_received *receive
 	struct record_event event = transaction_event_now(RECORD_RECEIVED);
 
 	if (!reserve_takes_delivery(loop->reserve.level, received->precedence, received->sealed.size)) {
-		/* Not taken: the courier keeps it, and gives it again on its next connection. */
+		courier_link_left(&loop->courier, received->delivery, loop->steady_ms);
 		if (loop->courier.left_level < loop->reserve.level)
 			loop->courier.left_level = loop->reserve.level;
 		loop->courier.left[received->precedence - 1]++;

@@ -1,4 +1,4 @@
-"""A courier whose disk is full, or fails.
+"""A courier whose disk is full, or fails; and one whose post has no room.
 
 usage: courier_disk.py LIAISON-COURIERD FAILING_DISK (failing_disk.c, as a library)"""
 
@@ -7,7 +7,7 @@ import sys
 import time
 
 from courier_world import run_tests, until
-from fake_post import FAILED, FLASH, QUEUED, ROUTINE
+from fake_post import FAILED, FLASH, QUEUED, ROUTINE, WINDOW_SIZE_MAX
 
 ERROR_FULL = 48
 
@@ -108,11 +108,36 @@ def a_disk_that_fills_within_a_commit_loses_nothing(world):
     assert a.stop() == 0
 
 
+def what_the_post_leaves_is_in_nobodys_way(world):
+    a, b = world.pair()
+    b.post.leaving = lambda sealed: len(sealed) > WINDOW_SIZE_MAX
+    b.up()
+    a.up()
+    large = [os.urandom(2 * WINDOW_SIZE_MAX) for _ in range(3)]
+    for one in large:
+        a.post.send(b.node, FLASH, one)
+    b.post.wait(lambda: len(b.post.received) == 3, 5, "three that are left")
+    receipt = os.urandom(300)
+    a.post.send(b.node, ROUTINE, receipt)
+    b.post.wait(lambda: receipt in b.post.taken, 5, "what comes behind them")
+    time.sleep(0.5)
+    assert [r[2] for r in b.post.received] == [*large, receipt], "given again on the same link"
+    b.kill()
+    b.start()
+    b.post.wait(lambda: len(b.post.received) == 7, 5, "the three once more")
+    b.post.leaving = lambda sealed: False
+    b.post.hang_up()
+    b.post.wait(lambda: all(one in b.post.taken for one in large), 5, "the three on a new link")
+    assert [r[2] for r in b.post.received][4:] == large + large
+    assert a.stop() == 0 and b.stop() == 0
+
+
 TESTS = (
     a_failed_sync_stops_the_courier,
     a_transfer_is_not_acknowledged_when_its_sync_failed,
     without_room_new_work_is_refused_with_its_reason,
     a_disk_that_fills_within_a_commit_loses_nothing,
+    what_the_post_leaves_is_in_nobodys_way,
 )
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import time
 
 import cbor2
 
-HELLO, SEND, CANCEL, ROUTE_WANTED, TAKEN, RECEIVED, PROGRESS, ROUTES, HEAD, HEADS = range(1, 11)
+HELLO, SEND, CANCEL, ROUTE_WANTED, TAKEN, RECEIVED, PROGRESS, ROUTES, HEAD, HEADS, LEFT = range(1, 12)
 QUEUED, CARRIED, FAILED, EXPIRED = range(1, 5)
 ROUTINE, PRIORITY, IMMEDIATE, FLASH = range(1, 5)
 WINDOW_SIZE_MAX = 12288
@@ -37,6 +37,7 @@ class FakePost:
         self.heads = None
         self.connections = 0
         self.taking = True
+        self.leaving = lambda sealed: False  # what is answered LEFT
         self.taken = {}  # sealed -> time when TAKEN was written
         self.waiting = {}  # id -> (precedence, size): SENDs that have no PROGRESS yet
         self.connection = None
@@ -123,7 +124,9 @@ class FakePost:
         if message[0] == RECEIVED:
             _, delivery, _, precedence, sealed = message
             self.received.append((time.monotonic(), precedence, sealed))
-            if self.taking:
+            if self.leaving(sealed):
+                self.connection.sendall(frame([LEFT, delivery]))
+            elif self.taking:
                 self.taken.setdefault(sealed, time.monotonic())
                 self.connection.sendall(frame([TAKEN, delivery]))
         elif message[0] == PROGRESS:

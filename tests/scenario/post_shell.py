@@ -26,6 +26,7 @@ FAKE_ROUNDS, FAKE_FULL, FAKE_BROKEN, FAKE_ENDLESS, FAKE_WIPE, FAKE_NOTICE, FAKE_
 ERROR_FULL, ERROR_BUSY = 48, 53
 LINK_HELLO, LINK_SEND, LINK_CANCEL, LINK_ROUTE_WANTED = range(1, 5)
 LINK_TAKEN, LINK_RECEIVED, LINK_PROGRESS, LINK_ROUTES = range(5, 9)
+LINK_LEFT = 11
 QUEUED, CARRIED, FAILED, EXPIRED = 1, 2, 3, 4
 ROUTINE, PRIORITY, IMMEDIATE, FLASH = 1, 2, 3, 4
 WINDOW = 12288
@@ -94,7 +95,9 @@ class Stream:
             self.received += data
         size = struct.unpack(">I", self.received[:4])[0]
         content, self.received = self.received[4:4 + size], self.received[4 + size:]
-        return cbor2.loads(content)
+        item = cbor2.loads(content)
+        assert cbor2.dumps(item, canonical=True) == content, "not in deterministic CBOR"
+        return item
 
     def next_within(self, seconds):
         """The next frame, or None if none comes in time."""

@@ -51,6 +51,13 @@ class Watch:
         self.process.wait(20)
 
 
+def fill_the_disk():
+    words = "only receipts and letters are taken"
+    before = line.alliance.post.log().count(words)
+    disk.leave(10 * MIB)
+    wait_for(lambda: line.alliance.post.log().count(words) > before, "the post says that its disk is full")
+
+
 def what_is_taken_before_is_receipted_after():
     """Taken and carried while there was room; its receipt comes when there is none for anything else."""
     line.federation.post.end()
@@ -58,8 +65,7 @@ def what_is_taken_before_is_receipted_after():
     line.wait_for_state(line.alliance, facts["before"], "carried")
     facts["watch"] = watch = Watch(line.alliance)
     wait_for(lambda: watch.told("watching"), "the watch has begun")
-    disk.leave(10 * MIB)
-    wait_for(lambda: "only receipts and letters are taken" in line.alliance.post.log(), "the post says that its disk is full")
+    fill_the_disk()
     line.federation.start()
     line.wait_until_held(line.federation, facts["before"], 60)
     line.wait_for_state(line.alliance, facts["before"], "received", 60)
@@ -116,6 +122,26 @@ def when_there_is_room_again_all_goes_on():
     assert (status["disk"], status["left_with_courier"]) == ("ample", [0, 0, 0, 0]), status
 
 
+def bulk_that_waits_does_not_stop_receipts():
+    """More than a window of bulk is given to the full post, and only then the receipt of what it sent before."""
+    left = "which stays with the courier"
+    line.alliance.courier.end()
+    ours = line.alliance.send("Sent before it was full.", "-p", "routine")
+    bulk = line.federation.send("Bulk. " * 4000, "-p", "routine")
+    line.wait_for_state(line.federation, bulk, "queued")
+    line.federation.post.end()
+    fill_the_disk()
+    before = line.alliance.post.log().count(left)
+    line.alliance.courier.start()
+    line.wait_for_state(line.alliance, ours, "carried")
+    wait_for(lambda: line.alliance.post.log().count(left) > before, "the post leaves the bulk")
+    line.federation.start()
+    line.wait_for_state(line.alliance, ours, "received")
+    assert not line.alliance.holds(bulk)
+    disk.leave(50 * MIB)
+    line.wait_until_held(line.alliance, bulk, 60)
+
+
 if __name__ == "__main__":
     if "LIAISON_OWN_MOUNTS" not in os.environ:
         os.environ["LIAISON_OWN_MOUNTS"] = "yes"
@@ -132,6 +158,7 @@ if __name__ == "__main__":
                 whoever_watches_is_told_that_a_flash_waits_for_room,
                 the_first_room_there_is_brings_the_flash,
                 when_there_is_room_again_all_goes_on,
+                bulk_that_waits_does_not_stop_receipts,
             )
         finally:
             if "watch" in facts:

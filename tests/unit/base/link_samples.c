@@ -94,6 +94,8 @@ static struct link_message made(size_t index)
 			.signature = { 2 } } };
 	case 12:
 		return full_heads();
+	case 13:
+		return (struct link_message){ .type = LINK_LEFT, .left = { .delivery = INT64_MAX } };
 	default:
 		return full_routes();
 	}
@@ -104,7 +106,7 @@ const struct link_message *link_sample(size_t index, enum link_role *from)
 	static const enum link_role roles[LINK_SAMPLES_COUNT] = {
 		LINK_POST, LINK_COURIER, LINK_POST, LINK_POST, LINK_POST, LINK_POST, LINK_POST,
 		LINK_COURIER, LINK_COURIER, LINK_COURIER, LINK_COURIER, LINK_POST, LINK_COURIER,
-		LINK_COURIER,
+		LINK_POST, LINK_COURIER,
 	};
 	static struct link_message message;
 

@@ -4,7 +4,7 @@
 
 #include "base/link.h"
 
-#define LINK_SAMPLES_COUNT 14
+#define LINK_SAMPLES_COUNT 15
 
 /* Sample `index` (below LINK_SAMPLES_COUNT), static until the next call, and which end sends it. */
 const struct link_message *link_sample(size_t index, enum link_role *from);

@@ -92,6 +92,9 @@ static void each_field_comes_back_in_its_place(void **state)
 	assert_false(decoded.route_wanted.hold);
 	assert_int_equal(decode_hex("82 05 07", LINK_POST), ERROR_OK);
 	assert_int_equal(decoded.taken.delivery, 7);
+	assert_int_equal(decode_hex("82 0b 08", LINK_POST), ERROR_OK);
+	assert_int_equal(decoded.type, LINK_LEFT);
+	assert_int_equal(decoded.left.delivery, 8);
 
 	assert_int_equal(decode_hex("85 06 09 61 61 02 41 cc", LINK_COURIER), ERROR_OK);
 	assert_int_equal(decoded.received.delivery, 9);
@@ -146,9 +149,9 @@ static void a_message_that_the_other_end_sends_is_refused(void **state)
 static void an_unknown_type_is_refused(void **state)
 {
 	assert_int_equal(decode_hex("82 00 07", LINK_POST), ERROR_UNSUPPORTED);
-	assert_int_equal(decode_hex("82 0b 07", LINK_POST), ERROR_UNSUPPORTED);
+	assert_int_equal(decode_hex("82 0c 07", LINK_POST), ERROR_UNSUPPORTED);
 	assert_int_equal(decode_hex("82 1bffffffffffffffff 07", LINK_COURIER), ERROR_UNSUPPORTED);
-	assert_int_equal(decode_hex("8a 0b 07 07 07 07 07 07 07 07 07", LINK_POST), ERROR_UNSUPPORTED);
+	assert_int_equal(decode_hex("8a 0c 07 07 07 07 07 07 07 07 07", LINK_POST), ERROR_UNSUPPORTED);
 	assert_int_equal(decode_hex("82 20 07", LINK_POST), ERROR_WRONG_TYPE);
 	assert_int_equal(decode_hex("80", LINK_POST), ERROR_TRUNCATED);
 	assert_int_equal(decode_hex("05", LINK_POST), ERROR_WRONG_TYPE);
@@ -183,6 +186,11 @@ static const struct {
 	/* TAKEN: delivery 0 and 2^63 */
 	{ "82 05 00", LINK_POST, ERROR_OUT_OF_RANGE },
 	{ "82 05 1b8000000000000000", LINK_POST, ERROR_OUT_OF_RANGE },
+	/* LEFT: the same, two of them, from the courier */
+	{ "82 0b 00", LINK_POST, ERROR_OUT_OF_RANGE },
+	{ "82 0b 1b8000000000000000", LINK_POST, ERROR_OUT_OF_RANGE },
+	{ "83 0b 01 02", LINK_POST, ERROR_WRONG_TYPE },
+	{ "82 0b 01", LINK_COURIER, ERROR_UNSUPPORTED },
 	/* RECEIVED: delivery 0, no source, precedence 0, nothing sealed */
 	{ "85 06 00 61 61 02 41 cc", LINK_COURIER, ERROR_OUT_OF_RANGE },
 	{ "85 06 01 60 02 41 cc", LINK_COURIER, ERROR_OUT_OF_RANGE },

@@ -92,29 +92,6 @@ static void cut(struct bytes bytes, size_t size_max)
 
 /* ---- deliveries ---- */
 
-static void a_bundle_is_delivered_until_it_is_taken(void **state)
-{
-	assert_true(receive(make(1, "ipn:1.3", "sealed")));
-	assert_given("sealed");
-	assert_true(bytes_equal(world.delivery.source, bytes_of_text("ipn:5.0")));
-	assert_int_equal(world.delivery.precedence, 3);
-	uint64_t delivery = world.delivery.delivery;
-	assert_true(delivery >= 1);
-	assert_int_equal(world_next_delivery(&world), ERROR_NOT_FOUND);
-	queue_post_connected(&world.queue);
-	assert_given("sealed");
-	assert_int_equal(world.delivery.delivery, delivery);
-	world_crash(&world, 10 * (uint64_t)LIFETIME_MS);
-	world_tick(&world);
-	assert_given("sealed"); /* whatever its lifetime */
-	assert_int_equal(world.delivery.delivery, delivery);
-	world_taken(&world, delivery);
-	world_taken(&world, delivery);
-	queue_post_connected(&world.queue);
-	assert_int_equal(world_next_delivery(&world), ERROR_NOT_FOUND);
-	world_taken(&world, 12345);
-}
-
 static void a_second_time_it_is_acknowledged_and_not_delivered(void **state)
 {
 	assert_true(receive(make(1, "ipn:1.3", "sealed")));
@@ -166,58 +143,6 @@ static void carried_ids_are_bounded(void **state)
 	assert_int_equal(world_send(&world, 3, 2, 1, 10, LIFETIME_MS, &error), LINK_CARRIED);
 	assert_int_equal(world_send(&world, 1, 2, 1, 10, LIFETIME_MS, &error), LINK_QUEUED);
 	world_claim(&world, 0, 1 - QUEUE_CARRIED_MAX);
-}
-
-static void deliveries_go_by_precedence_then_arrival(void **state)
-{
-	static const char *const destinations[] = {"ipn:1.1", "ipn:1.4", "ipn:1.2", "ipn:1.4", "ipn:1.3"};
-	static const char *const payloads[] = {"a", "b", "c", "d", "e"};
-	for (uint64_t i = 0; i < 5; i++)
-		receive(make(i, destinations[i], payloads[i]));
-	assert_given("b");
-	assert_given("d");
-	assert_given("e");
-	assert_given("c");
-	assert_given("a");
-}
-
-static void the_post_is_not_given_more_than_the_window(void **state)
-{
-	static uint8_t payload[1000];
-	uint64_t first = 0;
-	size_t given = 0;
-	for (uint64_t i = 0; i < 50; i++) {
-		struct bundle_fields fields = usual(i, "ipn:1.1");
-		receive(create(&fields, bytes_make(payload, sizeof payload)));
-	}
-	while (world_next_delivery(&world) == ERROR_OK) {
-		first = first == 0 ? world.delivery.delivery : first;
-		given += world.delivery.sealed.size;
-	}
-	assert_true(given <= WINDOW_SIZE_MAX && given > WINDOW_SIZE_MAX - 1000);
-	assert_int_equal(world_next_delivery(&world), ERROR_NOT_NOW);
-	receive(make(100, "ipn:1.4", "flash"));
-	assert_given("flash");
-	assert_int_equal(world_next_delivery(&world), ERROR_NOT_NOW);
-	world_taken(&world, first);
-	assert_int_equal(world_next_delivery(&world), ERROR_OK);
-	assert_int_equal(world_next_delivery(&world), ERROR_NOT_NOW);
-}
-
-static void one_taken_before_it_was_given_is_in_no_window(void **state)
-{
-	receive(make(1, "ipn:1.1", "a"));
-	receive(make(2, "ipn:1.1", "b"));
-	assert_given("a");
-	assert_given("b");
-	uint64_t delivery = world.delivery.delivery;
-	queue_post_connected(&world.queue);
-	assert_given("a");
-	world_taken(&world, delivery);
-	assert_int_equal(world_next_delivery(&world), ERROR_NOT_FOUND);
-	world_taken(&world, world.delivery.delivery);
-	for (size_t i = 0; i < QUEUE_CLASSES; i++)
-		assert_int_equal(world.queue.post_window.waiting[i], 0);
 }
 
 /* ---- refusals ---- */
@@ -545,14 +470,10 @@ static void a_fragment_for_another_node_is_sent_on_as_it_is(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(a_bundle_is_delivered_until_it_is_taken),
 		test(a_second_time_it_is_acknowledged_and_not_delivered),
 		test(identities_are_forgotten_when_the_lifetime_ends),
 		test(identities_are_bounded),
 		test(carried_ids_are_bounded),
-		test(deliveries_go_by_precedence_then_arrival),
-		test(the_post_is_not_given_more_than_the_window),
-		test(one_taken_before_it_was_given_is_in_no_window),
 		test(wrong_bundles_are_refused),
 		test(a_bundle_that_came_too_many_hops_is_refused),
 		test(an_administrative_record_is_thrown_away),
