@@ -126,8 +126,8 @@ enum error queue_make(struct queue *queue, const struct queue_settings *settings
 /* ---- events ---- */
 
 enum queue_event_kind {
-	QUEUE_START = 1,    /* first in a process; again while it answers AGAIN */
-	QUEUE_TICK,         /* at least each second; again while it answers AGAIN */
+	QUEUE_START = 1,    /* first in a process; again, before all else, while it answers AGAIN */
+	QUEUE_TICK,         /* at least each second; again while it answers AGAIN, others may come between */
 	QUEUE_SEND,         /* from the post */
 	QUEUE_CANCEL,       /* from the post */
 	QUEUE_TAKEN,        /* from the post */
@@ -157,6 +157,9 @@ struct queue_event {
 			uint64_t number; /* of the transfer */
 			uint8_t reason;  /* QUEUE_REFUSED: the code as received (RFC 9174, section 5.2.4) */
 		} transfer;
+		struct {
+			bool post_is_full; /* a report would find no room: none of its copies ends now */
+		} tick;
 	};
 };
 

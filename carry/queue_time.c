@@ -207,6 +207,12 @@ static enum error timer_due(struct step *step, enum timer_kind kind, struct byte
 	return ERROR_MALFORMED;
 }
 
+/* The end of a copy of the post's is told once: it waits while the post cannot be told. Nothing sends it. */
+static bool is_held(const struct step *step, enum timer_kind kind, struct bytes timer)
+{
+	return kind == TIMER_EXPIRE && step->event->tick.post_is_full && copy_id_is_own(timer_id(timer));
+}
+
 /* Handles what is due of one kind. A unit has many rows: its end is a step's whole work. */
 static enum error timers_due(struct step *step, enum timer_kind kind, size_t *budget)
 {
@@ -215,6 +221,8 @@ static enum error timers_due(struct step *step, enum timer_kind kind, size_t *bu
 	while (*budget > 0) {
 		enum error error = rows_first(step->rows, key_timers(&key, kind), &row);
 		if (error == ERROR_NOT_FOUND || (error == ERROR_OK && timer_time(row.key) > step->now_ms))
+			return ERROR_OK;
+		if (error == ERROR_OK && is_held(step, kind, row.key))
 			return ERROR_OK;
 		if (error == ERROR_OK)
 			error = timer_due(step, kind, row.key);

@@ -128,7 +128,7 @@ static bool on_post_message(void *context, const struct link_message *message)
 
 static bool all_sessions_ended(const struct courier *courier)
 {
-	return courier->session_count == 0 && courier->pending_first == NULL;
+	return courier->session_count == 0 && dispatch_is_done(courier);
 }
 
 static void abort_all(struct courier *courier, const char *detail)

@@ -111,6 +111,8 @@ struct courier {
 	size_t pressing_count; /* of them, those that wait for nothing */
 	uv_timer_t company;
 	bool company_over; /* the others have waited long enough */
+	bool tick_waits;   /* one TICK is among the events: more would do no more */
+	bool ends_held;    /* at the last TICK the post's link had no room for reports */
 	bool running;
 	bool feeding; /* routes and post are worth asking */
 	bool blocked; /* something could go on but for a window: what opens it does not wait */
@@ -150,11 +152,22 @@ void dispatch_note_transfer(
 /* Everything that was noted, in batches; then what may be sent. */
 void dispatch_run(struct courier *courier);
 
+/* True if nothing waits but, at most, a TICK that goes on: the next process does the rest of it as well. */
+bool dispatch_is_done(const struct courier *courier);
+
 /* Loads what the last run of the rows wanted. False: the daemon has failed. */
 bool dispatch_load(struct courier *courier);
 
 /* Gives memory back that the last burst used, once nothing waits. */
 void dispatch_rest(struct courier *courier);
+
+/* ---- dispatch_perform.c ---- */
+
+/* Performs the outcomes of a batch that is on disk, and forgets them. */
+void dispatch_perform(struct courier *courier);
+
+/* True if the post's link has room for what the outcomes report so far, and for what one more step may. */
+bool dispatch_can_report(const struct courier *courier);
 
 /* ---- dispatch_feed.c ---- */
 

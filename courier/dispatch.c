@@ -13,6 +13,7 @@
 	(1024 * 1024) /* bytes of events that wait; then the post waits, and batches run early */
 #define COMPANY_MS 2 /* for so long events that can wait do so for others, to share their commit */
 #define COMPANY_MAX 32 /* unless they are so many */
+#define TICK_STEPS_MAX 8 /* of one TICK in one batch: a FLASH may have to wait for so much that falls due */
 
 struct pending {
 	struct pending *next;
@@ -21,6 +22,7 @@ struct pending {
 	uint64_t transfer;
 	uint8_t *owned; /* from malloc(), beside `memory` */
 	size_t size;
+	bool goes_on; /* a TICK that had its turn in a batch, and has more to do */
 	uint8_t memory[];
 };
 
@@ -40,6 +42,7 @@ static struct pending *make_pending(enum queue_event_kind kind, size_t memory_si
 /*
  * Nobody waits for what becomes of these, unless for the room they make in a window: they are the end of
  * something. Alone in a batch they would cost a sync of their own, and the next message would wait for that.
+ * Nor does anybody for a TICK that goes on: however much falls due in one second, the loop has its turns.
  */
 static bool can_wait(const struct pending *pending)
 {
@@ -49,6 +52,8 @@ static bool can_wait(const struct pending *pending)
 	case QUEUE_TAKEN:
 	case QUEUE_HEAD:
 		return true;
+	case QUEUE_TICK:
+		return pending->goes_on;
 	default:
 		return false;
 	}
@@ -60,10 +65,12 @@ static void append(struct courier *courier, struct pending *pending)
 		courier->pending_first = pending;
 	else
 		courier->pending_last->next = pending;
+	pending->next = NULL;
 	courier->pending_last = pending;
 	courier->pending_size += pending->size;
 	courier->pending_count++;
 	courier->pressing_count += !can_wait(pending);
+	courier->tick_waits = courier->tick_waits || pending->event.kind == QUEUE_TICK;
 }
 
 static void free_pending(struct pending *pending)
@@ -82,6 +89,7 @@ static struct pending *take_first(struct courier *courier)
 	courier->pending_size -= first->size;
 	courier->pending_count--;
 	courier->pressing_count -= !can_wait(first);
+	courier->tick_waits = courier->tick_waits && first->event.kind != QUEUE_TICK;
 	return first;
 }
 
@@ -219,7 +227,7 @@ void dispatch_note_closed(struct courier *courier, struct session *session)
 
 void dispatch_note_tick(struct courier *courier)
 {
-	struct pending *pending = make_pending(QUEUE_TICK, 0);
+	struct pending *pending = courier->tick_waits ? NULL : make_pending(QUEUE_TICK, 0);
 
 	if (pending != NULL)
 		append(courier, pending);
@@ -332,15 +340,35 @@ static bool draw(struct courier *courier, struct entropy *entropy, uint64_t *num
 	return true;
 }
 
-/* Takes events through the queue until none is left or the batch is full. False: the daemon has failed. */
+/* To the end of the list, as one that can wait. A START stays: its sweep goes before all transfers. */
+static void put_off_tick(struct courier *courier)
+{
+	struct pending *tick = take_first(courier);
+
+	tick->goes_on = true;
+	append(courier, tick);
+}
+
+static void set_tick(struct courier *courier, struct queue_event *event)
+{
+	event->tick.post_is_full = !dispatch_can_report(courier);
+	courier->ends_held = event->tick.post_is_full;
+}
+
+/*
+ * Takes events through the queue until none is left but a TICK that had its turn, or the batch is full.
+ * False: the daemon has failed.
+ */
 static bool step_batch(struct courier *courier)
 {
 	struct queue_actions actions;
 	struct entropy entropy = {.left = 0};
 	uint64_t room = disk_room(courier);
 	unsigned count = 0;
+	unsigned tick_steps = 0;
 
-	while (courier->pending_first != NULL && batch_has_room(courier)) {
+	while (courier->pending_first != NULL && batch_has_room(courier) &&
+		!(courier->pending_first->goes_on && tick_steps == TICK_STEPS_MAX)) {
 		struct pending *pending = courier->pending_first;
 		enum error error;
 
@@ -349,6 +377,8 @@ static bool step_batch(struct courier *courier)
 		pending->event.disk_room = room;
 		if (!draw(courier, &entropy, &pending->event.entropy))
 			return false;
+		if (pending->event.kind == QUEUE_TICK)
+			set_tick(courier, &pending->event);
 		error = step(courier, pending, &actions);
 		if (error == ERROR_FULL && count > 0)
 			return true; /* it begins the next batch */
@@ -358,59 +388,13 @@ static bool step_batch(struct courier *courier)
 			return false;
 		}
 		count++;
-		if (!keep_outcomes(courier, pending, &actions))
+		if (!keep_outcomes(courier, pending, &actions)) {
 			free_pending(take_first(courier));
+		} else if (pending->event.kind == QUEUE_TICK && ++tick_steps == TICK_STEPS_MAX) {
+			put_off_tick(courier);
+		}
 	}
 	return true;
-}
-
-static void report(struct courier *courier, const struct queue_action *action)
-{
-	struct link_message message = {
-		.type = LINK_PROGRESS,
-		.progress = {.state = action->state, .route = action->route, .reason = action->error},
-	};
-
-	memcpy(message.progress.id, action->id, LINK_ID_SIZE);
-	if (courier->post != NULL)
-		post_link_send(courier->post, &message);
-}
-
-static void perform(struct courier *courier, const struct outcome *outcome)
-{
-	switch (outcome->action.kind) {
-	case QUEUE_ACTION_PROGRESS:
-		report(courier, &outcome->action);
-		break;
-	case QUEUE_ACTION_STORED:
-		if (outcome->session != NULL)
-			session_stored(outcome->session, outcome->transfer);
-		break;
-	case QUEUE_ACTION_REFUSE:
-		if (outcome->session != NULL)
-			session_refuse(outcome->session, outcome->transfer,
-				(enum tcpcl_refuse)outcome->action.reason);
-		break;
-	default:
-		log_limited(&courier->log, LOG_QUEUE, uv_now(&courier->loop), "%s (%s)", outcome->action.text,
-			error_name(outcome->action.error));
-		break;
-	}
-}
-
-/* Sends the answers of this batch; sessions may close while they do. */
-static void flush_answered(struct courier *courier)
-{
-	for (unsigned i = 0; i < courier->outcome_count; i++) {
-		struct session *session = courier->outcomes[i].session;
-
-		for (unsigned j = i; session != NULL && j < courier->outcome_count; j++) {
-			if (courier->outcomes[j].session == session)
-				courier->outcomes[j].session = NULL;
-		}
-		if (session != NULL)
-			session_flush(session);
-	}
 }
 
 /* One batch: steps, one commit, then what follows from it. False: nothing more can be done now. */
@@ -433,10 +417,7 @@ static bool run_batch(struct courier *courier)
 		fail_store(courier);
 		return false;
 	}
-	for (unsigned i = 0; i < courier->outcome_count; i++)
-		perform(courier, &courier->outcomes[i]);
-	flush_answered(courier);
-	courier->outcome_count = 0;
+	dispatch_perform(courier);
 	rows_settle(&courier->rows);
 	return true;
 }
@@ -448,13 +429,22 @@ static void on_company_over(uv_timer_t *timer)
 	courier->company_over = true;
 }
 
+bool dispatch_is_done(const struct courier *courier)
+{
+	return courier->pending_count == 0 ||
+		(courier->pending_count == 1 && courier->pending_first->goes_on);
+}
+
 /* True if there are events, and some of them wait no longer for others to share a commit with. */
 static bool batch_is_due(struct courier *courier)
 {
 	if (courier->pending_count == 0)
 		return false;
-	if (courier->pressing_count > 0 || courier->blocked || courier->pending_count >= COMPANY_MAX ||
-		courier->company_over || courier->stopping || courier->reloading)
+	if (courier->pressing_count > 0 || courier->company_over)
+		return true;
+	if (!dispatch_is_done(courier) &&
+		(courier->blocked || courier->pending_count >= COMPANY_MAX || courier->stopping ||
+			courier->reloading))
 		return true;
 	if (!uv_is_active((uv_handle_t *)&courier->company))
 		uv_timer_start(&courier->company, on_company_over, COMPANY_MS, 0);
@@ -466,6 +456,10 @@ void dispatch_run(struct courier *courier)
 	if (courier->running)
 		return;
 	courier->running = true;
+	if (courier->ends_held && dispatch_can_report(courier)) {
+		courier->ends_held = false;
+		dispatch_note_tick(courier);
+	}
 	while (courier->exit_code == 0 && !courier->starting_over &&
 		(courier->feeding || batch_is_due(courier))) {
 		if (batch_is_due(courier)) {

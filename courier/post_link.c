@@ -246,6 +246,11 @@ enum error post_link_send(struct post_link *link, const struct link_message *mes
 	return error;
 }
 
+bool post_link_has_room(const struct post_link *link, size_t size)
+{
+	return !link->up || link->output.size + size <= OUTPUT_SIZE_MAX / 2;
+}
+
 static void say_hello(struct post_link *link)
 {
 	struct link_message message = {

@@ -52,6 +52,12 @@ bool post_link_is_up(const struct post_link *link);
  */
 enum error post_link_send(struct post_link *link, const struct link_message *message);
 
+/*
+ * True if `size` bytes can be queued now and half of all the room is left for others. So it is while the link
+ * is not up: nothing is kept for it then.
+ */
+bool post_link_has_room(const struct post_link *link, size_t size);
+
 /* Sends what is queued. */
 void post_link_flush(struct post_link *link);
 

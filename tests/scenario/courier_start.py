@@ -4,7 +4,6 @@ import os
 import pathlib
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
@@ -78,27 +77,6 @@ def a_post_that_hangs_keeps_no_connector(world):
         until(lambda: not status.exists() or "State:\tZ" in status.read_text(), 5, "the connector ends")
 
 
-def a_neighbour_that_says_nothing_does_not_hold_up_the_end(world):
-    """It is told that the session ends, and has its time; but who stops a courier may kill it after 5 s."""
-    a, b = world.pair()
-    b.configure("neighbour vessel node ipn:7.0 closed")
-    b.up()
-    hello = (b"dtn!\x04\x00\x07" + struct.pack(">HQQH", 0, 16384, 131072, 7) + b"ipn:7.0" + bytes(4))
-    with socket.create_connection(("127.0.0.1", b.port), 10) as connection:
-        connection.sendall(hello)
-        until(lambda: b.post.route_state("vessel") == 1, 10, "the session stands")
-        begin = time.monotonic()
-        b.process.send_signal(signal.SIGTERM)
-        said = b""
-        while not said.endswith(b"\x05\x00\x00"):  # SESS_TERM
-            more = connection.recv(4096)
-            assert more, said
-            said += more
-        assert b.process.wait(10) == 0
-    spent = time.monotonic() - begin
-    assert 3 < spent < 4.5, f"it ended after {spent:.2f} s"
-
-
 def a_key_that_others_may_read_is_refused(world):
     a, b = world.pair()
     for mode in (0o644, 0o620, 0o604):
@@ -116,7 +94,6 @@ TESTS = (
     a_post_that_cannot_be_reached_is_said_once,
     a_post_that_hangs_keeps_no_connector,
     it_ends_though_its_parent_had_the_signals_blocked,
-    a_neighbour_that_says_nothing_does_not_hold_up_the_end,
     a_key_that_others_may_read_is_refused,
 )
 

@@ -403,6 +403,28 @@ static void many_lifetimes_end_in_bounded_steps(void **state)
 	assert_int_equal(ended, 100);
 }
 
+/* Its report would be lost. Whatever else falls due does so. */
+static void no_copy_of_a_post_that_cannot_be_told_ends(void **state)
+{
+	for (uint64_t id = 1; id <= 40; id++)
+		world_send(&world, id, 2, 1, 10, 1000, &failure);
+	case_send(99, 4, 10);
+	assert_int_equal(world_next(&world, WORLD_ROUTE_B, 1500), ERROR_OK);
+	world_settle(&world, QUEUE_REFUSED, world.transfer.number, TCPCL_REFUSE_NO_RESOURCES);
+	size_t rows = world.store_count;
+	world_pass(&world, 2000);
+	struct queue_event event = {.kind = QUEUE_TICK, .tick = {.post_is_full = true}};
+	world_step(&world, &event);
+	assert_null(world_action(&world, QUEUE_ACTION_PROGRESS));
+	assert_null(world_action(&world, QUEUE_ACTION_AGAIN));
+	assert_int_equal(world.store_count, rows); /* one row of a retry less, one that waits more */
+	assert_int_equal(world_next(&world, WORLD_ROUTE_B, 1500), ERROR_OK);
+	event.tick.post_is_full = false;
+	world_step(&world, &event);
+	assert_int_equal(world_action(&world, QUEUE_ACTION_PROGRESS)->state, LINK_EXPIRED);
+	assert_non_null(world_action(&world, QUEUE_ACTION_AGAIN));
+}
+
 /* ---- fragments out ---- */
 
 static void a_copy_larger_than_the_neighbour_takes_goes_in_fragments(void **state)
@@ -526,6 +548,7 @@ int main(void)
 		test(a_lifetime_ends_by_the_queues_clock),
 		test(downtime_counts_at_most_a_day),
 		test(many_lifetimes_end_in_bounded_steps),
+		test(no_copy_of_a_post_that_cannot_be_told_ends),
 		test(a_copy_larger_than_the_neighbour_takes_goes_in_fragments),
 		test(where_no_fragments_are_taken_each_goes_whole_or_not_at_all),
 		test(an_acknowledged_fragment_begins_the_waiting_times_anew),

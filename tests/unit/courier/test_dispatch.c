@@ -1,5 +1,6 @@
 /*
  * When events share a commit: what nobody waits for stays for up to 2 ms, until something comes that presses.
+ * What falls due goes in turns, and the loop comes between them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -16,6 +18,7 @@
 
 #define COMPANY_MS  2
 #define COMPANY_MAX 32
+#define TURN        256 /* things that fall due in one batch */
 
 static struct courier *courier;
 static int directory;
@@ -62,16 +65,33 @@ static void note_head(uint8_t number)
 }
 
 /* Its sender does. */
-static void note_send(void)
+static void note_copy(unsigned id, uint64_t lifetime_ms)
 {
 	struct link_message message = {
 		.type = LINK_SEND,
 		.send = {.destination = bytes_of_text("ipn:2.0"),
 			 .precedence = 4,
-			 .lifetime_ms = 60000,
+			 .lifetime_ms = lifetime_ms,
 			 .sealed = bytes_of_text("sealed")},
 	};
+	memcpy(message.send.id, &id, sizeof(id));
 	assert_true(dispatch_note_message(courier, &message));
+}
+
+static void note_send(void)
+{
+	note_copy(0, 60000);
+}
+
+/* A configuration with a way to those. */
+static void take_neighbour(void)
+{
+	struct config_neighbour *neighbour = &courier->config.neighbours[0];
+	memcpy(neighbour->name, "beta", sizeof("beta"));
+	memcpy(neighbour->node, "ipn:2.0", sizeof("ipn:2.0"));
+	courier->config.neighbour_count = 1;
+	assert_int_equal(dispatch_restart(courier), ERROR_OK);
+	dispatch_run(courier);
 }
 
 static void what_can_wait_waits_two_milliseconds_and_no_more(void **state)
@@ -132,6 +152,69 @@ static void nothing_waits_when_the_courier_stops(void **state)
 	assert_int_equal(courier->pending_count, 0);
 }
 
+/* Copies that wait for that neighbour. */
+static uint64_t waiting(void)
+{
+	struct queue_class classes[QUEUE_CLASSES];
+	uint64_t count = 0;
+	enum error error;
+	do {
+		assert_true(dispatch_load(courier));
+		rows_begin(&courier->rows);
+		error = queue_read_route(&courier->queue, &courier->rows, 0, classes);
+	} while (error == ERROR_NEEDS_ROWS);
+	assert_int_equal(error, ERROR_OK);
+	rows_undo(&courier->rows);
+	rows_reset(&courier->rows);
+	for (size_t i = 0; i < QUEUE_CLASSES; i++)
+		count += classes[i].count;
+	return count;
+}
+
+static void what_falls_due_goes_in_turns(void **state)
+{
+	take_neighbour();
+	for (unsigned i = 0; i < 3 * TURN - 1; i++)
+		note_copy(i, 1);
+	dispatch_run(courier);
+	usleep(5000);
+	dispatch_note_tick(courier);
+	dispatch_run(courier);
+	assert_int_equal(waiting(), 2 * TURN - 1);
+	assert_int_equal(courier->pending_count, 1);
+	assert_true(uv_is_active((uv_handle_t *)&courier->company));
+	/* Another would do no more; no window hurries it, and who stops does not wait for it. */
+	dispatch_note_tick(courier);
+	courier->blocked = true;
+	courier->stopping = true;
+	dispatch_run(courier);
+	assert_int_equal(waiting(), 2 * TURN - 1);
+	assert_int_equal(courier->pending_count, 1);
+	assert_true(dispatch_is_done(courier));
+	courier->stopping = false;
+	/* A new message presses. The next turn comes with it, and no more. */
+	note_copy(3 * TURN, 60000);
+	dispatch_run(courier);
+	assert_int_equal(waiting(), TURN);
+	assert_int_equal(courier->pending_count, 1);
+	courier->loop.time += COMPANY_MS;
+	uv_run(&courier->loop, UV_RUN_ONCE);
+	dispatch_run(courier);
+	assert_int_equal(waiting(), 1);
+	assert_int_equal(courier->pending_count, 0);
+}
+
+/* What is sent must not change its place under the sweep. */
+static void new_routes_are_all_chosen_before_anything_else(void **state)
+{
+	for (unsigned i = 0; i < 3 * TURN; i++)
+		note_copy(i, 60000);
+	dispatch_run(courier);
+	take_neighbour();
+	assert_int_equal(courier->pending_count, 0);
+	assert_int_equal(waiting(), 3 * TURN);
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -142,6 +225,8 @@ int main(void)
 		test(many_wait_for_nothing),
 		test(what_opens_a_window_does_not_wait),
 		test(nothing_waits_when_the_courier_stops),
+		test(what_falls_due_goes_in_turns),
+		test(new_routes_are_all_chosen_before_anything_else),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
