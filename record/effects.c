@@ -54,17 +54,15 @@ static enum error move(struct run *run, const struct entry_key *target, const st
 {
 	struct channel channel;
 	struct entry entry;
-	struct party_post post;
+	struct log_post post;
 
 	if (target->channel != by->channel || log_roster_index(target->log) == log_roster_index(by->log))
 		return ERROR_OK;
 	enum error error = run_must(registry_channel(run, by->channel, &channel));
 	if (error != ERROR_OK)
 		return error;
-	struct row_key post_key = key_party_post(
-		TABLE_PARTY_POST, registry_party_of(&channel, log_roster_index(by->log)), log_slot(by->log));
 	error = log_entry(run, target, &entry);
-	enum error post_error = run_get(run, &post_key, &schema_party_post, &post);
+	enum error post_error = registry_log_post(run, by->channel, &channel, by->log, &post);
 	if (error == ERROR_OK || post_error == ERROR_NEEDS_ROWS)
 		error = post_error;
 	if (error != ERROR_OK)

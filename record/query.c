@@ -21,15 +21,13 @@ enum {
 /* ---- entry rows ---- */
 
 /* The name of the post that writes a log. */
-static enum error post_name_of(struct run *run, const struct channel *channel, uint64_t log,
+static enum error post_name_of(struct run *run, uint64_t number, const struct channel *channel, uint64_t log,
 			       struct bytes *name)
 {
-	struct row_key key = key_party_post(TABLE_PARTY_POST,
-					    registry_party_of(channel, log_roster_index(log)), log_slot(log));
-	struct party_post post;
-	enum error error = run_get(run, &key, &schema_party_post, &post);
+	struct log_post post;
+	enum error error = run_must(registry_log_post(run, number, channel, log, &post));
 	*name = post.name;
-	return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	return error;
 }
 
 enum error query_reference(struct run *run, const struct entry_key *key, uint64_t time, struct buffer *buffer)
@@ -39,7 +37,7 @@ enum error query_reference(struct run *run, const struct entry_key *key, uint64_
 
 	enum error error = run_must(registry_channel(run, key->channel, &channel));
 	if (error == ERROR_OK)
-		error = post_name_of(run, &channel, key->log, &name);
+		error = post_name_of(run, key->channel, &channel, key->log, &name);
 	if (error == ERROR_OK)
 		reference_append(buffer, name, key->incarnation, key->position, time);
 	return error;
@@ -56,7 +54,7 @@ enum error query_alert(struct run *run, const struct entry_key *log, enum error 
 	if (error == ERROR_OK)
 		error = registry_terms(channel, &terms);
 	if (error == ERROR_OK)
-		error = post_name_of(run, channel, log->log, &name);
+		error = post_name_of(run, log->channel, channel, log->log, &name);
 	if (error != ERROR_OK)
 		return error;
 	reference_log_append(&text, name, log->incarnation);
@@ -72,7 +70,7 @@ static enum error signer_name(struct run *run, const struct channel *channel, co
 	uint64_t index = log_roster_index(key->log);
 
 	if (entry->signers == 0)
-		return post_name_of(run, channel, key->log, name);
+		return post_name_of(run, key->channel, channel, key->log, name);
 	if (entry->signers == 1) {
 		struct party party;
 		enum error error = registry_party(run, registry_party_of(channel, index), &party);

@@ -47,6 +47,7 @@ static enum error write_posts(struct run *run, uint64_t number, const struct cha
 		return error;
 	for (size_t i = 0; i < lines->count; i++) {
 		uint64_t slot = log_slot(lines->logs[i]);
+		struct bytes name = lines->lines[i].name; /* on this channel: as registry_log_post */
 		struct row_key key =
 			key_party_post(TABLE_PARTY_POST, registry_party_of(channel, index), slot);
 		struct party_post post;
@@ -56,7 +57,7 @@ static enum error write_posts(struct run *run, uint64_t number, const struct cha
 		cbor_write_array(&answer->list, 4);
 		cbor_write_uint(&answer->list, lines->logs[i]);
 		cbor_write_uint(&answer->list, slot);
-		cbor_write_text(&answer->list, post.name);
+		cbor_write_text(&answer->list, name.size > 0 ? name : post.name);
 		cbor_write_text(&answer->list, post.node);
 		answer->count++;
 	}

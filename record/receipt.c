@@ -298,7 +298,7 @@ static enum error take_one(struct run *run, const struct received_statement *sta
 			return error;
 	}
 	if (named->reason == ERROR_OK)
-		return log_set_state(run, &named->key, entry, LOCAL_RECEIVED, statement->opened->post.name);
+		return log_set_state(run, &named->key, entry, LOCAL_RECEIVED, statement->post.name);
 	if (entry->state < LOCAL_RECEIVED)
 		entry->reason = (uint64_t)named->reason;
 	run_put(run, &key, &schema_entry, entry);

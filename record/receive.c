@@ -178,6 +178,7 @@ static enum error file(struct run *run, struct arriving *arriving, enum error re
 		.object = &arriving->decoded.cose,
 		.cose = arriving->wire->cose,
 	};
+	struct log_post post;
 	struct entry filed;
 
 	memcpy(item.identity, arriving->entry.identity, sizeof(item.identity));
@@ -196,6 +197,15 @@ static enum error file(struct run *run, struct arriving *arriving, enum error re
 	if (reason != ERROR_OK) {
 		batch_note_verdict(run, &arriving->key, reason);
 		return drop(run, reason, "entry refused");
+	}
+	if (content->signers_count == 0) {
+		error = registry_log_post(run, arriving->key.channel, &arriving->channel, arriving->key.log,
+					  &post);
+		if (error == ERROR_OK)
+			error = registry_log_spoke(run, arriving->key.channel, arriving->key.log,
+						   post.statement_key);
+		if (error != ERROR_OK)
+			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
 	}
 	if (item.again && content->kind != CONTENT_LETTER)
 		return ERROR_OK;

@@ -10,6 +10,7 @@
 
 #include "envelope/wire.h"
 #include "record/keys.h"
+#include "record/registry.h"
 #include "record/run.h"
 
 enum error receive_handle(struct run *run);
@@ -20,6 +21,7 @@ struct received_statement {
 	uint64_t channel_number; /* 0: none */
 	struct channel channel;
 	uint64_t index; /* roster index of the sender's party */
+	struct log_post post; /* the sender, as it stands on the channel */
 	struct cose_signed object;
 	struct bytes cose;
 };

@@ -91,14 +91,17 @@ static enum aad_context context_of(uint64_t statement)
 /* A post that has no log on the channel, for its party has named it only since, says nothing of it. */
 static enum error take_on_channel(struct run *run, const struct received_statement *statement, uint64_t kind)
 {
-	struct row_key key =
-		key_line(statement->channel_number, log_number(statement->index, statement->opened->slot));
+	uint64_t log = log_number(statement->index, statement->opened->slot);
+	struct row_key key = key_line(statement->channel_number, log);
 	struct line line;
 
 	enum error error = run_get(run, &key, &schema_line, &line);
 	if (error == ERROR_NOT_FOUND)
 		return run_count(run, ERROR_REFUSED_CHANNEL,
 				 "statement dropped: its post is not on that channel");
+	if (error == ERROR_OK)
+		error = registry_log_spoke(run, statement->channel_number, log,
+					   statement->post.statement_key);
 	if (error != ERROR_OK)
 		return error;
 	if (kind == STATEMENT_RECEIPT)
@@ -124,9 +127,12 @@ static enum error receive_on_channel(struct run *run, struct received_statement 
 		statement->index = found[i].index;
 		error = registry_aad(run, &found[i].channel, context_of(wire->statement), found[i].index,
 				     aad);
+		if (error == ERROR_OK)
+			error = registry_log_post(run, found[i].number, &found[i].channel,
+						  log_number(found[i].index, opened->slot), &statement->post);
 		if (error != ERROR_OK)
 			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-		if (run_verify_one(run, &statement->object, aad, opened->post.statement_key) == ERROR_OK)
+		if (run_verify_one(run, &statement->object, aad, statement->post.statement_key) == ERROR_OK)
 			return take_on_channel(run, statement, wire->statement);
 	}
 	if (error != ERROR_OK)

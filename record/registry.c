@@ -76,6 +76,44 @@ enum error registry_next_line(struct run *run, uint64_t channel, uint64_t *log, 
 	return ERROR_OK;
 }
 
+enum error registry_log_post(struct run *run, uint64_t number, const struct channel *channel, uint64_t log,
+			     struct log_post *post)
+{
+	struct row_key line_key = key_line(number, log);
+	struct row_key key = key_party_post(TABLE_PARTY_POST,
+					    registry_party_of(channel, log_roster_index(log)), log_slot(log));
+	struct line line;
+	struct party_post newest;
+
+	enum error error = run_get(run, &line_key, &schema_line, &line);
+	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+		return error;
+	bool has_key = !sodium_is_zero(line.statement_key, sizeof(line.statement_key));
+	post->name = line.name;
+	memcpy(post->statement_key, line.statement_key, sizeof(post->statement_key));
+	if (line.name.size > 0 && has_key)
+		return ERROR_OK;
+	error = run_get(run, &key, &schema_party_post, &newest);
+	post->name = newest.name;
+	if (!has_key)
+		memcpy(post->statement_key, newest.statement_key, sizeof(post->statement_key));
+	return error;
+}
+
+enum error registry_log_spoke(struct run *run, uint64_t number, uint64_t log,
+			      const uint8_t statement_key[PUBLIC_KEY_SIZE])
+{
+	struct row_key key = key_line(number, log);
+	struct line line;
+
+	enum error error = run_must(run_get(run, &key, &schema_line, &line));
+	if (error != ERROR_OK || !sodium_is_zero(line.statement_key, sizeof(line.statement_key)))
+		return error;
+	memcpy(line.statement_key, statement_key, sizeof(line.statement_key));
+	run_put(run, &key, &schema_line, &line);
+	return ERROR_OK;
+}
+
 enum error registry_roster(struct run *run, const struct channel *channel, struct roster *roster)
 {
 	bool missing = false;

@@ -27,6 +27,24 @@ enum error registry_channel_by_id(struct run *run, const uint8_t id[CHANNEL_ID_S
 #define LINES_START UINT64_MAX /* for 0 is a log */
 enum error registry_next_line(struct run *run, uint64_t channel, uint64_t *log, struct line *line);
 
+/*
+ * The post that writes a log, as it stands on its channel: what its party's opening says of it, whatever a
+ * later card does. While the party has not opened, the name is that of its newest card, and so is the key
+ * until the post has spoken under one. ERROR_NOT_FOUND: no card names it either.
+ */
+struct log_post {
+	struct bytes name;
+	uint8_t statement_key[PUBLIC_KEY_SIZE];
+};
+enum error registry_log_post(struct run *run, uint64_t number, const struct channel *channel, uint64_t log,
+			     struct log_post *post);
+/*
+ * The post has spoken on the channel under this statement key: verified. No opening of its party then names
+ * another (registry_judge), or what it said would be nobody's to whoever has only the channel's letters.
+ */
+enum error registry_log_spoke(struct run *run, uint64_t number, uint64_t log,
+			      const uint8_t statement_key[PUBLIC_KEY_SIZE]);
+
 /* The roster of a channel: ids of its parties in order (reads TABLE_PARTY of each). */
 enum error registry_roster(struct run *run, const struct channel *channel, struct roster *roster);
 /* The aad of what the party of roster index `sender` signs on this channel. */
@@ -114,7 +132,7 @@ struct registry_entry {
 /*
  * The whole judgement but for the log's own rules (position, duplicates). In this order:
  *
- *  1. The signers: the post's statement key (TABLE_PARTY_POST), the authority's, or officers with
+ *  1. The signers: the post's statement key (registry_log_post), the authority's, or officers with
  *     credence (ERROR_REFUSED_SIGNER). The signatures: ERROR_BAD_SIGNATURE where keys that are known here
  *     do not match, ERROR_REFUSED_SIGNATURE where two officers have one key.
  *  2. The form and texts: content_check with the channel's terms; what is not a reason of the wire is

@@ -68,10 +68,11 @@ static enum error read_channel(struct run *run, struct judging *judging, enum er
 
 static enum error find_post(struct run *run, struct judging *judging, enum error *reason)
 {
-	struct row_key key = key_party_post(TABLE_PARTY_POST, judging->entry->party, judging->entry->slot);
-	struct party_post post;
+	const struct registry_entry *entry = judging->entry;
+	struct log_post post;
 
-	enum error error = run_get(run, &key, &schema_party_post, &post);
+	enum error error = registry_log_post(run, entry->channel, &judging->channel,
+					     log_number(entry->index, entry->slot), &post);
 	if (error == ERROR_NOT_FOUND) {
 		*reason = ERROR_REFUSED_SIGNER;
 		return ERROR_OK;
@@ -114,15 +115,15 @@ static enum error find_signers(struct run *run, struct judging *judging, enum er
 {
 	const struct content *content = judging->entry->content;
 
-	if (content->signers_count == 0)
-		return find_post(run, judging, reason);
-	if (content->signers[0] == 0)
+	if (content->signers_count > 0 && content->signers[0] == 0)
 		return find_authority(run, judging);
 	if (judging->entry->channel == 0) {
-		*reason = ERROR_REFUSED_AUTHORITY; /* who might be an officer of what is not there? */
+		*reason =
+			ERROR_REFUSED_AUTHORITY; /* who might be an officer or a post of what is not there? */
 		return ERROR_OK;
 	}
-	return find_officers(run, judging, reason);
+	return content->signers_count == 0 ? find_post(run, judging, reason)
+					   : find_officers(run, judging, reason);
 }
 
 /* ---- messages and acknowledgments ---- */

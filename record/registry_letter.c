@@ -1,5 +1,6 @@
 #include "record/registry_letter.h"
 
+#include <sodium.h>
 #include <string.h>
 
 /* ---- rows ---- */
@@ -71,7 +72,7 @@ static enum error read_named(struct run *run, uint64_t channel, uint64_t index, 
 /* ---- openings ---- */
 
 static bool names_own_keys(struct run *run, const uint8_t channel[CHANNEL_ID_SIZE],
-			   const struct opening_letter *opening)
+			   const struct opening_letter *opening, const struct card_party *verified)
 {
 	const struct own_post *own = run_post(run);
 	struct ed25519_pair log;
@@ -88,7 +89,33 @@ static bool names_own_keys(struct run *run, const uint8_t channel[CHANNEL_ID_SIZ
 	}
 	ed25519_pair_erase(&log);
 	ed25519_pair_erase(&cosigner);
-	return named;
+	return named && memcmp(verified->posts[own->slot].letter.statement_key, own->statement_key,
+			       sizeof(own->statement_key)) == 0;
+}
+
+/*
+ * What a post has said on the channel before its party opened stays its word: the opening names it with the
+ * key that it has spoken under.
+ */
+static enum error compare_spoken(struct run *run, const struct registry_entry *entry,
+				 const struct card_party *verified, enum error *reason)
+{
+	const struct opening_letter *opening = &entry->content->of.letter.of.opening;
+	bool missing = false;
+
+	for (size_t i = 0; i < opening->posts_count; i++) {
+		uint64_t slot = opening->posts[i].slot;
+		struct row_key key = key_line(entry->channel, log_number(entry->index, slot));
+		const struct post_letter *post = &verified->posts[slot].letter;
+		struct line line;
+		enum error error = run_get(run, &key, &schema_line, &line);
+		if (error != ERROR_NOT_FOUND && !run_missing(error, &missing))
+			return error;
+		if (error == ERROR_OK && !sodium_is_zero(line.statement_key, sizeof(line.statement_key)) &&
+		    memcmp(line.statement_key, post->statement_key, sizeof(line.statement_key)) != 0)
+			*reason = ERROR_REFUSED_CHAIN;
+	}
+	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
 
 /*
@@ -119,11 +146,14 @@ static enum error opening_rules(struct run *run, const struct registry_entry *en
 	for (size_t i = 0; *reason == ERROR_OK && i < opening->posts_count; i++)
 		if (!verified->posts[opening->posts[i].slot].known)
 			*reason = ERROR_REFUSED_FORM;
-	if (*reason == ERROR_OK && own && !names_own_keys(run, id, opening))
+	if (*reason == ERROR_OK && own && !names_own_keys(run, id, opening, verified))
 		*reason = ERROR_REFUSED_FORM;
 	if (*reason != ERROR_OK)
 		return ERROR_OK;
-	return registry_compare_chain(run, entry->party, &party, opening->card, verified, reason);
+	error = registry_compare_chain(run, entry->party, &party, opening->card, verified, reason);
+	if (error != ERROR_OK || *reason != ERROR_OK)
+		return error;
+	return compare_spoken(run, entry, verified, reason);
 }
 
 static enum error opening_effects(struct run *run, const struct registry_entry *entry,
@@ -143,10 +173,13 @@ static enum error opening_effects(struct run *run, const struct registry_entry *
 	for (size_t i = 0; i < opening->posts_count; i++) {
 		struct row_key key =
 			key_line(entry->channel, log_number(entry->index, opening->posts[i].slot));
+		const struct post_letter *post = &verified->posts[opening->posts[i].slot].letter;
 		struct line line;
 		error = run_get(run, &key, &schema_line, &line);
 		if (error != ERROR_NOT_FOUND && !run_missing(error, &missing))
 			return error;
+		line.name = post->name;
+		memcpy(line.statement_key, post->statement_key, sizeof(line.statement_key));
 		memcpy(line.log_key, opening->posts[i].log_key, sizeof(line.log_key));
 		memcpy(line.cosigner_key, opening->posts[i].cosigner_key, sizeof(line.cosigner_key));
 		if (line.incarnation == 0)

@@ -221,7 +221,7 @@ SCHEMA(line, F(line, log_key), F(line, cosigner_key), U(line, incarnation), U(li
 	F(line, cosignature), U(line, theirs_incarnation), U(line, theirs_size), F(line, theirs_root),
 	U(line, theirs_at), F(line, theirs_cosignature), U(line, heads_sent_ms), U(line, heads_sent_sum),
 	U(line, heads_serial), U(line, disagrees), U(line, forked), U(line, asked), U(line, former_told),
-	U(line, former_count), U(line, unsure), U(line, told));
+	U(line, former_count), U(line, unsure), U(line, told), V(line, name), F(line, statement_key));
 SCHEMA(chain, U(chain, letters), U(chain, officers), U(chain, agreed), F(chain, head));
 SCHEMA(officer, V(officer, name), V(officer, title), F(officer, key),
 	U(officer, highest_precedence), U(officer, agreed), F(officer, letter));

@@ -240,8 +240,8 @@ struct channel {
 };
 
 /*
- * One post on one channel: its log's keys (from its party's opening) and what is known of heads. For the own
- * log, head_* is the own signed head; for others' the largest that is consistent with all seen, cosigned
+ * One post on one channel: its name and keys (from its party's opening) and what is known of heads. For the
+ * own log, head_* is the own signed head; for others' the largest that is consistent with all seen, cosigned
  * here. theirs_* is the own head as that post cosigned it last. Sizes 0: none yet.
  */
 struct line {
@@ -269,6 +269,9 @@ struct line {
 	uint64_t former_count;   /* that post, and how often */
 	uint64_t unsure;         /* own line: 1: a new incarnation begins before the next entry */
 	uint64_t told; /* own line: the highest incarnation that an anchor or an own signed head told of */
+	struct bytes name; /* of the post, as its party's opening says; empty: none has */
+	/* As its opening says, or under which the post has spoken here before; zeros: neither. */
+	uint8_t statement_key[PUBLIC_KEY_SIZE];
 };
 
 struct chain {

@@ -12,7 +12,7 @@ import cbor2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from line import Line, wait_for
+from line import Daemon, Line, wait_for
 from post_shell import run_tests
 from recompute_heads import sha256, tree_root
 
@@ -212,6 +212,33 @@ def what_holds_but_is_not_whole_does_not_verify():
     assert "\nverified" not in result.stdout, result
 
 
+def a_later_card_renames_nothing_that_is_past():
+    """The authority names another post for the same slot, and both sides accept its card: the channel is what its openings say."""
+    def told(side):
+        return side.json("log")["entries"], side.status()["channels"], [post["post"] for post in side.json("channel", "show")["posts"]]
+
+    line.wait_until_quiet()
+    line.wait_until_heads_agree()
+    before = [told(side) for side in line.sides]
+    assert all(any(entry["reference"].startswith("EMBASSY ") for entry in entries) for entries, _, _ in before), before
+    post, card, side = line.folder / "chancery", line.folder / "chancery.card", line.federation
+    side.text("post", "create", post, "--name", "Chancery", "--slot", "0", "--kind", "embassy", "--node", "ipn:2002.0",
+              "--pin", side.pin(), "--yes")
+    daemon = Daemon(line.programs["liaisond"], post, line.folder / "chancery.log")
+    daemon.start()
+    try:
+        side.text("card", "export", card, "--post", post)
+    finally:
+        daemon.end()
+    for each in line.sides:
+        each.text("card", "accept", card, "--yes")
+    for each, was in zip(line.sides, before):
+        assert told(each) == was, (told(each), was)
+        result = each.run("verify")
+        assert result.returncode == 0 and "\nverified: " in result.stdout, result
+    assert "Chancery" in json.dumps(line.alliance.status()["keys"]), "the card is taken in"
+
+
 def log_of(side):
     return next(post["log"] for post in side.json("channel", "show")["posts"] if post["post"] == side.post_name)
 
@@ -231,6 +258,7 @@ def main():
             nobody_speaks_for_a_party_by_letters_of_his_own,
             verify_says_whose_record_it_is,
             what_holds_but_is_not_whole_does_not_verify,
+            a_later_card_renames_nothing_that_is_past,
         )
 
 

@@ -397,6 +397,11 @@ static void our_opening_must_name_this_post_with_its_own_keys(void **state)
 	       line->hand.world->parties[0].officers[0].key, PUBLIC_KEY_SIZE);
 	assert_int_equal(hand_give(&line->hand, &line->ours, content), ERROR_REFUSED_FORM);
 	line->ours.number = 0;
+	world_name_again(line->hand.world, 0, "Headquarters", line->hand.world->parties[0].officers[0].key);
+	assert_int_equal(hand_give(&line->hand, &line->ours, pen_opening(&line->ours)), ERROR_REFUSED_FORM);
+	struct world_party *party = &line->hand.world->parties[0];
+	free(party->letters[--party->letters_count]); /* without that other statement key */
+	line->ours.number = 0;
 	line->ours.position = 0;
 	assert_int_equal(hand_give(&line->hand, &line->ours, pen_opening(&line->ours)), ERROR_OK);
 	drop(line);

@@ -141,6 +141,11 @@ size_t world_add_party(struct world *world, const char *name);
 /* Names the post in the party's chain, then provisions and starts it. */
 size_t world_add_post(struct world *world, size_t party, unsigned slot, const char *name);
 
+/* One more letter of the party's chain for the slot of this post. */
+void world_name_again(struct world *world, size_t post, const char *name,
+		      const uint8_t statement_key[PUBLIC_KEY_SIZE]);
+/* Post `to` accepts the card of the party of post `of`, whose prekeys are signed by this statement pair. */
+void world_accept_chain(struct world *world, size_t of, const struct ed25519_pair *statement, size_t to);
 /* Every post accepts the card of every other party, and the keyings. */
 void world_exchange(struct world *world);
 /* The parties Alliance and Federation with a post each, after that. */

@@ -3,8 +3,11 @@
 #include <string.h>
 
 #include "base/cbor.h"
+#include "envelope/card.h"
 #include "envelope/post_file.h"
 #include "envelope/signed.h"
+#include "envelope/statement.h"
+#include "envelope/x25519.h"
 #include "tests/unit/cbor_check.h"
 
 static uint8_t work_bytes[SIGNED_WORK_SIZE];
@@ -182,6 +185,67 @@ static void accept_card(struct world *world, size_t from, size_t to)
 	if (error != ERROR_OK)
 		fprintf(stderr, "card: %s\n", error_name(error));
 	CHECK(error == ERROR_OK);
+}
+
+void world_name_again(struct world *world, size_t index, const char *name,
+		      const uint8_t statement_key[PUBLIC_KEY_SIZE])
+{
+	const struct world_post *post = &world->posts[index];
+	struct content *content = world_must(calloc(1, sizeof(*content)));
+	struct post_letter *letter = &content->of.letter.of.post;
+
+	content->of.letter.kind = LETTER_POST;
+	letter->slot = post->slot;
+	letter->kind = POST_EMBASSY;
+	letter->name = bytes_of_text(name);
+	letter->node = bytes_of_text(post->node);
+	memcpy(letter->statement_key, statement_key, sizeof(letter->statement_key));
+	add_card_letter(world, &world->parties[post->party], content);
+	free(content);
+}
+
+/* The first that a post with this key publishes. */
+static struct bytes first_prekeys(struct world *world, size_t index, const struct ed25519_pair *statement)
+{
+	const struct world_post *post = &world->posts[index];
+	struct prekeys *prekeys = world_must(calloc(1, sizeof(*prekeys)));
+	struct buffer payload = world_allocate(PREKEYS_SIZE_MAX);
+	struct buffer out = world_allocate(PREKEYS_SIZE_MAX + 128);
+	struct buffer work = buffer_make(work_bytes, sizeof(work_bytes));
+	struct x25519_pair pair;
+	struct aad aad;
+
+	x25519_pair_from_secret(post->root_seed, &pair);
+	prekeys->slot = post->slot;
+	prekeys->number = 1;
+	prekeys->start = world->now_ms / 1000;
+	prekeys->length_s = 86400;
+	prekeys->keys_count = 1;
+	memcpy(prekeys->keys[0], pair.key, sizeof(pair.key));
+	memcpy(prekeys->last_resort, pair.key, sizeof(pair.key));
+	prekeys_encode(prekeys, &payload);
+	aad_without_channel(&aad, AAD_PREKEYS, world->parties[post->party].id);
+	CHECK(signed_alone(statement, &aad, buffer_bytes(&payload), &work, &out) == ERROR_OK);
+	free(payload.data);
+	free(prekeys);
+	return buffer_bytes(&out);
+}
+
+void world_accept_chain(struct world *world, size_t of, const struct ed25519_pair *statement, size_t to)
+{
+	const struct world_party *party = &world->parties[world->posts[of].party];
+	struct card *card = world_must(calloc(1, sizeof(*card)));
+	struct buffer encoded = world_allocate(CARD_SIZE_MAX);
+
+	for (size_t i = 0; i < party->letters_count; i++)
+		card->letters[card->letters_count++] = bytes_make(party->letters[i], party->letters_size[i]);
+	card->prekeys[card->prekeys_count++] = first_prekeys(world, of, statement);
+	card_encode(card, &encoded);
+	struct bytes bytes = buffer_bytes(&encoded);
+	CHECK(world_request_bytes(world, to, LOCAL_CARD_ACCEPT, &bytes) == ERROR_OK);
+	free((void *)(uintptr_t)card->prekeys[0].data);
+	free(encoded.data);
+	free(card);
 }
 
 void world_accept_keying(struct world *world, size_t index, const struct keying *keying)
