@@ -127,5 +127,9 @@
 #define SOCKET_PATH_SIZE_MAX 108 /* sun_path of a Unix socket, with its final NUL */
 #define QUEUE_POOL_SIZE_MAX 268435456   /* each pool of the queue: 250,000 short messages, or 3,000 large */
 #define QUEUE_DISK_RESERVE_MIN 16777216 /* of the disk, left alone: the queue's own log, and receipts */
+/* The courier says that its disk is full where fewer bytes are free, until there is so much room: above what
+ * it leaves alone, so that it has said so before it refuses a large message. */
+#define QUEUE_DISK_FULL_MAX 25165824
+#define QUEUE_DISK_ROOM_MIN 33554432
 
 #endif

@@ -21,7 +21,7 @@ static const struct {
 	[LINK_TAKEN] = { LINK_POST, 2 },
 	[LINK_RECEIVED] = { LINK_COURIER, 5 },
 	[LINK_PROGRESS] = { LINK_COURIER, 5 },
-	[LINK_ROUTES] = { LINK_COURIER, 2 },
+	[LINK_ROUTES] = { LINK_COURIER, 3 },
 	[LINK_HEAD] = { LINK_POST, 2 },
 	[LINK_HEADS] = { LINK_COURIER, 2 },
 	[LINK_LEFT] = { LINK_POST, 2 },
@@ -30,7 +30,8 @@ static const struct {
 /* A route in ROUTES, with its head and the longest heads of its elements. */
 #define ROUTE_SIZE_MAX (1 + 2 + ROUTE_NAME_SIZE_MAX + 2 + EID_SIZE_MAX + 1 + 9 + 9)
 
-_Static_assert(1 + 1 + 3 + ROUTES_MAX * ROUTE_SIZE_MAX <= LINK_FRAME_SIZE_MAX, "ROUTES fits into a frame");
+_Static_assert(1 + 1 + 3 + ROUTES_MAX * ROUTE_SIZE_MAX + 1 <= LINK_FRAME_SIZE_MAX,
+	"ROUTES fits into a frame");
 _Static_assert(2 + 1 + LINK_ID_SIZE + 2 + EID_SIZE_MAX + 1 + 9 + 5 + SEALED_SIZE_MAX + 2 +
 	ROUTE_NAME_SIZE_MAX <= LINK_FRAME_SIZE_MAX, "SEND fits into a frame");
 
@@ -199,6 +200,7 @@ static void write_routes(struct buffer *buffer, const struct link_routes *routes
 		cbor_write_uint(buffer, routes->routes[i].changed_ms);
 		cbor_write_uint(buffer, routes->routes[i].queued_size);
 	}
+	cbor_write_bool(buffer, routes->full);
 }
 
 static void write_head(struct buffer *buffer, const struct link_head *head)
@@ -305,6 +307,7 @@ static void read_routes(struct cbor_reader *reader, struct link_routes *routes)
 		route->changed_ms = cbor_read_uint(reader);
 		route->queued_size = cbor_read_uint(reader);
 	}
+	routes->full = cbor_read_bool(reader);
 }
 
 static void read_head(struct cbor_reader *reader, struct link_head *head)

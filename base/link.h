@@ -13,7 +13,8 @@
  *               LEFT          [11, delivery]
  *   to post     RECEIVED      [6, delivery, source: tstr, precedence, sealed: bstr]
  *               PROGRESS      [7, id: bstr16, state, route: tstr, reason]
- *               ROUTES        [8, [* [route: tstr, neighbour: tstr, state, changed_ms, queued_size]]]
+ *               ROUTES        [8, [* [route: tstr, neighbour: tstr, state, changed_ms, queued_size]],
+ *                              full: bool]
  *               HEADS         [10, [* head]]
  *
  *   head = [origin: tstr, size, root: bstr32, signature: bstr64]
@@ -156,6 +157,7 @@ struct link_route {
 struct link_routes {
 	size_t count;                         /* 0 to ROUTES_MAX */
 	struct link_route routes[ROUTES_MAX]; /* all of the courier's, ascending by name */
+	bool full;                            /* the courier's disk: it refuses, the bulk first */
 };
 
 #define LINK_ORIGIN_SIZE_MAX 64 /* ours have 40 */

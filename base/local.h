@@ -68,7 +68,8 @@
  *                               its prekeys not ended: uint, end of the last: unix s / null]]
  *                           (every post of every other party), store bytes: uint,
  *                     disk: enum local_disk, left with the courier for want of room, since it connected:
- *                           [4 * uint] (ROUTINE..FLASH, as the courier says)
+ *                           [4 * uint] (ROUTINE..FLASH, as the courier says),
+ *                     courier's disk is full: bool (as it says)
  *   SUBSCRIBE      -> nothing; then notices until the connection closes
  *   BACKUP         -> nothing; then frames [number, 0, chunk: bstr], the last with an empty chunk: a
  *                     consistent image of the store without epoch keys, for the client to encrypt
@@ -85,8 +86,9 @@
  * entry has come to a state: an own one to each from RELEASED on, another's to READ and ANSWERED; one notice
  * for each, in their order, also where several are reached in one commit), CHANNEL_CHANGED channel: bstr32
  * (its registry changed), ALERT reason: uint, detail: tstr, channel: bstr32 / null, its title: tstr,
- * log: tstr ("EMBASSY.2"; both texts empty where the alert is of no one log) (equivocation, new incarnation,
- * refused letter).
+ * log: tstr ("EMBASSY.2"), message: tstr ("EMBASSY 0042/26"; these texts are empty where the alert is of no
+ * one log or message) (equivocation, new incarnation, refused letter; FULL: the courier has no room for an
+ * own FLASH or IMMEDIATE).
  */
 #ifndef BASE_LOCAL_H
 #define BASE_LOCAL_H

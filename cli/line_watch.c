@@ -88,6 +88,17 @@ static void tell_left(struct line_watch *line, const json_t *left)
 
 /* ---- courier and routes ---- */
 
+static void tell_courier_disk(struct line_watch *line, bool is_full)
+{
+	if (line->courier_is_full == is_full)
+		return;
+	line->courier_is_full = is_full;
+	if (is_full)
+		tell(line, "courier-full", true, STATUS_COURIER_FULL);
+	else
+		tell(line, "courier-room", false, "there is room on the courier's disk again");
+}
+
 static const char *state_told(const struct line_watch *line, const json_t *route)
 {
 	for (size_t i = 0; i < json_array_size(line->routes); i++) {
@@ -130,6 +141,7 @@ void line_watch_status(struct line_watch *line, const json_t *status)
 	/* A courier that has just come has not told its routes yet. */
 	if (!is_connected || json_array_size(routes) == 0)
 		return;
+	tell_courier_disk(line, json_is_true(json_object_get(status, "courier_full")));
 	for (size_t i = 0; i < json_array_size(routes); i++)
 		tell_route(line, json_array_get(routes, i));
 	json_decref(line->routes);

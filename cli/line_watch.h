@@ -15,7 +15,8 @@
 #include "envelope/party.h"
 
 struct line_event {
-	const char *event; /* post-gone, post-back, courier-gone, courier-back, route, disk, left */
+	const char *event; /* post-gone, post-back, courier-gone, courier-back, courier-full,
+			      courier-room, route, disk, left */
 	const char *route; /* "": the event is of no route, and the next is NULL */
 	const char *neighbour;
 	const char *state;   /* of a route: up, degraded, silent, down; of the disk: ample, low, scarce,
@@ -30,6 +31,7 @@ struct line_event {
 struct line_watch {
 	bool post_is_gone;
 	bool courier_is_gone;
+	bool courier_is_full;
 	json_t *routes; /* as last told; NULL: none yet; freed with line_watch_free */
 	size_t disk;    /* as last told: its place among ample, low, scarce, last */
 	json_int_t left[PRECEDENCE_COUNT]; /* what stayed with the courier, as last seen */

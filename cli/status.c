@@ -472,6 +472,8 @@ static void print_status(FILE *out, const json_t *status)
 	print_disk(out, status);
 	fprintf(out, "courier: %s\n",
 		json_is_true(json_object_get(status, "courier_connected")) ? "connected" : "NOT CONNECTED");
+	if (json_is_true(json_object_get(status, "courier_full")))
+		fprintf(out, "  DISK: %s\n", STATUS_COURIER_FULL);
 	for (size_t i = 0; i < json_array_size(routes); i++)
 		print_route(out, json_array_get(routes, i));
 	for (size_t i = 0; i < json_array_size(refused); i++)
@@ -497,11 +499,12 @@ json_t *status_ask(struct client *client, const struct call *call)
 	json_int_t size = (json_int_t)cbor_read_uint(&reply);
 	const char *disk = disk_name(cbor_read_uint(&reply));
 	json_t *left = read_counts(&reply);
+	bool courier_full = cbor_read_bool(&reply);
 	enum error error = cbor_read_end(&reply);
-	json_t *status =
-		json_pack("{s:o, s:b, s:o, s:o, s:o, s:I, s:s, s:o}", "channels", channels,
-			  "courier_connected", connected, "routes", routes, "refused", refused, "keys", keys,
-			  "store_bytes", size, "disk", disk, "left_with_courier", left);
+	json_t *status = json_pack("{s:o, s:b, s:o, s:o, s:o, s:I, s:s, s:o, s:b}", "channels", channels,
+				   "courier_connected", connected, "routes", routes, "refused", refused,
+				   "keys", keys, "store_bytes", size, "disk", disk, "left_with_courier", left,
+				   "courier_full", courier_full);
 	if (error == ERROR_OK && status != NULL)
 		return status;
 	json_decref(status);
@@ -556,10 +559,11 @@ const struct command command_status = {
 		"them, entries that are missing (they are asked for), logs that branched because\n"
 		"a post was restored, what is overdue, what nobody has acknowledged, whether both\n"
 		"sides' heads agree. Then, where the post's disk has no room for everything, what it\n"
-		"still takes, and how many messages stay with the courier for it; the courier and its\n"
-		"routes, what was refused since the store was made, why, when last, and from which node\n"
-		"(as the courier says), and for each post of others the keying in use and how long its\n"
-		"prekeys last, or that it is sealed to by last resort, and why.",
+		"still takes, and how many messages stay with the courier for it; the courier, whether\n"
+		"its disk is full, and its routes, what was refused since the store was made, why, when\n"
+		"last, and from which node (as the courier says), and for each post of others the\n"
+		"keying in use and how long its prekeys last, or that it is sealed to by last resort,\n"
+		"and why.",
 	.options = no_options,
 	.takes = TAKES_POST,
 	.run = run_status,

@@ -142,18 +142,24 @@ static void take_alert(struct watching *watching, struct cbor_reader *reader)
 		id = cbor_read_bytes(reader, CHANNEL_ID_SIZE);
 	struct bytes title = cbor_read_text(reader, NAME_SIZE_MAX);
 	struct bytes log = cbor_read_text(reader, REFERENCE_SIZE_MAX);
+	struct bytes message = cbor_read_text(reader, REFERENCE_SIZE_MAX);
 	if (cbor_read_end(reader) != ERROR_OK)
 		return;
-	snprintf(facts.state, sizeof facts.state, "%s: %.*s", error_text((enum error)reason),
+	bool is_of_log = log.size != 0;
+	struct bytes of = is_of_log ? log : message;
+	/* What is said of a message says all. */
+	snprintf(facts.state, sizeof facts.state, "%s%s%.*s",
+		 message.size == 0 ? error_text((enum error)reason) : "", message.size == 0 ? ": " : "",
 		 (int)detail.size, (const char *)detail.data);
-	snprintf(facts.reference, sizeof facts.reference, "%.*s", (int)log.size, (const char *)log.data);
-	snprintf(text, sizeof text, "%s%s%.*s%s%s", facts.reference, log.size == 0 ? "" : " on ",
-		 (int)title.size, (const char *)title.data, log.size == 0 ? "" : ": ", facts.state);
+	snprintf(facts.reference, sizeof facts.reference, "%.*s", (int)of.size, (const char *)of.data);
+	snprintf(text, sizeof text, "%s%s%.*s%s%s", facts.reference, of.size == 0 ? "" : " on ",
+		 (int)title.size, (const char *)title.data, of.size == 0 ? "" : ": ", facts.state);
 	bell_ring(&watching->bell, PRECEDENCE_FLASH, steady_ms());
 	print_plain(watching, "alert", text,
-		    log.size == 0 ? NULL
-				  : json_pack("{s:o, s:o, s:o}", "channel", output_json_hex(id), "title",
-					      output_json_text(title), "log", output_json_text(log)));
+		    of.size == 0 ? NULL
+				 : json_pack("{s:o, s:o, s:o}", "channel", output_json_hex(id), "title",
+					     output_json_text(title), is_of_log ? "log" : "reference",
+					     output_json_text(of)));
 	hooks_add(watching->hooks, &facts, steady_ms());
 }
 
@@ -452,9 +458,11 @@ const struct command command_watch = {
 		"once: post-gone when the post's daemon does not answer, courier-gone when it has no\n"
 		"courier, route when a route becomes silent or down, disk when the post's disk fills up,\n"
 		"at each step (low, scarce, last) in which the post takes less. What then stays with the\n"
-		"courier is told as left, and rings at the highest precedence in it. The post is asked\n"
-		"every 5 seconds. post-back, courier-back, route up and disk ample tell the end of it. The\n"
-		"watch goes on until Ctrl-C, also while the daemon is gone.\n\n"
+		"courier is told as left, and rings at the highest precedence in it. courier-full is the\n"
+		"courier's disk; an own FLASH or IMMEDIATE that it has no room for is an alert with the\n"
+		"message's reference. The post is asked every 5 seconds. post-back, courier-back,\n"
+		"courier-room, route up and disk ample tell the end of it. The watch goes on until Ctrl-C,\n"
+		"also while the daemon is gone.\n\n"
 		"A hook is told LIAISON_EVENT (unread, arrived, state, overdue, channel, alert, and\n"
 		"those above), LIAISON_REFERENCE (of route: its name), LIAISON_PRECEDENCE, LIAISON_KIND\n"
 		"and LIAISON_STATE (of route: up, degraded, silent, down; of disk: ample, low, scarce,\n"

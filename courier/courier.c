@@ -178,7 +178,7 @@ static void on_timer(uv_timer_t *timer)
 	routes_dial(courier);
 	for (unsigned i = 0; i < courier->config.neighbour_count; i++)
 		route_judge(courier, &courier->routes[i]);
-	if (routes_queued_changed(courier))
+	if (routes_full_changed(courier) || routes_queued_changed(courier))
 		routes_tell(courier); /* with each tick at most: what waits is a number for people */
 	log_catch_up(&courier->log, now);
 	dispatch_rest(courier);

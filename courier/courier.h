@@ -89,6 +89,7 @@ struct courier {
 	unsigned session_count;
 	uint64_t queued_told;
 	bool routes_changed;
+	bool full_told;     /* that the disk is full, as the post was last told */
 	bool reloading;     /* sessions end, then config_next is used */
 	bool starting_over; /* as reloading, after a batch that the disk had no room for: nothing is taken on
 			     */
@@ -155,6 +156,9 @@ void dispatch_run(struct courier *courier);
 /* True if nothing waits but, at most, a TICK that goes on: the next process does the rest of it as well. */
 bool dispatch_is_done(const struct courier *courier);
 
+/* Free bytes of the courier's disk; UINT64_MAX if it does not say. */
+uint64_t dispatch_disk_room(const struct courier *courier);
+
 /* Loads what the last run of the rows wanted. False: the daemon has failed. */
 bool dispatch_load(struct courier *courier);
 
@@ -192,9 +196,11 @@ unsigned route_index(const struct courier *courier, const struct route *route);
 /* Sees in which state a route is, and notes a change of it. */
 void route_judge(struct courier *courier, struct route *route);
 
-/* Tells the post how the routes are. */
 /* True if other bytes wait for a route than the post was told. */
 bool routes_queued_changed(struct courier *courier);
+/* True if the disk is full and the post was told otherwise, or has room again. */
+bool routes_full_changed(const struct courier *courier);
+/* Tells the post how the routes are, and whether the disk is full. */
 void routes_tell(struct courier *courier);
 
 /* The session of a route is gone, or the route is wanted: when to dial is decided anew. */

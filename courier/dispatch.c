@@ -235,7 +235,7 @@ void dispatch_note_tick(struct courier *courier)
 
 /* ---- through the queue ---- */
 
-static uint64_t disk_room(const struct courier *courier)
+uint64_t dispatch_disk_room(const struct courier *courier)
 {
 	struct statvfs status;
 
@@ -363,7 +363,7 @@ static bool step_batch(struct courier *courier)
 {
 	struct queue_actions actions;
 	struct entropy entropy = {.left = 0};
-	uint64_t room = disk_room(courier);
+	uint64_t room = dispatch_disk_room(courier);
 	unsigned count = 0;
 	unsigned tick_steps = 0;
 

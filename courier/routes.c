@@ -57,7 +57,16 @@ bool routes_queued_changed(struct courier *courier)
 	return false;
 }
 
-/* Tells the post how the routes are. */
+static bool is_full(const struct courier *courier)
+{
+	return dispatch_disk_room(courier) < (courier->full_told ? QUEUE_DISK_ROOM_MIN : QUEUE_DISK_FULL_MAX);
+}
+
+bool routes_full_changed(const struct courier *courier)
+{
+	return is_full(courier) != courier->full_told;
+}
+
 void routes_tell(struct courier *courier)
 {
 	struct link_message *message;
@@ -68,7 +77,9 @@ void routes_tell(struct courier *courier)
 	message = calloc(1, sizeof *message);
 	if (message == NULL)
 		return;
+	courier->full_told = is_full(courier);
 	message->type = LINK_ROUTES;
+	message->routes.full = courier->full_told;
 	message->routes.count = courier->config.neighbour_count;
 	for (unsigned i = 0; i < courier->config.neighbour_count; i++) {
 		struct route *route = &courier->routes[i];

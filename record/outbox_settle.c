@@ -5,6 +5,7 @@
 #include "record/keys.h"
 #include "record/log.h"
 #include "record/outbox_rows.h"
+#include "record/query.h"
 #include "record/registry.h"
 
 /* ---- hints ---- */
@@ -27,6 +28,31 @@ static enum error note_hint(struct run *run, const struct copy_key *key, uint64_
 	return log_set_state(run, &entry_key, &entry, state, route);
 }
 
+/* That an urgent copy does not leave is told once, until the courier has taken it. */
+static enum error tell_no_room(struct run *run, struct outgoing *outgoing)
+{
+	struct entry_key key = outgoing->key.entry;
+	struct copy *copy = &outgoing->copy;
+	struct channel channel;
+	struct entry entry;
+
+	if (run_event(run)->of.progress.reason != ERROR_FULL || outgoing->key.statement != 0 || copy->told ||
+	    copy->precedence < PRECEDENCE_IMMEDIATE)
+		return ERROR_OK;
+	enum error error = run_must(registry_channel(run, key.channel, &channel));
+	if (error != ERROR_OK)
+		return error;
+	key.log = log_own_number(run, &channel);
+	error = run_must(log_entry(run, &key, &entry));
+	if (error != ERROR_OK)
+		return error;
+	copy->told = true;
+	return query_alert_message(
+		run, &key, entry.time, ERROR_FULL,
+		"it has not left, since the courier has no room for it: free some on its disk, or "
+		"see why its routes carry nothing");
+}
+
 enum error outbox_progress(struct run *run)
 {
 	const struct record_event *event = run_event(run);
@@ -46,6 +72,11 @@ enum error outbox_progress(struct run *run)
 	}
 	if (outgoing.copy.state !=
 	    COPY_WAITING) { /* one that waits to be sent again does, whatever is said */
+		bool is_taken = state == LOCAL_QUEUED || state == LOCAL_CARRIED;
+		outgoing.copy.told = outgoing.copy.told && !is_taken;
+		error = is_taken ? ERROR_OK : tell_no_room(run, &outgoing);
+		if (error != ERROR_OK)
+			return error;
 		outbox_unplace(run, &outgoing.copy);
 		outgoing.copy.state =
 			state == LOCAL_CARRIED || outgoing.copy.state == COPY_CARRIED

@@ -43,23 +43,55 @@ enum error query_reference(struct run *run, const struct entry_key *key, uint64_
 	return error;
 }
 
+/* The channel's id and title. */
+static enum error alert_of_channel(struct run *run, uint64_t number, struct run_alert_of *of)
+{
+	struct channel *channel = run_take(run, sizeof(*channel));
+	struct terms terms;
+
+	enum error error = run_must(registry_channel(run, number, channel));
+	if (error == ERROR_OK)
+		error = registry_terms(channel, &terms);
+	if (error != ERROR_OK)
+		return error;
+	*of = (struct run_alert_of){.channel = bytes_make(channel->id, sizeof(channel->id)),
+				    .title = terms.title};
+	return ERROR_OK;
+}
+
 enum error query_alert(struct run *run, const struct entry_key *log, enum error reason, const char *detail)
 {
 	struct buffer text = run_buffer(run, REFERENCE_SIZE_MAX);
-	struct channel *channel = run_take(run, sizeof(*channel));
-	struct terms terms;
+	struct channel channel;
+	struct run_alert_of of;
 	struct bytes name;
 
-	enum error error = run_must(registry_channel(run, log->channel, channel));
+	enum error error = alert_of_channel(run, log->channel, &of);
 	if (error == ERROR_OK)
-		error = registry_terms(channel, &terms);
+		error = run_must(registry_channel(run, log->channel, &channel));
 	if (error == ERROR_OK)
-		error = post_name_of(run, log->channel, channel, log->log, &name);
+		error = post_name_of(run, log->channel, &channel, log->log, &name);
 	if (error != ERROR_OK)
 		return error;
 	reference_log_append(&text, name, log->incarnation);
-	run_alert_of(run, reason, detail, bytes_make(channel->id, sizeof(channel->id)), terms.title,
-		     buffer_bytes(&text));
+	of.log = buffer_bytes(&text);
+	run_alert_of(run, reason, detail, &of);
+	return ERROR_OK;
+}
+
+enum error query_alert_message(struct run *run, const struct entry_key *key, uint64_t time, enum error reason,
+			       const char *detail)
+{
+	struct buffer text = run_buffer(run, REFERENCE_SIZE_MAX);
+	struct run_alert_of of;
+
+	enum error error = alert_of_channel(run, key->channel, &of);
+	if (error == ERROR_OK)
+		error = query_reference(run, key, time, &text);
+	if (error != ERROR_OK)
+		return error;
+	of.message = buffer_bytes(&text);
+	run_alert_of(run, reason, detail, &of);
 	return ERROR_OK;
 }
 

@@ -31,6 +31,10 @@ enum error query_entry_row(struct run *run, const struct entry_key *key, const s
 enum error query_reference(struct run *run, const struct entry_key *key, uint64_t time,
 			   struct buffer *buffer);
 
+/* An alert of one message, or other entry, signed at that time: it names its reference, and the channel. */
+enum error query_alert_message(struct run *run, const struct entry_key *key, uint64_t time, enum error reason,
+			       const char *detail);
+
 /* An alert of the log, and incarnation, of the entry: it names them, and the channel. */
 enum error query_alert(struct run *run, const struct entry_key *log, enum error reason, const char *detail);
 

@@ -232,6 +232,7 @@ static void write_disk(const struct record_shell *shell, struct buffer *buffer)
 	cbor_write_array(buffer, LINK_PRECEDENCE_MAX);
 	for (size_t i = 0; i < LINK_PRECEDENCE_MAX; i++)
 		cbor_write_uint(buffer, shell == NULL ? 0 : shell->left[i]);
+	cbor_write_bool(buffer, shell != NULL && shell->routes != NULL && shell->routes->full);
 }
 
 enum error query_status_answer(struct run *run)
@@ -261,5 +262,5 @@ enum error query_status_answer(struct run *run)
 	if (missing)
 		return ERROR_NEEDS_ROWS;
 	write_disk(shell, &answer.body);
-	return query_answer_end(run, &answer, 8);
+	return query_answer_end(run, &answer, 9);
 }

@@ -302,24 +302,24 @@ void run_notice_end(struct run *run)
 	action->bytes = frame_end(run);
 }
 
-void run_alert_of(struct run *run, enum error reason, const char *detail, struct bytes channel,
-		  struct bytes title, struct bytes log)
+void run_alert_of(struct run *run, enum error reason, const char *detail, const struct run_alert_of *of)
 {
-	struct buffer *frame = run_notice_begin(run, LOCAL_ALERT, 5);
+	struct buffer *frame = run_notice_begin(run, LOCAL_ALERT, 6);
 	cbor_write_uint(frame, (uint64_t)reason);
 	cbor_write_text(frame, bytes_of_text(detail));
-	if (channel.size == 0)
+	if (of->channel.size == 0)
 		cbor_write_null(frame);
 	else
-		cbor_write_bytes(frame, channel);
-	cbor_write_text(frame, title);
-	cbor_write_text(frame, log);
+		cbor_write_bytes(frame, of->channel);
+	cbor_write_text(frame, of->title);
+	cbor_write_text(frame, of->log);
+	cbor_write_text(frame, of->message);
 	run_notice_end(run);
 }
 
 void run_alert(struct run *run, enum error reason, const char *detail)
 {
-	run_alert_of(run, reason, detail, bytes_of_text(""), bytes_of_text(""), bytes_of_text(""));
+	run_alert_of(run, reason, detail, &(const struct run_alert_of){0});
 }
 
 void run_log(struct run *run, enum error reason, const char *text)

@@ -99,9 +99,15 @@ struct buffer *run_notice_begin(struct run *run, uint64_t notice, size_t count);
 void run_notice_end(struct run *run);
 /* LOCAL_ALERT. */
 void run_alert(struct run *run, enum error reason, const char *detail);
-/* The same of one log: the channel's id and title, and the log's name; record/query.h has query_alert. */
-void run_alert_of(struct run *run, enum error reason, const char *detail, struct bytes channel,
-		  struct bytes title, struct bytes log);
+/* What an alert is of: a log, or a message, by name (the other empty), and their channel. */
+struct run_alert_of {
+	struct bytes channel;
+	struct bytes title;
+	struct bytes log;
+	struct bytes message;
+};
+/* The same of one log or message: record/query.h has query_alert and query_alert_message. */
+void run_alert_of(struct run *run, enum error reason, const char *detail, const struct run_alert_of *of);
 
 /* One log line without content. */
 void run_log(struct run *run, enum error reason, const char *text);

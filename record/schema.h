@@ -463,6 +463,7 @@ struct copy {
 	uint64_t sends;   /* times handed over for want of a receipt */
 	uint64_t seals;
 	bool last_resort; /* the last seal was to the last-resort key */
+	bool told;        /* that the courier has no room for it, since it last took it */
 	bool again;       /* its receiver asked for what it had receipted: another receipt says nothing new */
 	bool sealed;
 	uint8_t sha256[32]; /* of the sealed bytes; the copy id is its first half */

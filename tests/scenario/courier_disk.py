@@ -66,7 +66,9 @@ def without_room_new_work_is_refused_with_its_reason(world):
     failing(a).up()
     b.up()
     a.link_is_up(b)
+    a.post.wait(lambda: a.post.full is False, 5, "the post told that there is room")
     tell(a, "fail-room", True)
+    a.post.wait(lambda: a.post.full, 5, "the post told that the disk is full")
     identity = a.post.send(b.node, ROUTINE, os.urandom(4000))
     a.post.wait(lambda: a.post.progress.get(identity) == FAILED, 5, "the copy refused")
     assert a.post.reasons[identity] == ERROR_FULL
@@ -77,6 +79,7 @@ def without_room_new_work_is_refused_with_its_reason(world):
     assert "(FULL)" in a.log()
     tell(a, "fail-room", False)
     a.post.wait(lambda: len(a.post.received) == 1, 10, "the copy, with room again")
+    a.post.wait(lambda: a.post.full is False, 5, "the post told that there is room again")
     a.post.send(b.node, ROUTINE, os.urandom(4000))
     b.post.wait(lambda: len(b.post.received) == 1, 5, "new work, with room again")
 

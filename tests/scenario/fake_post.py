@@ -33,7 +33,7 @@ class FakePost:
         self.progress = {}  # id -> state last told
         self.reasons = {}  # id -> reason of a failure
         self.queued = set()  # ids that were ever reported as queued
-        self.routes = []
+        self.routes, self.full = [], None
         self.heads = None
         self.connections = 0
         self.taking = True
@@ -138,7 +138,7 @@ class FakePost:
             if state in (QUEUED, CARRIED):
                 self.queued.add(identity)
         elif message[0] == ROUTES:
-            self.routes = message[1]
+            self.routes, self.full = message[1:]
         elif message[0] == HEADS:
             self.heads = message[1]
         else:

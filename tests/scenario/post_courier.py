@@ -161,8 +161,8 @@ def hostile_messages_end_the_connection_and_nothing_else():
         frame([LINK_PROGRESS, bytes(15), QUEUED, "", 0]),
         frame([LINK_PROGRESS, bytes(16), 9, "", 0]),
         frame([LINK_PROGRESS, bytes(16), CARRIED, "\u202e", 0]),
-        frame([LINK_ROUTES, [["direct"]]]),
-        frame([LINK_ROUTES, [["direct", "dtn://far/", 1, 0, 0]] * 257]),
+        frame([LINK_ROUTES, [["direct"]], False]),
+        frame([LINK_ROUTES, [["direct", "dtn://far/", 1, 0, 0]] * 257, False]),
         frame(b"\x9f\x06\xff"),
         frame(b"\x82" * 20),
     ]
@@ -224,9 +224,9 @@ def routes_are_kept_and_replaced():
     routes = [["direct", "dtn://far/", 1, 1000, 5], ["relay", "dtn://near/", 4, 2000, 0]]
     with Daemon().start() as daemon, Courier(daemon) as courier, Client(daemon) as client:
         for _ in range(3):
-            courier.send([LINK_ROUTES, routes])
-            courier.send([LINK_ROUTES, []])
-            courier.send([LINK_ROUTES, routes[1:]])
+            courier.send([LINK_ROUTES, routes, False])
+            courier.send([LINK_ROUTES, [], True])
+            courier.send([LINK_ROUTES, routes[1:], False])
         courier.deliver(1, b"sealed")
         assert courier.next() == [LINK_TAKEN, 1]
         assert client.ask(STATUS)[1] == 0

@@ -30,7 +30,7 @@ def receive(connection):
     return cbor2.loads(connection.recv(size, socket.MSG_WAITALL))
 
 
-def serve(listener, gaps, rest, rows=(), disk=(AMPLE, NO_COUNTS)):
+def serve(listener, gaps, rest, rows=(), disk=(AMPLE, NO_COUNTS, False)):
     answers = {
         STATUS: [[[ID, "the line", [0, 0, 0, 0], None, 2, None, [2, 0, 0, 1], gaps, []]], True, *rest, 1, *disk],
         ENTRIES: [list(rows), b""],
@@ -102,7 +102,7 @@ def a_disk_that_fills_up_is_told_with_what_waits_for_it_and_the_cure():
     assert "DISK" not in text and "left with" not in text, text
     for level, word, says in ((LOW, "low", "ROUTINE messages and backups are refused"),
             (SCARCE, "scarce", "only urgent messages and letters"), (LAST, "last", "not even a FLASH")):
-        disk = (level, [7, 0, 0, 2])
+        disk = (level, [7, 0, 0, 2], False)
         lines = status([], disk=disk).splitlines()
         said = [line for line in lines if line.startswith("DISK: ")]
         assert len(said) == 1 and says in said[0] and "free some room" in said[0], lines
@@ -111,6 +111,11 @@ def a_disk_that_fills_up_is_told_with_what_waits_for_it_and_the_cure():
         told = json.loads(status([], "--json", disk=disk))
         assert (told["disk"], told["left_with_courier"]) == (word, [7, 0, 0, 2]), told
     assert json.loads(status([], "--json"))["disk"] == "ample"
+    lines = status([], disk=(AMPLE, NO_COUNTS, True)).splitlines()
+    assert [line for line in lines if "DISK" in line] == [lines[lines.index("courier: connected") + 1]], lines
+    assert "the courier's disk is full" in "".join(lines) and "free some room" in "".join(lines), lines
+    assert [json.loads(status([], "--json", disk=(AMPLE, NO_COUNTS, full)))["courier_full"] for full in (False, True)] == [
+        False, True]
 
 
 def row(number, subject, own, receipt_due, acknowledgment_due):

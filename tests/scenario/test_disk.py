@@ -1,6 +1,7 @@
-"""The disk of a post fills up on a line that runs: usage: test_disk.py BUILD
+"""The disk of a post, then that of a courier fills up on a line that runs: usage: test_disk.py BUILD
 
-Runs itself again in a mount namespace of its own, where the alliance's post gets a small file system.
+Runs itself again in a mount namespace of its own, where the alliance's post and the federation's courier get small file
+systems.
 """
 
 import json
@@ -15,15 +16,16 @@ from post_shell import run_tests
 
 line = None
 disk = None
+courier_disk = None
 facts = {}
 
 
-def move_the_post_to(folder):
-    side = line.alliance
+def move(side, of, folder):
+    """Moves the directory of one daemon of a side onto the small disk."""
     side.end()
-    kept = folder + "/post"
-    shutil.copytree(side.post_folder, kept)
-    subprocess.run(["mount", "--bind", kept, side.post_folder], check=True)
+    kept = folder + "/kept"
+    shutil.copytree(of, kept)
+    subprocess.run(["mount", "--bind", kept, of], check=True)
     side.start()
 
 
@@ -142,14 +144,42 @@ def bulk_that_waits_does_not_stop_receipts():
     line.wait_until_held(line.alliance, bulk, 60)
 
 
+def a_flash_that_the_courier_has_no_room_for_is_told_by_its_reference():
+    watch = facts["courier watch"] = Watch(line.federation)
+    wait_for(lambda: watch.told("watching"), "the watch has begun")
+    assert not line.federation.json("status")["courier_full"]
+    courier_disk.leave(10 * MIB)
+    wait_for(lambda: len(watch.told("courier-full")) == 1, "the watch tells of the courier's full disk")
+    assert "free some room on it" in watch.told("courier-full")[0]["detail"]
+    assert line.federation.json("status")["courier_full"]
+    assert "  DISK: the courier's disk is full" in line.federation.text("status")
+    facts["refused"] = line.federation.send("This cannot leave.", "-p", "flash")
+    alert = wait_for(lambda: watch.told("alert"), "the watch tells of the FLASH")[0]
+    assert alert["reference"] == facts["refused"], alert
+    assert "the courier has no room for it" in alert["detail"] and "free some" in alert["detail"], alert
+    wait_for(lambda: watch.bells >= 8, "both rang")
+    assert line.federation.show(facts["refused"])["state"] == "released"
+
+
+def when_the_courier_has_room_again_that_is_told_too():
+    watch = facts["courier watch"]
+    courier_disk.leave(50 * MIB)
+    wait_for(lambda: len(watch.told("courier-room")) == 1, "the watch tells of room")
+    assert not line.federation.json("status")["courier_full"]
+    message = line.federation.send("This can.", "-p", "flash")
+    line.wait_for_state(line.federation, message, "received")
+    assert len(watch.told("alert")) == 1, watch.told("alert")
+
+
 if __name__ == "__main__":
     if "LIAISON_OWN_MOUNTS" not in os.environ:
         os.environ["LIAISON_OWN_MOUNTS"] = "yes"
         for namespace in (["-m"], ["-rm"]):
             if subprocess.run(["unshare", *namespace, "true"], capture_output=True).returncode == 0:
                 os.execvp("unshare", ["unshare", *namespace, sys.executable, *sys.argv])
-    with Line(sys.argv[1]) as line, SmallDisk() as disk:
-        move_the_post_to(disk.folder)
+    with Line(sys.argv[1]) as line, SmallDisk() as disk, SmallDisk() as courier_disk:
+        move(line.alliance, line.alliance.post_folder, disk.folder)
+        move(line.federation, line.federation.courier_folder, courier_disk.folder)
         try:
             run_tests(
                 what_is_taken_before_is_receipted_after,
@@ -159,9 +189,13 @@ if __name__ == "__main__":
                 the_first_room_there_is_brings_the_flash,
                 when_there_is_room_again_all_goes_on,
                 bulk_that_waits_does_not_stop_receipts,
+                a_flash_that_the_courier_has_no_room_for_is_told_by_its_reference,
+                when_the_courier_has_room_again_that_is_told_too,
             )
         finally:
-            if "watch" in facts:
-                facts["watch"].end()
+            for name in ("watch", "courier watch"):
+                if name in facts:
+                    facts[name].end()
             line.alliance.end()
-            subprocess.run(["umount", line.alliance.post_folder], check=True)
+            line.federation.end()
+            subprocess.run(["umount", line.alliance.post_folder, line.federation.courier_folder], check=True)

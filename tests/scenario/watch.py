@@ -27,7 +27,7 @@ SUBSCRIBE, ENTRIES, ENTRY, STATUS = 15, 11, 12, 14
 AMPLE, LOW, SCARCE, LAST = range(1, 5)
 UP, DEGRADED, SILENT, DOWN = range(1, 5)
 ARRIVED, ALERT = 1, 4
-NEW_INCARNATION = 61
+NEW_INCARNATION, FULL = 61, 48
 RECEIVED_MESSAGES, AWAITED = 2, 4
 
 
@@ -52,7 +52,7 @@ class Watch:
         self.rows = {each[3]: each for each in unread}
         self.awaited = []
         self.has_courier, self.routes, self.refuses_status = True, list(routes), False
-        self.disk, self.left = AMPLE, [0, 0, 0, 0]
+        self.disk, self.left, self.courier_full = AMPLE, [0, 0, 0, 0], False
         self.asked = []  # verb, or for ENTRIES the selection
         self.lock = threading.Lock()
         self.out = open(self.folder.name + "/out", "w+", encoding="utf-8")
@@ -101,7 +101,7 @@ class Watch:
                 elif verb == ENTRIES and arguments[1] in (RECEIVED_MESSAGES, AWAITED):
                     self.send([number, 0, unread if arguments[1] == RECEIVED_MESSAGES else self.awaited, b""])
                 elif verb == STATUS and not self.refuses_status:
-                    self.send([number, 0, [], self.has_courier, self.routes, [], [], 1, self.disk, list(self.left)])
+                    self.send([number, 0, [], self.has_courier, self.routes, [], [], 1, self.disk, list(self.left), self.courier_full])
                 elif verb == ENTRY:
                     self.send([number, 0, self.rows[arguments[3]], b"", b"", None])
                 else:
@@ -285,8 +285,8 @@ def a_disk_that_fills_up_is_told_at_each_step_and_so_is_what_waits_for_it():
 
 def an_alert_names_the_log_and_the_channel():
     with Watch("--json", "--hook", 'echo "$LIAISON_EVENT $LIAISON_REFERENCE $LIAISON_STATE" >> "$TOLD"') as watch:
-        watch.send([0, ALERT, NEW_INCARNATION, "its post was restored", b"\x01" * 32, "the line", "EMBASSY.2"])
-        watch.send([0, ALERT, NEW_INCARNATION, "of no one log", None, "", ""])
+        watch.send([0, ALERT, NEW_INCARNATION, "its post was restored", b"\x01" * 32, "the line", "EMBASSY.2", ""])
+        watch.send([0, ALERT, NEW_INCARNATION, "of no one log", None, "", "", ""])
         wait_for(lambda: len(watch.hooked) == 2, "both hooks are run")
         first, second = watch.events[-2:]
         assert (first["event"], first["log"], first["title"], first["channel"]) == (
@@ -294,6 +294,32 @@ def an_alert_names_the_log_and_the_channel():
         assert first["detail"].startswith("EMBASSY.2 on the line: a log goes on in a new incarnation"), first
         assert "log" not in second and "done" not in second["detail"], second
         assert any(line.startswith("alert EMBASSY.2 a log goes on") for line in watch.hooked), watch.hooked
+
+
+def an_alert_names_the_message_that_does_not_leave():
+    with Watch("--json", "--bell", "--hook", 'echo "$LIAISON_EVENT $LIAISON_REFERENCE $LIAISON_STATE" >> "$TOLD"') as watch:
+        watch.send([0, ALERT, FULL, "it has not left", b"\x01" * 32, "the line", "", "EMBASSY 0042/26"])
+        wait_for(lambda: watch.hooked == ["alert EMBASSY 0042/26 it has not left"], "the hook is told")
+        told = watch.events[-1]
+        assert (told["event"], told["reference"], told["title"], told["detail"]) == (
+            "alert", "EMBASSY 0042/26", "the line", "EMBASSY 0042/26 on the line: it has not left"), told
+        assert "log" not in told, told
+        wait_for(lambda: watch.bells == 4, "it rings as a FLASH", 4)
+
+
+def a_courier_whose_disk_is_full_is_told_and_so_is_the_end_of_it():
+    route = ["direct", "ipn:2002.0", UP, 1795320300000, 0]
+    with Watch("--json", "--bell", "--hook", 'echo "$LIAISON_EVENT" >> "$TOLD"', routes=[route]) as watch:
+        def told(name):
+            return [event for event in watch.events if event["event"] == name]
+        watch.courier_full = True
+        wait_for(lambda: told("courier-full"), "it is told", 7)
+        assert "free some room on it" in told("courier-full")[0]["detail"], watch.said
+        wait_for(lambda: watch.bells == 4, "it rings as a FLASH", 4)
+        watch.courier_full = False
+        wait_for(lambda: told("courier-room"), "room again is told", 7)
+        wait_for(lambda: watch.hooked == ["courier-full", "courier-room"], "both have run a hook")
+        assert watch.bells == 4, watch.bells
 
 
 def the_example_pages_for_a_flash_that_arrived_and_for_nothing_else():
@@ -322,5 +348,7 @@ if __name__ == "__main__":
         a_line_that_is_cut_is_told_rings_and_runs_a_hook,
         a_disk_that_fills_up_is_told_at_each_step_and_so_is_what_waits_for_it,
         an_alert_names_the_log_and_the_channel,
+        an_alert_names_the_message_that_does_not_leave,
+        a_courier_whose_disk_is_full_is_told_and_so_is_the_end_of_it,
         the_example_pages_for_a_flash_that_arrived_and_for_nothing_else,
     )

@@ -27,7 +27,7 @@ static struct link_message full_routes(void)
 
 static struct link_message two_routes(void)
 {
-	return (struct link_message){ .type = LINK_ROUTES, .routes = { .count = 2, .routes = {
+	return (struct link_message){ .type = LINK_ROUTES, .routes = { .count = 2, .full = true, .routes = {
 		{ .route = bytes_of_text("direct"), .neighbour = bytes_of_text("ipn:2.0"),
 			.state = LINK_ROUTE_UP,
 			.changed_ms = 1795320300000, .queued_size = 0 },

@@ -104,11 +104,14 @@ static void each_field_comes_back_in_its_place(void **state)
 	assert_int_equal(decoded.progress.state, LINK_FAILED);
 	assert_int_equal(decoded.progress.reason, ERROR_FULL);
 
-	assert_int_equal(decode_hex("82 08 81 85 61 70 61 61 02 05 06", LINK_COURIER), ERROR_OK);
+	assert_int_equal(decode_hex("83 08 81 85 61 70 61 61 02 05 06 f5", LINK_COURIER), ERROR_OK);
 	assert_int_equal(decoded.routes.count, 1);
 	assert_int_equal(decoded.routes.routes[0].state, LINK_ROUTE_DEGRADED);
 	assert_int_equal(decoded.routes.routes[0].changed_ms, 5);
 	assert_int_equal(decoded.routes.routes[0].queued_size, 6);
+	assert_true(decoded.routes.full);
+	assert_int_equal(decode_hex("83 08 80 f4", LINK_COURIER), ERROR_OK);
+	assert_false(decoded.routes.full);
 }
 
 static void every_truncation_of_every_message_is_refused(void **state)
@@ -204,17 +207,21 @@ static const struct {
 	{ "85 07 " ID " 03 60 1a00010000", LINK_COURIER, ERROR_OUT_OF_RANGE },
 	{ "85 07 " ID " 03 60 00", LINK_COURIER, ERROR_OUT_OF_RANGE },
 	{ "85 07 " ID " 01 60 01", LINK_COURIER, ERROR_OUT_OF_RANGE },
-	/* ROUTES: a state 0, no name, a name twice, not ascending, an element missing, too many routes */
-	{ "82 08 81 85 61 70 61 61 00 05 06", LINK_COURIER, ERROR_OUT_OF_RANGE },
-	{ "82 08 81 85 60 61 61 01 05 06", LINK_COURIER, ERROR_OUT_OF_RANGE },
-	{ "82 08 82 85 61 70 61 61 01 05 06 85 61 70 61 61 01 05 06", LINK_COURIER, ERROR_MALFORMED },
-	{ "82 08 82 85 61 70 61 61 01 05 06 85 61 6f 61 61 01 05 06", LINK_COURIER, ERROR_MALFORMED },
-	{ "82 08 81 84 61 70 61 61 01 05", LINK_COURIER, ERROR_WRONG_TYPE },
-	{ "82 08 81 85 61 70 61 61 01 05 1bffffffffffffffff", LINK_COURIER, ERROR_OUT_OF_RANGE },
-	{ "82 08 81 85 61 70 61 61 01 1b8000000000000000 00", LINK_COURIER, ERROR_OUT_OF_RANGE },
-	{ "82 08 81 85 61 70 60 01 05 06", LINK_COURIER, ERROR_OUT_OF_RANGE },
-	{ "82 08 990101", LINK_COURIER, ERROR_TOO_LARGE },
-	{ "82 08 9b00000000ffffffff", LINK_COURIER, ERROR_NOT_CANONICAL },
+	/* ROUTES: a state 0, no name, a name twice, not ascending, an element missing, too many routes;
+	   `full` missing, no bool, an element too many */
+	{ "83 08 81 85 61 70 61 61 00 05 06 f4", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	{ "83 08 81 85 60 61 61 01 05 06 f4", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	{ "83 08 82 85 61 70 61 61 01 05 06 85 61 70 61 61 01 05 06 f4", LINK_COURIER, ERROR_MALFORMED },
+	{ "83 08 82 85 61 70 61 61 01 05 06 85 61 6f 61 61 01 05 06 f4", LINK_COURIER, ERROR_MALFORMED },
+	{ "83 08 81 84 61 70 61 61 01 05 f4", LINK_COURIER, ERROR_WRONG_TYPE },
+	{ "83 08 81 85 61 70 61 61 01 05 1bffffffffffffffff f4", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	{ "83 08 81 85 61 70 61 61 01 1b8000000000000000 00 f4", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	{ "83 08 81 85 61 70 60 01 05 06 f4", LINK_COURIER, ERROR_OUT_OF_RANGE },
+	{ "82 08 80", LINK_COURIER, ERROR_WRONG_TYPE },
+	{ "83 08 80 01", LINK_COURIER, ERROR_WRONG_TYPE },
+	{ "84 08 80 f4 f4", LINK_COURIER, ERROR_WRONG_TYPE },
+	{ "83 08 990101", LINK_COURIER, ERROR_TOO_LARGE },
+	{ "83 08 9b00000000ffffffff", LINK_COURIER, ERROR_NOT_CANONICAL },
 };
 
 static void messages_out_of_form_are_refused(void **state)

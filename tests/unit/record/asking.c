@@ -126,7 +126,7 @@ static void read_channel_status(struct cbor_reader *reader, const struct world *
 struct asked_status ask_status(struct world *world, size_t post)
 {
 	struct buffer frame = ask_request(LOCAL_STATUS, 0);
-	struct cbor_reader reader = ask_results(world, post, &frame, 8);
+	struct cbor_reader reader = ask_results(world, post, &frame, 9);
 	const struct world_post *other = &world->posts[1 - post];
 	struct asked_status status = {0};
 
@@ -147,6 +147,7 @@ struct asked_status ask_status(struct world *world, size_t post)
 	status.store_size = cbor_read_uint(&reader);
 	status.disk = cbor_read_uint(&reader);
 	read_uints(&reader, status.left, PRECEDENCE_COUNT);
+	status.courier_full = cbor_read_bool(&reader);
 	assert_int_equal(cbor_read_end(&reader), ERROR_OK);
 	return status;
 }

@@ -48,6 +48,7 @@ struct asked_status {
 	uint64_t store_size;
 	uint64_t disk; /* enum local_disk */
 	uint64_t left[PRECEDENCE_COUNT];
+	bool courier_full;
 };
 struct asked_status ask_status(struct world *world, size_t post);
 

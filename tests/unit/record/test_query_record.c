@@ -382,8 +382,9 @@ static void heads_verify_with_their_keys_and_cosignatures(void **state)
 
 static void status_tells_what_the_daemon_says_of_its_disk(void **state)
 {
+	static const struct link_routes routes = {.full = true};
 	static const struct record_shell full = {
-		.store_size = 70000, .disk = LOCAL_DISK_LAST, .left = {5, 0, 3, 1}};
+		.routes = &routes, .store_size = 70000, .disk = LOCAL_DISK_LAST, .left = {5, 0, 3, 1}};
 	struct world *world = world_open_line(331);
 
 	struct asked_status status = ask_status(world, 0);
@@ -391,12 +392,14 @@ static void status_tells_what_the_daemon_says_of_its_disk(void **state)
 	assert_int_equal(status.disk, LOCAL_DISK_AMPLE);
 	for (size_t i = 0; i < PRECEDENCE_COUNT; i++)
 		assert_int_equal(status.left[i], 0);
+	assert_false(status.courier_full);
 	world->posts[0].shell = &full;
 	status = ask_status(world, 0);
 	assert_int_equal(status.store_size, 70000);
 	assert_int_equal(status.disk, LOCAL_DISK_LAST);
 	for (size_t i = 0; i < PRECEDENCE_COUNT; i++)
 		assert_int_equal(status.left[i], full.left[i]);
+	assert_true(status.courier_full);
 	world_free(world);
 }
 

@@ -70,6 +70,55 @@ static void a_copy_that_was_carried_and_lost_is_taken_back_and_sent_again(void *
 	world_free(world);
 }
 
+/* The courier's answer to the only copy of the world's post 0. */
+static void answer_copy(struct world *world, uint32_t state, enum error reason)
+{
+	struct record_event answer = {
+		.kind = RECORD_PROGRESS, .of.progress.state = state, .of.progress.reason = reason};
+	uint8_t prefix = TABLE_COPY_ID;
+	struct row row;
+	size_t at = 0;
+
+	assert_true(store_find(&world->posts[0].store, bytes_make(&prefix, 1), &at, &row));
+	memcpy(answer.of.progress.copy, row.key.data + 1, 16);
+	assert_int_equal(world_event(world, 0, &answer), ERROR_OK);
+	world_commit(world, 0);
+}
+
+static void an_urgent_copy_that_the_courier_has_no_room_for_is_told_once_until_it_has(void **state)
+{
+	struct world *world = world_open_line(5);
+	const struct world_post *post = &world->posts[0];
+
+	world->cut = true;
+	assert_int_equal(world_send(world, 0, &urgent, NULL), ERROR_OK);
+	answer_copy(world, LOCAL_REFUSED, ERROR_TOO_LARGE);
+	assert_int_equal(post->alerts, 0);
+	for (size_t i = 0; i < 3; i++)
+		answer_copy(world, LOCAL_REFUSED, ERROR_FULL);
+	assert_int_equal(post->alerts, 1);
+	assert_int_equal(post->last_alert, ERROR_FULL);
+	assert_string_equal(post->last_alert_log, "");
+	assert_non_null(strstr(post->last_alert_message, " 00"));
+	assert_non_null(strchr(post->last_alert_message, '/'));
+	answer_copy(world, LOCAL_QUEUED, ERROR_OK);
+	answer_copy(world, LOCAL_REFUSED, ERROR_FULL);
+	assert_int_equal(post->alerts, 2);
+	world_free(world);
+}
+
+static void a_copy_that_can_wait_for_room_is_told_to_nobody(void **state)
+{
+	static const struct world_message bulk = {.precedence = PRECEDENCE_PRIORITY, .text = "Later."};
+	struct world *world = world_open_line(6);
+
+	world->cut = true;
+	assert_int_equal(world_send(world, 0, &bulk, NULL), ERROR_OK);
+	answer_copy(world, LOCAL_REFUSED, ERROR_FULL);
+	assert_int_equal(world->posts[0].alerts, 0);
+	world_free(world);
+}
+
 static void a_receipt_that_says_nothing_new_is_not_kept(void **state)
 {
 	struct world *world = world_open_line(4);
@@ -185,6 +234,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_copies_fall_due_in_one_event),
 		cmocka_unit_test(a_copy_that_was_carried_and_lost_is_taken_back_and_sent_again),
+		cmocka_unit_test(an_urgent_copy_that_the_courier_has_no_room_for_is_told_once_until_it_has),
+		cmocka_unit_test(a_copy_that_can_wait_for_room_is_told_to_nobody),
 		cmocka_unit_test(a_receipt_that_says_nothing_new_is_not_kept),
 		cmocka_unit_test(a_backup_does_not_hold_how_far_a_pass_over_the_copies_was),
 		cmocka_unit_test(a_new_pass_over_the_copies_begins_at_the_first),

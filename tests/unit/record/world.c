@@ -160,6 +160,7 @@ static void read_notice(struct world_post *post, struct bytes frame)
 			(void)cbor_read_bytes(&reader, CHANNEL_ID_SIZE);
 		(void)cbor_read_text(&reader, NAME_SIZE_MAX);
 		cbor_read_text_copy(&reader, post->last_alert_log, REFERENCE_SIZE_MAX);
+		cbor_read_text_copy(&reader, post->last_alert_message, REFERENCE_SIZE_MAX);
 		(void)cbor_read_end(&reader);
 	}
 	CHECK(cbor_reader_error(&reader) == ERROR_OK);

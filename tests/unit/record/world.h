@@ -95,6 +95,7 @@ struct world_post {
 	enum error last_log;
 	enum error last_alert;
 	char last_alert_log[REFERENCE_SIZE_MAX + 1];
+	char last_alert_message[REFERENCE_SIZE_MAX + 1];
 };
 
 /* Sealed bytes under way. */
