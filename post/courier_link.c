@@ -30,7 +30,6 @@ void courier_link_end(struct courier_link *link, enum error reason, const char *
 	link->fd = -1;
 	link->lost = link->lost || link->greeted;
 	link->greeted = false;
-	link->left_level = RESERVE_AMPLE;
 	memset(link->left, 0, sizeof link->left);
 	stream_free(&link->in);
 	stream_free(&link->out);
@@ -136,12 +135,22 @@ void courier_link_taken(struct courier_link *link, uint64_t delivery, uint64_t s
 		queue(link, &message, steady_ms);
 }
 
-void courier_link_left(struct courier_link *link, uint64_t delivery, uint64_t steady_ms)
+void courier_link_left(struct courier_link *link, const struct record_action *action, uint64_t steady_ms)
 {
-	const struct link_message message = {.type = LINK_LEFT, .left = {.delivery = delivery}};
+	const struct link_message message = {.type = LINK_LEFT, .left = {.delivery = action->number}};
 
-	if (courier_link_is_up(link))
-		queue(link, &message, steady_ms);
+	if (!courier_link_is_up(link))
+		return;
+	link->left[action->precedence - 1]++;
+	queue(link, &message, steady_ms);
+}
+
+bool courier_link_has_left(const struct courier_link *link, unsigned precedence)
+{
+	for (unsigned i = precedence; i <= LINK_PRECEDENCE_MAX; i++)
+		if (link->left[i - 1] > 0)
+			return true;
+	return false;
 }
 
 void courier_link_flush(struct courier_link *link, uint64_t steady_ms)

@@ -18,7 +18,6 @@
 #include "base/frame.h"
 #include "base/link.h"
 #include "post/logger.h"
-#include "post/reserve.h"
 #include "post/stream.h"
 #include "record/record.h"
 
@@ -40,8 +39,7 @@ struct courier_link {
 	int fd;            /* -1: no courier */
 	bool greeted;      /* its HELLO has come */
 	bool lost;         /* a greeted connection has ended and the record does not know yet */
-	enum reserve_level left_level; /* the worst at which a delivery was left there for want of room */
-	uint64_t left[LINK_PRECEDENCE_MAX]; /* how many were, by precedence - 1 */
+	uint64_t left[LINK_PRECEDENCE_MAX]; /* deliveries left there for want of room, by precedence - 1 */
 	struct stream in;
 	struct stream out;
 	uint64_t moved_ms;
@@ -88,8 +86,10 @@ void courier_link_cancel(struct courier_link *link, const uint8_t copy[LINK_ID_S
 /* An own signed head: RECORD_ACTION_HEAD. */
 void courier_link_head(struct courier_link *link, const struct record_action *action, uint64_t steady_ms);
 void courier_link_taken(struct courier_link *link, uint64_t delivery, uint64_t steady_ms);
-/* There is no room for the delivery now: it stays with the courier until the next connection. */
-void courier_link_left(struct courier_link *link, uint64_t delivery, uint64_t steady_ms);
+/* RECORD_ACTION_LEFT: no room for the delivery now. It stays with the courier until the next connection. */
+void courier_link_left(struct courier_link *link, const struct record_action *action, uint64_t steady_ms);
+/* True if something of this precedence or above was left on this connection. */
+bool courier_link_has_left(const struct courier_link *link, unsigned precedence);
 
 /* Ends the connection, with a log line of that reason (none with ERROR_OK). */
 void courier_link_end(struct courier_link *link, enum error reason, const char *text, uint64_t steady_ms);

@@ -186,18 +186,10 @@ static bool give_received(struct loop *loop, const struct link_received *receive
 {
 	struct record_event event = transaction_event_now(RECORD_RECEIVED);
 
-	if (!reserve_takes_delivery(loop->reserve.level, received->precedence, received->sealed.size)) {
-		courier_link_left(&loop->courier, received->delivery, loop->steady_ms);
-		if (loop->courier.left_level < loop->reserve.level)
-			loop->courier.left_level = loop->reserve.level;
-		loop->courier.left[received->precedence - 1]++;
-		logger_refusal(loop->resources.logger, loop->steady_ms, ERROR_FULL,
-			       bytes_of_text("a delivery, which stays with the courier"));
-		return true;
-	}
 	event.of.received.delivery = received->delivery;
 	event.of.received.source = received->source;
 	event.of.received.sealed = received->sealed;
+	event.of.received.precedence_min = reserve_delivery_min(loop->reserve.level);
 	return give(loop, &event, received->sealed.size);
 }
 
@@ -280,8 +272,8 @@ static void look_at_disk(struct loop *loop)
 
 	if (reserve_update(&loop->reserve))
 		logger_line(loop->resources.logger, "%s", words[loop->reserve.level]);
-	/* Each step up may have room for what was left: its next connection brings that again. */
-	if (loop->reserve.level < loop->courier.left_level)
+	/* There is room for something that was left: its next connection brings that again, by precedence. */
+	if (courier_link_has_left(&loop->courier, reserve_delivery_min(loop->reserve.level)))
 		courier_link_end(&loop->courier, ERROR_OK, "", loop->steady_ms);
 }
 
@@ -313,6 +305,11 @@ static void perform(void *context, const struct record_action *action)
 		break;
 	case RECORD_ACTION_TAKEN:
 		courier_link_taken(&loop->courier, action->number, loop->steady_ms);
+		break;
+	case RECORD_ACTION_LEFT:
+		courier_link_left(&loop->courier, action, loop->steady_ms);
+		logger_refusal(loop->resources.logger, loop->steady_ms, ERROR_FULL,
+			       bytes_of_text("a delivery, which stays with the courier"));
 		break;
 	case RECORD_ACTION_REPLY:
 		client = local_server_find(&loop->local, action->number);

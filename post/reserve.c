@@ -9,6 +9,7 @@
 #define KIND_LETTER 3
 #define ROUTINE     1
 #define IMMEDIATE   3
+#define FLASH       4
 
 enum reserve_level reserve_level_of(uint64_t free_bytes)
 {
@@ -34,11 +35,18 @@ bool reserve_takes_submission(enum reserve_level level, uint64_t kind, uint64_t 
 	return kind == KIND_LETTER;
 }
 
-bool reserve_takes_delivery(enum reserve_level level, unsigned precedence, size_t size)
+unsigned reserve_delivery_min(enum reserve_level level)
 {
-	if (size <= RESERVE_SMALL_SIZE || level == RESERVE_AMPLE || level == RESERVE_LOW)
-		return true;
-	return level == RESERVE_SCARCE && precedence > ROUTINE;
+	switch (level) {
+	case RESERVE_AMPLE:
+	case RESERVE_LOW:
+		return ROUTINE;
+	case RESERVE_SCARCE:
+		return ROUTINE + 1;
+	case RESERVE_LAST:
+		break;
+	}
+	return FLASH + 1;
 }
 
 /* All there could be where the system does not say: then only a failed commit will tell. */

@@ -20,14 +20,12 @@
 #define RESERVE_FLOOR_LAST   (16 * RESERVE_MIB)
 #define RESERVE_FLOOR_SCARCE (24 * RESERVE_MIB)
 #define RESERVE_FLOOR_LOW    (32 * RESERVE_MIB)
-/* Sealed bytes up to which a delivery may be a receipt or a letter of few words: those are taken longest. */
-#define RESERVE_SMALL_SIZE 1024
 
 enum reserve_level {
 	RESERVE_AMPLE,
 	RESERVE_LOW,    /* no ROUTINE messages from officers, no backup */
-	RESERVE_SCARCE, /* nor PRIORITY from officers, nor ROUTINE from the courier unless small */
-	RESERVE_LAST,   /* nothing from officers but letters; from the courier what is small */
+	RESERVE_SCARCE, /* nor PRIORITY from officers, nor ROUTINE messages from the courier */
+	RESERVE_LAST,   /* nothing from officers but letters; no messages from the courier */
 };
 
 struct reserve {
@@ -39,12 +37,14 @@ struct reserve {
 /* The level for so many free bytes. Pure. */
 enum reserve_level reserve_level_of(uint64_t free_bytes);
 
-/*
- * Whether work is taken at a level. For a submission: the entry's kind (3 is a letter) and precedence; for a
- * delivery: the courier's hint at its precedence and its sealed size. Pure.
- */
+/* Whether a submission is taken at a level, by the entry's kind (3 is a letter) and precedence. Pure. */
 bool reserve_takes_submission(enum reserve_level level, uint64_t kind, uint64_t precedence);
-bool reserve_takes_delivery(enum reserve_level level, unsigned precedence, size_t size);
+
+/*
+ * The least precedence (1 to 5, which none has) of the messages that are taken from the courier at a level;
+ * the record tells them from letters, verdicts and statements, which always are. Pure.
+ */
+unsigned reserve_delivery_min(enum reserve_level level);
 
 /* For the file system of `directory`, a descriptor that stays the caller's. AMPLE until the first update. */
 void reserve_make(struct reserve *reserve, int directory);

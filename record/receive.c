@@ -249,6 +249,25 @@ static enum error wait_or_pass(struct run *run, const struct arriving *arriving,
 	return ERROR_OK;
 }
 
+/*
+ * What officers say, and what cannot be read, waits where there is no room for it. Letters and verdicts do
+ * not: what is allowed depends on them.
+ */
+static bool must_be_left(const struct run *run, const struct arriving *arriving)
+{
+	if (arriving->readable) {
+		switch (arriving->decoded.content.kind) {
+		case CONTENT_LETTER:
+		case CONTENT_VERDICT:
+		case CONTENT_INCARNATION:
+			return false;
+		default:
+			break;
+		}
+	}
+	return precedence_of(arriving) < run_event(run)->of.received.precedence_min;
+}
+
 static enum error on_channel(struct run *run, struct arriving *arriving, enum error form, bool *mismatch)
 {
 	struct row_key line_key =
@@ -284,6 +303,10 @@ static enum error on_channel(struct run *run, struct arriving *arriving, enum er
 		return error;
 	if (reason != ERROR_OK && reason < ERROR_REFUSED_FORM) {
 		*mismatch = true;
+		return ERROR_OK;
+	}
+	if (must_be_left(run, arriving)) {
+		run_leave(run, precedence_of(arriving));
 		return ERROR_OK;
 	}
 	if (place == LOG_OTHER)
@@ -461,6 +484,15 @@ static enum error receive_entry(struct run *run, const struct keys_opened *opene
 	return drop(run, ERROR_BAD_SIGNATURE, "entry dropped: bad signature");
 }
 
+/* It may be as large as any message, and can be given back as well later. */
+static enum error returned(struct run *run, const struct keys_opened *opened, const struct wire *wire)
+{
+	if (run_event(run)->of.received.precedence_min <= PRECEDENCE_ROUTINE)
+		return receive_returned(run, opened, wire);
+	run_leave(run, PRECEDENCE_ROUTINE);
+	return ERROR_OK;
+}
+
 enum error receive_handle(struct run *run)
 {
 	const struct record_event *event = run_event(run);
@@ -489,7 +521,7 @@ enum error receive_handle(struct run *run)
 		if (error == ERROR_OK && wire->kind == WIRE_ENTRY)
 			error = receive_entry(run, opened, wire);
 		else if (error == ERROR_OK && wire->kind == WIRE_RETURNED)
-			error = receive_returned(run, opened, wire);
+			error = returned(run, opened, wire);
 		else if (error == ERROR_OK)
 			error = receive_statement(run, opened, wire);
 	}

@@ -3,7 +3,8 @@
  * or "cannot open".
  *
  * What cannot be tied to an accredited log (does not open, unknown post, bad signature) is counted, logged
- * without content and dropped: no receipt. Whatever comes of it, the delivery is TAKEN.
+ * without content and dropped: no receipt. Whatever comes of it, the delivery is TAKEN; but where the shell
+ * says that there is no room, what would be filed of officers' words below a precedence is LEFT.
  */
 #ifndef RECORD_RECEIVE_H
 #define RECORD_RECEIVE_H

@@ -126,14 +126,30 @@ static enum error dispatch(struct run *run)
 	}
 }
 
+static void forget_noted(struct run *run)
+{
+	run->noted.items_count = 0;
+	run->noted.verdicts_count = 0;
+	run->noted.channels_count = 0;
+}
+
 static void forget_batch(struct run *run)
 {
 	run->batch.items_count = 0;
 	run->batch.verdicts_count = 0;
 	run->batch.channels_count = 0;
-	run->noted.items_count = 0;
-	run->noted.verdicts_count = 0;
-	run->noted.channels_count = 0;
+	forget_noted(run);
+}
+
+/* Nothing of this event is kept: it will come again. */
+static void leave(struct run *run)
+{
+	rows_undo(&run->rows);
+	forget_noted(run);
+	run->actions_count = 0;
+	struct record_action *action = run_action(run, RECORD_ACTION_LEFT);
+	action->number = run->event.of.received.delivery;
+	action->precedence = (uint32_t)run->left_precedence;
 }
 
 /* ---- the contract ---- */
@@ -176,7 +192,9 @@ enum error record_needs(struct record *record)
 	enum error error = read_ground(run);
 	if (error == ERROR_OK)
 		error = dispatch(run);
-	if (error == ERROR_OK) {
+	if (error == ERROR_OK && run->left_precedence != 0) {
+		leave(run);
+	} else if (error == ERROR_OK) {
 		run_finish(run);
 		error = rows_keep(&run->rows);
 	}

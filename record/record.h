@@ -81,6 +81,9 @@ struct record_event {
 			uint64_t delivery;   /* comes back in RECORD_ACTION_TAKEN */
 			struct bytes source; /* node id text as the courier claims it: a hint */
 			struct bytes sealed;
+			/* What officers say below this precedence is left: there is no room for it. 0: all is
+			 * taken. Letters, verdicts and statements always are. */
+			uint32_t precedence_min;
 		} received;
 		struct {
 			uint8_t copy[16];
@@ -121,6 +124,8 @@ enum record_action_kind {
 	RECORD_ACTION_SEND, /* hand a copy to the courier */
 	RECORD_ACTION_CANCEL, /* receipted: stop every copy of this id */
 	RECORD_ACTION_TAKEN,  /* the delivery is dealt with and on disk: the courier may forget it */
+	RECORD_ACTION_LEFT,   /* no room for the delivery: the courier keeps it. The event's only action; it
+				 has written nothing */
 	RECORD_ACTION_REPLY,  /* a reply frame for one client */
 	RECORD_ACTION_NOTICE, /* a notice frame for every subscribed client */
 	RECORD_ACTION_HEAD,   /* an own signed head, for the courier to carry and keep */
@@ -131,9 +136,9 @@ enum record_action_kind {
 
 struct record_action {
 	enum record_action_kind kind;
-	uint64_t number;      /* REPLY: client; TAKEN: delivery */
+	uint64_t number;      /* REPLY: client; TAKEN, LEFT: delivery */
 	uint8_t copy[16];     /* SEND, CANCEL: first 16 bytes of SHA-256 of the sealed bytes */
-	uint32_t precedence;  /* SEND: 1..4 */
+	uint32_t precedence;  /* SEND, LEFT: 1..4 */
 	uint64_t lifetime_ms; /* SEND */
 	struct bytes node;    /* SEND: destination node id; HEAD: origin */
 	struct bytes bytes;   /* ANCHOR, SEND, REPLY, NOTICE: content; LOG: text; HEAD: root and signature, 96

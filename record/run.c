@@ -23,6 +23,7 @@ void run_start(struct run *run)
 	run->frame = (struct buffer){0};
 	run->request_number = 0;
 	run->provisioned = false;
+	run->left_precedence = 0;
 	run->noted.items_count = 0;
 	run->noted.verdicts_count = 0;
 	run->noted.channels_count = 0;
@@ -229,6 +230,12 @@ struct record_action *run_action(struct run *run, enum record_action_kind kind)
 	memset(action, 0, sizeof(*action));
 	action->kind = kind;
 	return action;
+}
+
+void run_leave(struct run *run, uint64_t precedence)
+{
+	assert(run->event.kind == RECORD_RECEIVED && precedence >= 1);
+	run->left_precedence = precedence;
 }
 
 void run_wipe(struct run *run)

@@ -117,6 +117,11 @@ enum error run_count(struct run *run, enum error reason, const char *text);
 /* Any other action: filled in by the caller, who sets all fields; bytes are borrowed and must live as run
  * memory does. */
 struct record_action *run_action(struct run *run, enum record_action_kind kind);
+/*
+ * RECORD_RECEIVED alone: the delivery, of this precedence, is left with the courier. Whatever else the run
+ * emits, before and after, is forgotten when it is complete.
+ */
+void run_leave(struct run *run, uint64_t precedence);
 /* RECORD_ACTION_WIPE, once in an event however many keys it erases. */
 void run_wipe(struct run *run);
 

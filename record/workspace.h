@@ -54,6 +54,7 @@ struct run {
 	struct slow_clock clock;
 	uint64_t slow_ms;
 	struct batch_noted noted;
+	uint64_t left_precedence; /* run_leave; 0: not called */
 
 	/* of the batch, until its RECORD_COMMIT is complete */
 	struct batch batch;

@@ -72,8 +72,9 @@ def as_the_disk_fills_the_bulk_is_refused_first_and_receipts_last():
                 messages = [takes(client, MESSAGE, p) for p in (ROUTINE, PRIORITY, IMMEDIATE, FLASH)]
                 return messages + [takes(client, LETTER, ROUTINE)]
 
-            def delivered(number, precedence, size):
-                courier.deliver(number, bytes(size), precedence)
+            def delivered(number, precedence, size, says=None):
+                """The fake record takes the first byte for the message's precedence (0: it is a letter or a statement)."""
+                courier.deliver(number, bytes([precedence if says is None else says]) + bytes(size), precedence)
                 answer = courier.next()
                 assert answer in ([LINK_TAKEN, number], [LINK_LEFT, number]), answer
                 return answer[0] == LINK_TAKEN
@@ -93,21 +94,22 @@ def as_the_disk_fills_the_bulk_is_refused_first_and_receipts_last():
             daemon.wait_for_log("only urgent messages and letters")
             assert kinds() == [False, False, True, True, True]
             assert not delivered(3, ROUTINE, 2000)
-            assert delivered(4, PRIORITY, 2000) and delivered(5, ROUTINE, 300)
-            assert told() == [SCARCE, 1, 0, 0, 0], told()
+            assert delivered(4, PRIORITY, 2000) and not delivered(5, ROUTINE, 300)
+            assert delivered(8, ROUTINE, 2000, says=0) and not delivered(9, FLASH, 300, says=ROUTINE)
+            assert told() == [SCARCE, 3, 0, 0, 0], told()
             disk.leave(10 * MIB)
             daemon.wait_for_log("only receipts and letters are taken")
             assert not os.path.exists(daemon.path("reserve")) and disk.free() > 17 * MIB
             time.sleep(1.2)  # the room that the reserve gave back does not make it take more again
             assert kinds() == [False, False, False, False, True]
-            assert not delivered(6, FLASH, 2000) and delivered(7, ROUTINE, 300)
+            assert not delivered(6, FLASH, 300) and delivered(7, ROUTINE, 2000, says=0)
             assert client.ask(HELLO)[1] == 0
-            assert told() == [LAST, 1, 0, 0, 1], told()
+            assert told() == [LAST, 3, 0, 0, 1], told()
             disk.leave(28 * MIB)  # of which 8 are owed to the reserve
             assert courier.is_closed()  # so that it brings again what was not taken
         assert daemon.log().count("only urgent messages and letters") == 2
         with Client(daemon) as client, Courier(daemon) as courier:
-            assert delivered(6, FLASH, 2000) and not delivered(3, ROUTINE, 2000)
+            assert delivered(6, FLASH, 300) and not delivered(3, ROUTINE, 2000)
             assert told() == [SCARCE, 1, 0, 0, 0], told()
             disk.leave(50 * MIB)
             daemon.wait_for_log("there is room on the disk again")

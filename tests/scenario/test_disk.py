@@ -83,7 +83,7 @@ def new_work_is_refused_before_it_is_accepted():
 
 def what_comes_waits_at_the_courier():
     for precedence in ("routine", "flash"):
-        facts[precedence] = line.federation.send("For you. " * 100, "-p", precedence)
+        facts[precedence] = line.federation.send("For you.", "-p", precedence)
         line.wait_for_state(line.federation, facts[precedence], "carried")
     for precedence in ("routine", "flash"):
         assert not line.alliance.holds(facts[precedence])

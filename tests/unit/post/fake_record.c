@@ -320,6 +320,20 @@ static enum error progress(struct record *record)
 	return ERROR_OK;
 }
 
+/* The first byte is what it is: the precedence of a message, or 0 for all else. */
+static bool leave(struct record *record)
+{
+	const struct record_event *event = record->event;
+	uint8_t precedence = event->of.received.sealed.data[0];
+
+	if (precedence == 0 || precedence >= event->of.received.precedence_min)
+		return false;
+	struct record_action *left = action(record, RECORD_ACTION_LEFT);
+	left->number = event->of.received.delivery;
+	left->precedence = precedence;
+	return true;
+}
+
 static enum error handle(struct record *record)
 {
 	const struct record_event *event = record->event;
@@ -335,6 +349,8 @@ static enum error handle(struct record *record)
 	case RECORD_REQUEST:
 		return request(record);
 	case RECORD_RECEIVED:
+		if (leave(record))
+			return ERROR_OK;
 		rows_put(&record->rows, numbered(key, 'r', 0, event->of.received.delivery),
 			 event->of.received.sealed);
 		action(record, RECORD_ACTION_TAKEN)->number = event->of.received.delivery;

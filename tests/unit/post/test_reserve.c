@@ -28,22 +28,20 @@ static void less_is_taken_at_each_level_and_receipts_at_all(void **state)
 		enum reserve_level next = level == RESERVE_LAST ? level : level + 1;
 
 		for (unsigned precedence = 1; precedence <= 4; precedence++) {
-			assert_true(reserve_takes_delivery(level, precedence, RESERVE_SMALL_SIZE));
 			assert_true(reserve_takes_submission(level, 3, precedence));
 			assert_true(reserve_takes_submission(level, 1, precedence) >=
 				    reserve_takes_submission(next, 1, precedence));
-			assert_true(reserve_takes_delivery(level, precedence, 5000) >=
-				    reserve_takes_delivery(next, precedence, 5000));
 		}
+		assert_true(reserve_delivery_min(level) <= reserve_delivery_min(next));
 	}
 	assert_true(reserve_takes_submission(RESERVE_AMPLE, 1, 1));
 	assert_false(reserve_takes_submission(RESERVE_LOW, 1, 1));
-	assert_true(reserve_takes_delivery(RESERVE_LOW, 1, 5000));
-	assert_false(reserve_takes_delivery(RESERVE_SCARCE, 1, 5000));
+	assert_int_equal(reserve_delivery_min(RESERVE_LOW), 1);
+	assert_int_equal(reserve_delivery_min(RESERVE_SCARCE), 2);
+	assert_int_equal(reserve_delivery_min(RESERVE_LAST), 5);
 	assert_false(reserve_takes_submission(RESERVE_SCARCE, 1, 2));
 	assert_true(reserve_takes_submission(RESERVE_SCARCE, 1, 4));
 	assert_false(reserve_takes_submission(RESERVE_LAST, 1, 4));
-	assert_false(reserve_takes_delivery(RESERVE_LAST, 4, RESERVE_SMALL_SIZE + 1));
 }
 
 static void a_reserve_file_is_made_and_found_again(void **state)

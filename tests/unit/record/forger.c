@@ -77,6 +77,7 @@ enum error forge(struct world *world, size_t from, size_t to, struct wire *wire)
 	event.of.received.delivery = ++world->posts[to].next_delivery;
 	event.of.received.source = bytes_of_text(world->posts[from].node);
 	event.of.received.sealed = bytes_make(sealing.sealed, sealing.size);
+	event.of.received.precedence_min = world->posts[to].precedence_min;
 	enum error error = world_event(world, to, &event);
 	if (error == ERROR_OK)
 		world_commit(world, to);

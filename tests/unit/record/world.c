@@ -231,6 +231,10 @@ static void perform(struct world *world, size_t index, const struct record_actio
 	case RECORD_ACTION_TAKEN:
 		post->taken++;
 		break;
+	case RECORD_ACTION_LEFT:
+		post->left++;
+		post->last_left = action->precedence;
+		break;
 	case RECORD_ACTION_HEAD:
 		keep_head(post, action);
 		break;
@@ -399,6 +403,7 @@ void world_deliver(struct world *world, size_t index, size_t from, struct bytes 
 	event.of.received.delivery = ++post->next_delivery;
 	event.of.received.source = bytes_of_text(world->posts[from].node);
 	event.of.received.sealed = sealed;
+	event.of.received.precedence_min = post->precedence_min;
 	CHECK(world_event(world, index, &event) == ERROR_OK);
 }
 

@@ -75,6 +75,7 @@ struct world_post {
 	size_t actions_count;
 	bool up;
 	bool mute; /* hands nothing to its courier */
+	uint32_t precedence_min; /* of RECORD_RECEIVED: its disk has no room for less */
 	const struct record_shell *shell; /* what its daemon says of itself in STATUS; NULL: nothing */
 	struct world_head heads[WORLD_HEADS_MAX]; /* that its courier keeps, and returns after a start */
 	size_t heads_count;
@@ -92,6 +93,8 @@ struct world_post {
 	size_t wipes;
 	size_t sends;
 	size_t taken;
+	size_t left;
+	uint32_t last_left; /* the precedence of the last one */
 	enum error last_log;
 	enum error last_alert;
 	char last_alert_log[REFERENCE_SIZE_MAX + 1];
