@@ -106,6 +106,15 @@
 #define ROUTE_NAME_SIZE_MAX 64      /* bytes of a route's name: one line of a status table */
 #define ROUTES_MAX 256              /* of one courier: four ways to each of 64 counterparts */
 #define REFUSED_REASONS_MAX 256         /* reasons that STATUS counts apart: more than the error table has */
+/*
+ * After how long the post hands over again what the courier did not take, or gave up: mostly for want of
+ * room, which comes back by itself (copies leave, expire) or by an operator's hand. A FLASH soonest: its
+ * reader waits. Bulk has time, and the longer the less of it is handed over in vain.
+ */
+#define RETRY_FLASH_MS     2000
+#define RETRY_IMMEDIATE_MS 5000
+#define RETRY_PRIORITY_MS  15000
+#define RETRY_ROUTINE_MS   60000
 #define LIFETIME_MS_MAX 31536000000 /* of a copy: a year, the longest delay window that terms can set */
 
 /*
@@ -126,7 +135,13 @@
 #define PATH_SIZE_MAX 1024      /* of a file named in courier.conf */
 #define SOCKET_PATH_SIZE_MAX 108 /* sun_path of a Unix socket, with its final NUL */
 #define QUEUE_POOL_SIZE_MAX 268435456   /* each pool of the queue: 250,000 short messages, or 3,000 large */
-#define QUEUE_DISK_RESERVE_MIN 16777216 /* of the disk, left alone: the queue's own log, and receipts */
+/*
+ * Of the disk, which bulk leaves alone: one half for the queue's own log; the other for what is the last to
+ * be refused, receipts and urgent messages. The courier knows them by precedence and size alone.
+ */
+#define QUEUE_DISK_RESERVE_MIN 16777216
+#define QUEUE_SMALL_SIZE_MAX 2048  /* a bundle with a receipt of RANGES_MAX ranges: at any precedence */
+#define QUEUE_URGENT_SIZE_MAX 8192 /* one of URGENT_WORDS_MAX words of the longest: at IMMEDIATE and FLASH */
 /* The courier says that its disk is full where fewer bytes are free, until there is so much room: above what
  * it leaves alone, so that it has said so before it refuses a large message. */
 #define QUEUE_DISK_FULL_MAX 25165824

@@ -32,7 +32,10 @@
  * - Heads. The largest head of each origin that the post has signed is kept, for as long as the store is.
  * - Room. Two pools, own copies and what comes from neighbours, so that neither can fill the other's; each is
  *   shared out evenly: among the routes (and one part for copies without one), among the neighbours. A class
- *   may fill a part to its QUEUE_SHARE: ROUTINE is refused first, FLASH last.
+ *   may fill a part to its QUEUE_SHARE: ROUTINE is refused first, FLASH last. On a disk that fills up a pool
+ *   ends where disk_reserve_min begins. Of that, half is for what is small (QUEUE_SMALL_SIZE_MAX), as a
+ *   receipt is, or urgent (QUEUE_URGENT_SIZE_MAX): the first quarter for what comes from neighbours as well,
+ *   and for the post's copies even where bulk has filled their part before.
  *
  * A copy or a forwarded bundle is given up when its lifetime runs out, by the queue's clock: milliseconds
  * that only run forward, with the steady clock while the process lives; of the time between processes at most
@@ -78,7 +81,7 @@ struct queue_settings {
 	const struct queue_path *paths;
 	size_t paths_count;
 	uint64_t pool_size_max;    /* bytes of each pool, each thing counted with QUEUE_CHARGE */
-	uint64_t disk_reserve_min; /* bytes of the disk that are left alone */
+	uint64_t disk_reserve_min; /* bytes of the disk that bulk leaves alone */
 	bool clock_is_right;       /* the wall clock may judge bundles without an age block */
 };
 

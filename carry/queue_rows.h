@@ -157,7 +157,7 @@ struct delivery {
 void delivery_put(struct rows *rows, unsigned precedence, uint64_t number, const struct delivery *delivery);
 enum error delivery_read(struct bytes value, struct delivery *delivery);
 
-/* ---- sums ---- */
+/* ---- sums; those of a pool: queue_room.c ---- */
 
 /* Where a thing is counted: of the post's copies the mark is that of the route, of others' who brought it. */
 struct place {
@@ -168,7 +168,7 @@ struct place {
 
 /*
  * ERROR_FULL if `size` more bytes at this precedence are above what it may take of the neighbour's part of
- * the pool. All three read a row: ERROR_NEEDS_ROWS and so on.
+ * the pool, or of the disk ("Room" in queue.h). All three read a row: ERROR_NEEDS_ROWS and so on.
  */
 enum error pool_check(struct step *step, const struct place *place, uint64_t size);
 enum error pool_add(struct step *step, const struct place *place, uint64_t size);

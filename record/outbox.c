@@ -36,7 +36,7 @@ struct row_key outbox_waiting_row(const struct copy *copy)
 struct row_key outbox_handed_row(const struct copy *copy)
 {
 	struct row_key key = key_make(TABLE_HANDED);
-	key_u64(&key, copy->session);
+	key_u64(&key, copy->turn);
 	key_u8(&key, PRECEDENCE_COUNT - copy->precedence);
 	key_u64(&key, copy->number);
 	return key;
@@ -109,7 +109,9 @@ void outbox_unplace(struct run *run, const struct copy *copy)
 
 	if (copy->state == COPY_HANDED)
 		key = outbox_handed_row(copy);
-	if (copy->state == COPY_WAITING || copy->state == COPY_HANDED)
+	if (copy->state == COPY_RETRYING)
+		key = outbox_retry_row(copy);
+	if (copy->state == COPY_WAITING || copy->state == COPY_HANDED || copy->state == COPY_RETRYING)
 		run_delete(run, &key);
 }
 
@@ -155,16 +157,21 @@ void outbox_remove(struct run *run, const struct outgoing *outgoing)
 	run_delete(run, &key);
 }
 
-void outbox_wait(struct run *run, struct outgoing *outgoing)
+void outbox_wait_until_due(struct run *run, struct outgoing *outgoing)
 {
 	struct copy *copy = &outgoing->copy;
 
 	outbox_unplace(run, copy);
-	outbox_forget_due(run, copy);
 	copy->state = COPY_WAITING;
 	struct row_key key = outbox_waiting_row(copy);
 	run_put(run, &key, &schema_copy_key, &outgoing->key);
 	outbox_write(run, outgoing);
+}
+
+void outbox_wait(struct run *run, struct outgoing *outgoing)
+{
+	outbox_forget_due(run, &outgoing->copy);
+	outbox_wait_until_due(run, outgoing);
 }
 
 enum error outbox_terms(struct run *run, uint64_t number, struct terms *terms)
@@ -365,10 +372,12 @@ static enum error give(struct run *run, struct outgoing *outgoing, const struct 
 	enum error error = run_get(run, &post_key, &schema_party_post, &post);
 	if (error != ERROR_OK)
 		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-	set_due(run, outgoing, terms);
+	/* One that the courier gave up keeps its time: it was not sent, and nothing begins anew. */
+	if (outgoing->copy.due_ms == 0)
+		set_due(run, outgoing, terms);
 	outbox_unplace(run, &outgoing->copy);
 	outgoing->copy.state = COPY_HANDED;
-	outgoing->copy.session = run_state(run)->session;
+	outgoing->copy.turn = run_state(run)->session;
 	struct row_key key = outbox_handed_row(&outgoing->copy);
 	run_put(run, &key, &schema_copy_key, &outgoing->key);
 	outbox_write(run, outgoing);
@@ -403,17 +412,18 @@ static enum error ask_for(struct run *run, const struct outbox_moved *moved, siz
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
 
-enum error outbox_list_moved(struct run *run, enum table table, uint64_t limit, struct outbox_moved *moved,
-			     size_t *count)
+enum error outbox_list_moved(struct run *run, const struct row_key *prefix, uint64_t limit, size_t count_max,
+			     struct outbox_moved *moved, size_t *count)
 {
-	struct row_key prefix = key_make(table);
 	struct row row;
 
 	*count = 0;
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
-	while (error == ERROR_OK && *count < OUTBOX_MOVED_MAX) {
+	enum error error = rows_first(run_rows(run), key_view(prefix), &row);
+	while (error == ERROR_OK && *count < count_max) {
 		struct key_reader reader = key_reader_make(row.key);
 		struct outbox_moved *one = &moved[*count];
+		for (size_t i = 1; i < prefix->size; i++)
+			(void)key_read_u8(&reader);
 		if (key_read_u64(&reader) >= limit)
 			break;
 		if (schema_read(&schema_copy_key, row.value, &one->key) != ERROR_OK)
@@ -421,7 +431,7 @@ enum error outbox_list_moved(struct run *run, enum table table, uint64_t limit, 
 		one->row.size = row.key.size;
 		memcpy(one->row.data, row.key.data, row.key.size);
 		(*count)++;
-		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+		error = rows_after(run_rows(run), key_view(prefix), row.key, &row);
 	}
 	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
 		return error;
@@ -432,9 +442,11 @@ enum error outbox_list_moved(struct run *run, enum table table, uint64_t limit, 
 static enum error take_back(struct run *run)
 {
 	struct outbox_moved *moved = run_take(run, OUTBOX_MOVED_MAX * sizeof(*moved));
+	struct row_key prefix = key_make(TABLE_HANDED);
 	size_t count;
 
-	enum error error = outbox_list_moved(run, TABLE_HANDED, run_state(run)->session, moved, &count);
+	enum error error =
+		outbox_list_moved(run, &prefix, run_state(run)->session, OUTBOX_MOVED_MAX, moved, &count);
 	for (size_t i = 0; error == ERROR_OK && i < count; i++) {
 		struct outgoing outgoing;
 		error = outbox_read(run, &moved[i].key, &outgoing);

@@ -4,8 +4,9 @@
  *
  * A copy waits (TABLE_WAITING, by precedence, then age), is handed over (TABLE_HANDED), is reported queued,
  * and is resent, the same bytes, when it is due (TABLE_DUE, on the rate-limited clock): first after a quarter
- * of the handling time, then twice as long each time. It is sealed when it is first handed over, and again
- * only where the receiver says that it cannot open it. Functions return what run.h says.
+ * of the handling time, then twice as long each time. What the courier gives up, or does not take, waits
+ * again after some seconds (TABLE_RETRY, by precedence, then time). A copy is sealed when it is first handed
+ * over, and again only where the receiver says that it cannot open it. Functions return what run.h says.
  */
 #ifndef RECORD_OUTBOX_H
 #define RECORD_OUTBOX_H
@@ -15,6 +16,15 @@
 
 #define OUTBOX_RESEND_MIN_MS UINT64_C(15000)
 #define OUTBOX_RESEND_MAX_MS UINT64_C(21600000)
+
+/* Of what the courier gave up, of one precedence, with a tick: never all that it has no room for. */
+#define OUTBOX_RETRIES_MAX 16
+/*
+ * Times that a statement is handed over and given up, before it is forgotten: at FLASH two minutes, at
+ * ROUTINE an hour. By then what it says is said anew where it is still wanted: a receipt when its entry is
+ * resent, heads at their interval, and what was asked for when it is asked for again.
+ */
+#define OUTBOX_STATEMENT_TRIES 64
 
 /* Makes the copies of an own entry: the action copy for the first post of each other party at the entry's
  * precedence, record copies for further posts at ROUTINE; letters, verdicts and incarnations go to every post
@@ -50,10 +60,13 @@ struct outbox_statement {
 	struct bytes cose;
 	struct entry_key entry; /* kind 0 */
 };
-/* Queues a statement, once: it is forgotten when the courier has it on disk. *serial may be NULL. */
+/*
+ * Queues a statement, once: it is forgotten when the courier has it on disk, or has given it up
+ * OUTBOX_STATEMENT_TRIES times. *serial may be NULL.
+ */
 enum error outbox_statement(struct run *run, const struct outbox_statement *statement, uint64_t *serial);
 
-/* True in *waits if a statement is still waiting or handed over. */
+/* True in *waits if a statement is not forgotten yet. */
 enum error outbox_statement_waits(struct run *run, uint64_t serial, bool *waits);
 
 /* ---- events ---- */
@@ -62,6 +75,7 @@ enum error outbox_room(struct run *run);     /* RECORD_COURIER_ROOM */
 enum error outbox_lost(struct run *run);     /* RECORD_COURIER_LOST, and RECORD_START */
 enum error outbox_progress(struct run *run); /* RECORD_PROGRESS */
 enum error outbox_due(struct run *run);      /* RECORD_TICK: copies to be resent wait again */
+enum error outbox_retry(struct run *run);    /* RECORD_TICK: so does what the courier gave up */
 
 /* ---- receipts ---- */
 

@@ -19,6 +19,7 @@ struct outgoing {
 struct row_key outbox_copy_row(const struct copy_key *key);
 struct row_key outbox_waiting_row(const struct copy *copy);
 struct row_key outbox_handed_row(const struct copy *copy);
+struct row_key outbox_retry_row(const struct copy *copy);
 struct row_key outbox_due_row(const struct copy *copy);
 struct row_key outbox_sealed_row(const struct copy *copy);
 struct row_key outbox_id_row(const uint8_t id[16]);
@@ -45,6 +46,8 @@ void outbox_make_copy(struct run *run, const struct entry_key *key, uint64_t log
 		      uint64_t urgency, bool again);
 /* Makes it wait at its precedence, from whatever state it is in. */
 void outbox_wait(struct run *run, struct outgoing *outgoing);
+/* The same; when it is due stays as it is. */
+void outbox_wait_until_due(struct run *run, struct outgoing *outgoing);
 
 /*
  * The sealed bytes of it: those stored, or sealed now, for the channel's delay window (outgoing->copy is
@@ -66,10 +69,10 @@ struct outbox_moved {
 #define OUTBOX_MOVED_MAX 64 /* of one event */
 
 /*
- * The first OUTBOX_MOVED_MAX copies in TABLE_HANDED or TABLE_DUE whose session or time is below `limit`.
- * Their rows and entries are loaded with them.
+ * The first copies, count_max at most, in TABLE_HANDED, TABLE_DUE or a precedence of TABLE_RETRY (`prefix`)
+ * whose session or time is below `limit`. Their rows and entries are loaded with them.
  */
-enum error outbox_list_moved(struct run *run, enum table table, uint64_t limit, struct outbox_moved *moved,
-			     size_t *count);
+enum error outbox_list_moved(struct run *run, const struct row_key *prefix, uint64_t limit, size_t count_max,
+			     struct outbox_moved *moved, size_t *count);
 
 #endif

@@ -8,24 +8,48 @@
 #include "record/query.h"
 #include "record/registry.h"
 
-/* ---- hints ---- */
+/* ---- what the courier gives up ---- */
 
-static enum error note_hint(struct run *run, const struct copy_key *key, uint64_t state, struct bytes route)
+static struct row_key retry_prefix(uint64_t precedence)
 {
-	struct entry_key entry_key = key->entry;
-	struct channel channel;
-	struct entry entry;
+	struct row_key key = key_make(TABLE_RETRY);
+	key_u8(&key, PRECEDENCE_COUNT - precedence);
+	return key;
+}
 
-	enum error error = registry_channel(run, entry_key.channel, &channel);
-	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-	entry_key.log = log_own_number(run, &channel);
-	error = log_entry(run, &entry_key, &entry);
-	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-	if (entry.state >= state)
-		return ERROR_OK;
-	return log_set_state(run, &entry_key, &entry, state, route);
+struct row_key outbox_retry_row(const struct copy *copy)
+{
+	struct row_key key = retry_prefix(copy->precedence);
+	key_u64(&key, copy->turn);
+	key_u64(&key, copy->number);
+	return key;
+}
+
+/* It waits from then on, by the slow clock; when it is due stays as it is. */
+static void retry_at(struct run *run, struct outgoing *outgoing, uint64_t at_ms)
+{
+	struct copy *copy = &outgoing->copy;
+
+	outbox_unplace(run, copy);
+	copy->state = COPY_RETRYING;
+	copy->turn = at_ms;
+	struct row_key key = outbox_retry_row(copy);
+	run_put(run, &key, &schema_copy_key, &outgoing->key);
+	outbox_write(run, outgoing);
+}
+
+static uint64_t retry_ms(uint64_t precedence)
+{
+	switch (precedence) {
+	case PRECEDENCE_FLASH:
+		return RETRY_FLASH_MS;
+	case PRECEDENCE_IMMEDIATE:
+		return RETRY_IMMEDIATE_MS;
+	case PRECEDENCE_PRIORITY:
+		return RETRY_PRIORITY_MS;
+	default:
+		return RETRY_ROUTINE_MS;
+	}
 }
 
 /* That an urgent copy does not leave is told once, until the courier has taken it. */
@@ -53,6 +77,77 @@ static enum error tell_no_room(struct run *run, struct outgoing *outgoing)
 		"see why its routes carry nothing");
 }
 
+/* It has not gone, and the courier has it no more: it is handed over again, whatever the reason. */
+static enum error given_up(struct run *run, struct outgoing *outgoing)
+{
+	enum error reason = run_event(run)->of.progress.reason;
+	struct copy *copy = &outgoing->copy;
+
+	if (copy->state != COPY_HANDED && copy->state != COPY_QUEUED)
+		return ERROR_OK; /* it is to be handed over as it is, or a neighbour has it */
+	if (outgoing->key.statement != 0 && ++copy->sends >= OUTBOX_STATEMENT_TRIES) {
+		outbox_remove(run, outgoing);
+		run_log(run, reason,
+			"the courier gave a statement up too often: it is made anew if it is asked for");
+		return ERROR_OK;
+	}
+	enum error error = tell_no_room(run, outgoing);
+	if (error != ERROR_OK)
+		return error;
+	retry_at(run, outgoing, run_slow_ms(run) + retry_ms(copy->precedence));
+	run_log(run, reason, "the courier gave a copy up; it will be handed over again");
+	return ERROR_OK;
+}
+
+enum error outbox_retry(struct run *run)
+{
+	struct outbox_moved *moved = run_take(run, PRECEDENCE_COUNT * OUTBOX_RETRIES_MAX * sizeof(*moved));
+	bool missing = false;
+	size_t count = 0;
+
+	for (uint64_t precedence = PRECEDENCE_FLASH; precedence >= PRECEDENCE_ROUTINE; precedence--) {
+		struct row_key prefix = retry_prefix(precedence);
+		size_t more;
+		enum error error = outbox_list_moved(run, &prefix, run_slow_ms(run) + 1, OUTBOX_RETRIES_MAX,
+						     moved + count, &more);
+		if (!run_missing(error, &missing))
+			return error;
+		count += more;
+	}
+	if (missing)
+		return ERROR_NEEDS_ROWS;
+	for (size_t i = 0; i < count; i++) {
+		struct outgoing outgoing;
+		enum error error = outbox_read(run, &moved[i].key, &outgoing);
+		if (error == ERROR_OK)
+			outbox_wait_until_due(run, &outgoing);
+		else if (error != ERROR_NOT_FOUND)
+			return error;
+		run_delete(run, &moved[i].row);
+	}
+	return ERROR_OK;
+}
+
+/* ---- hints ---- */
+
+static enum error note_hint(struct run *run, const struct copy_key *key, uint64_t state, struct bytes route)
+{
+	struct entry_key entry_key = key->entry;
+	struct channel channel;
+	struct entry entry;
+
+	enum error error = registry_channel(run, entry_key.channel, &channel);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	entry_key.log = log_own_number(run, &channel);
+	error = log_entry(run, &entry_key, &entry);
+	if (error != ERROR_OK)
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	if (entry.state >= state)
+		return ERROR_OK;
+	return log_set_state(run, &entry_key, &entry, state, route);
+}
+
 enum error outbox_progress(struct run *run)
 {
 	const struct record_event *event = run_event(run);
@@ -66,27 +161,20 @@ enum error outbox_progress(struct run *run)
 		error = outbox_read(run, &key, &outgoing);
 	if (error != ERROR_OK)
 		return error == ERROR_NOT_FOUND ? ERROR_OK : error; /* receipted meanwhile, or not ours */
+	if (state != LOCAL_QUEUED && state != LOCAL_CARRIED)
+		return given_up(run, &outgoing);
 	if (outgoing.key.statement != 0) {
 		outbox_remove(run, &outgoing);
 		return ERROR_OK;
 	}
-	if (outgoing.copy.state !=
-	    COPY_WAITING) { /* one that waits to be sent again does, whatever is said */
-		bool is_taken = state == LOCAL_QUEUED || state == LOCAL_CARRIED;
-		outgoing.copy.told = outgoing.copy.told && !is_taken;
-		error = is_taken ? ERROR_OK : tell_no_room(run, &outgoing);
-		if (error != ERROR_OK)
-			return error;
+	/* One that waits to be sent again does, whatever is said. */
+	if (outgoing.copy.state != COPY_WAITING && outgoing.copy.state != COPY_RETRYING) {
+		outgoing.copy.told = false;
 		outbox_unplace(run, &outgoing.copy);
-		outgoing.copy.state =
-			state == LOCAL_CARRIED || outgoing.copy.state == COPY_CARRIED
-				? COPY_CARRIED
-				: COPY_QUEUED; /* also when given up: it is resent when it is due */
+		outgoing.copy.state = state == LOCAL_CARRIED || outgoing.copy.state == COPY_CARRIED
+					      ? COPY_CARRIED
+					      : COPY_QUEUED;
 		outbox_write(run, &outgoing);
-	}
-	if (state != LOCAL_QUEUED && state != LOCAL_CARRIED) {
-		run_log(run, event->of.progress.reason, "the courier gave a copy up; it will be sent again");
-		return ERROR_OK;
 	}
 	struct bytes route = event->of.progress.route;
 	if (route.size > ROUTE_NAME_SIZE_MAX || !text_is_plain_line(route))
@@ -141,9 +229,11 @@ static void recall(struct run *run, const struct copy *copy)
 enum error outbox_due(struct run *run)
 {
 	struct outbox_moved *moved = run_take(run, OUTBOX_MOVED_MAX * sizeof(*moved));
+	struct row_key prefix = key_make(TABLE_DUE);
 	size_t count;
 
-	enum error error = outbox_list_moved(run, TABLE_DUE, run_slow_ms(run) + 1, moved, &count);
+	enum error error =
+		outbox_list_moved(run, &prefix, run_slow_ms(run) + 1, OUTBOX_MOVED_MAX, moved, &count);
 	for (size_t i = 0; error == ERROR_OK && i < count; i++) {
 		struct outgoing outgoing;
 		error = outbox_read(run, &moved[i].key, &outgoing);

@@ -183,7 +183,7 @@ struct row_key key_acknowledged_in(uint64_t channel, const uint8_t identity[IDEN
 	U(type, name.channel), U(type, name.log), U(type, name.incarnation), U(type, name.position)
 #define C(type, name)                                                                                        \
 	U(type, name state), U(type, name precedence), U(type, name urgency), U(type, name number),          \
-		U(type, name session), U(type, name due_ms), U(type, name sends), U(type, name seals),       \
+		U(type, name turn), U(type, name due_ms), U(type, name sends), U(type, name seals),          \
 		T(type, name last_resort), T(type, name again), T(type, name told), T(type, name sealed),    \
 		F(type, name sha256)
 

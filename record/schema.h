@@ -132,6 +132,7 @@ enum table {
 	TABLE_SENT =
 		0x58, /* party u8, slot u8, number u8 -> SHA-256: of the last statements sent to that post */
 	TABLE_REQUEUE = 0x57, /* -> the key in TABLE_COPY up to which that is done */
+	TABLE_RETRY = 0x5a, /* rank u8, slow ms u64, number u64 -> struct copy_key: given up by the courier */
 	TABLE_PENDING = 0x56, /* channel u16 -> struct pending: own entries without receipt, for STATUS */
 };
 
@@ -449,7 +450,8 @@ enum copy_state {
 	COPY_HANDED = 2,
 	COPY_QUEUED = 3, /* on the courier's disk */
 	COPY_CARRIED = 4,
-	COPY_HELD = 5, /* cannot be sealed, or was sealed again too often: tried again when it is due */
+	COPY_HELD = 5,     /* cannot be sealed, or was sealed again too often: tried again when it is due */
+	COPY_RETRYING = 6, /* the courier gave it up, or never took it: it waits again in some seconds */
 };
 
 struct copy {
@@ -457,10 +459,10 @@ struct copy {
 	uint64_t precedence;
 	/* of the entry: what a record copy becomes where its action copy stays unreceipted */
 	uint64_t urgency;
-	uint64_t number;  /* in TABLE_WAITING, HANDED, DUE and SEALED */
-	uint64_t session; /* HANDED */
-	uint64_t due_ms;  /* slow clock: when to resend; 0: not handed over yet */
-	uint64_t sends;   /* times handed over for want of a receipt */
+	uint64_t number; /* in TABLE_WAITING, HANDED, DUE, RETRY and SEALED */
+	uint64_t turn;   /* HANDED: the stream's session; RETRYING: slow ms when it waits again */
+	uint64_t due_ms; /* slow clock: when to resend; 0: not handed over yet, or to be resent now */
+	uint64_t sends;  /* times handed over for want of a receipt; of a statement: times given up */
 	uint64_t seals;
 	bool last_resort; /* the last seal was to the last-resort key */
 	bool told;        /* that the courier has no room for it, since it last took it */

@@ -41,5 +41,7 @@ enum error tick_handle(struct run *run)
 		error = heads_tick(run);
 	if (error == ERROR_OK)
 		error = outbox_due(run);
+	if (error == ERROR_OK)
+		error = outbox_retry(run);
 	return error;
 }

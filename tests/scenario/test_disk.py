@@ -148,7 +148,7 @@ def a_flash_that_the_courier_has_no_room_for_is_told_by_its_reference():
     watch = facts["courier watch"] = Watch(line.federation)
     wait_for(lambda: watch.told("watching"), "the watch has begun")
     assert not line.federation.json("status")["courier_full"]
-    courier_disk.leave(10 * MIB)
+    courier_disk.leave(6 * MIB)  # below what receipts and urgent messages may use
     wait_for(lambda: len(watch.told("courier-full")) == 1, "the watch tells of the courier's full disk")
     assert "free some room on it" in watch.told("courier-full")[0]["detail"]
     assert line.federation.json("status")["courier_full"]
@@ -168,6 +168,7 @@ def when_the_courier_has_room_again_that_is_told_too():
     assert not line.federation.json("status")["courier_full"]
     message = line.federation.send("This can.", "-p", "flash")
     line.wait_for_state(line.federation, message, "received")
+    line.wait_for_state(line.federation, facts["refused"], "received")
     assert len(watch.told("alert")) == 1, watch.told("alert")
 
 

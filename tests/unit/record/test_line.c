@@ -43,6 +43,7 @@ static void assert_all_arrived(struct world *world)
 		assert_int_equal(world_count(world, post, TABLE_WAITING), 0);
 		assert_int_equal(world_count(world, post, TABLE_HANDED), 0);
 		assert_int_equal(world_count(world, post, TABLE_DUE), 0);
+		assert_int_equal(world_count(world, post, TABLE_RETRY), 0);
 		assert_int_equal(world_count(world, post, TABLE_AHEAD), 0);
 	}
 }

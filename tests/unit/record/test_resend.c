@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "record/outbox.h"
 #include "tests/unit/record/image.h"
 
 #define MANY 100
@@ -88,20 +89,26 @@ static void answer_copy(struct world *world, uint32_t state, enum error reason)
 static void an_urgent_copy_that_the_courier_has_no_room_for_is_told_once_until_it_has(void **state)
 {
 	struct world *world = world_open_line(5);
-	const struct world_post *post = &world->posts[0];
+	struct world_post *post = &world->posts[0];
 
 	world->cut = true;
 	assert_int_equal(world_send(world, 0, &urgent, NULL), ERROR_OK);
 	answer_copy(world, LOCAL_REFUSED, ERROR_TOO_LARGE);
 	assert_int_equal(post->alerts, 0);
-	for (size_t i = 0; i < 3; i++)
-		answer_copy(world, LOCAL_REFUSED, ERROR_FULL);
+	world_run(world, RETRY_FLASH_MS + 1000, 1000);
+	post->full = true;
+	answer_copy(world, LOCAL_REFUSED, ERROR_FULL);
 	assert_int_equal(post->alerts, 1);
 	assert_int_equal(post->last_alert, ERROR_FULL);
 	assert_string_equal(post->last_alert_log, "");
 	assert_non_null(strstr(post->last_alert_message, " 00"));
 	assert_non_null(strchr(post->last_alert_message, '/'));
-	answer_copy(world, LOCAL_QUEUED, ERROR_OK);
+	size_t sends = post->sends;
+	world_run(world, 5 * RETRY_FLASH_MS, 1000);
+	assert_true(post->sends >= sends + 2);
+	assert_int_equal(post->alerts, 1);
+	post->full = false;
+	world_run(world, RETRY_FLASH_MS + 1000, 1000);
 	answer_copy(world, LOCAL_REFUSED, ERROR_FULL);
 	assert_int_equal(post->alerts, 2);
 	world_free(world);
@@ -116,6 +123,169 @@ static void a_copy_that_can_wait_for_room_is_told_to_nobody(void **state)
 	assert_int_equal(world_send(world, 0, &bulk, NULL), ERROR_OK);
 	answer_copy(world, LOCAL_REFUSED, ERROR_FULL);
 	assert_int_equal(world->posts[0].alerts, 0);
+	world_free(world);
+}
+
+/* ---- what the courier gives up ---- */
+
+static void a_receipt_that_the_courier_has_no_room_for_is_handed_over_again(void **state)
+{
+	struct world *world = world_open_line(6);
+	uint8_t identity[IDENTITY_SIZE];
+
+	world->posts[1].full = true;
+	assert_int_equal(world_send(world, 0, &urgent, identity), ERROR_OK);
+	world_run(world, 100, 10);
+	assert_int_equal(world->posts[1].arrived, 1);
+	assert_int_equal(world_state(world, 0, identity), LOCAL_CARRIED);
+	assert_int_equal(world_count(world, 1, TABLE_RETRY), 1);
+	size_t sends = world->posts[0].sends;
+
+	world->posts[1].full = false;
+	world_run(world, RETRY_FLASH_MS + 1000, 500);
+	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
+	assert_int_equal(world->posts[0].sends, sends);
+	assert_int_equal(world_count(world, 1, TABLE_STATEMENT), 0);
+	assert_int_equal(world_count(world, 1, TABLE_RETRY), 0);
+	world_free(world);
+}
+
+/* Receipts of a FLASH that post 1 has not forgotten: heads are ROUTINE. */
+static size_t flash_statements(const struct world *world)
+{
+	uint8_t prefix = TABLE_STATEMENT;
+	struct statement_copy statement;
+	struct row row;
+	size_t at = 0;
+	size_t count = 0;
+
+	while (store_find(&world->posts[1].store, bytes_make(&prefix, 1), &at, &row)) {
+		assert_int_equal(schema_read(&schema_statement_copy, row.value, &statement), ERROR_OK);
+		count += statement.copy.precedence == PRECEDENCE_FLASH;
+	}
+	return count;
+}
+
+/* Where nobody asks for it any more: what asks for a receipt is its entry, which is sent again. */
+static void a_statement_that_is_given_up_too_often_is_forgotten_and_made_anew(void **state)
+{
+	struct world *world = world_open_line(7);
+	uint8_t identity[IDENTITY_SIZE];
+
+	world->posts[1].full = true;
+	assert_int_equal(world_send(world, 0, &urgent, identity), ERROR_OK);
+	world_run(world, 100, 10);
+	assert_int_equal(flash_statements(world), 1);
+	world->cut = true;
+	world_run(world, (OUTBOX_STATEMENT_TRIES - 2) * RETRY_FLASH_MS, RETRY_FLASH_MS);
+	assert_int_equal(flash_statements(world), 1);
+	world_run(world, 2 * RETRY_FLASH_MS, RETRY_FLASH_MS);
+	assert_int_equal(flash_statements(world), 0);
+	assert_int_equal(world_count(world, 1, TABLE_STATEMENT), world_count(world, 1, TABLE_SEALED));
+	assert_int_equal(world_count(world, 1, TABLE_STATEMENT), world_count(world, 1, TABLE_RETRY));
+
+	world->cut = false;
+	world->posts[1].full = false;
+	world_settle(world);
+	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
+	assert_true(world_agrees(world));
+	world_free(world);
+}
+
+/* The first copy of an entry at post 0. */
+static struct copy first_copy(const struct world *world)
+{
+	uint8_t prefix = TABLE_COPY;
+	struct copy copy;
+	struct row row;
+	size_t at = 0;
+
+	assert_true(store_find(&world->posts[0].store, bytes_make(&prefix, 1), &at, &row));
+	assert_int_equal(schema_read(&schema_copy, row.value, &copy), ERROR_OK);
+	return copy;
+}
+
+static void a_flash_without_room_is_handed_over_again_in_seconds_and_before_a_later_one(void **state)
+{
+	struct world *world = world_open_line(8);
+	struct record_event tick = {.kind = RECORD_TICK};
+	struct world_post *post = &world->posts[0];
+
+	world->hold = true;
+	post->full = true;
+	assert_int_equal(world_send(world, 0, &urgent, NULL), ERROR_OK);
+	struct copy copy = first_copy(world);
+	assert_int_equal(world_count(world, 0, TABLE_RETRY), 1);
+	size_t sends = post->sends;
+	post->full = false;
+	post->steady_ms += RETRY_FLASH_MS - 1;
+	world_tick(world, 0);
+	assert_int_equal(post->sends, sends);
+
+	post->steady_ms += 2;
+	assert_int_equal(world_event(world, 0, &tick), ERROR_OK);
+	assert_int_equal(world_send(world, 0, &urgent, NULL), ERROR_OK);
+	assert_int_equal(post->sends, sends + 2);
+	assert_true(world->packets[0].used && world->packets[1].used);
+	assert_memory_equal(world->packets[0].copy, copy.sha256, sizeof(world->packets[0].copy));
+	/* It was not sent before: what follows where no receipt comes does not begin anew. */
+	assert_int_equal(first_copy(world).sends, copy.sends);
+	assert_int_equal(first_copy(world).due_ms, copy.due_ms);
+	assert_int_equal(world_count(world, 0, TABLE_RETRY), 0);
+	world->hold = false;
+	world_settle(world);
+	assert_int_equal(world->posts[1].arrived, 2);
+	world_free(world);
+}
+
+static void a_flash_that_a_neighbour_does_not_take_is_handed_over_again(void **state)
+{
+	struct world *world = world_open_line(9);
+	struct record_event refused = {.kind = RECORD_PROGRESS, .of.progress.state = LOCAL_REFUSED};
+	uint8_t identity[IDENTITY_SIZE];
+
+	world->cut = true;
+	assert_int_equal(world_send(world, 0, &urgent, identity), ERROR_OK);
+	world_run(world, 10, 10);
+	memcpy(refused.of.progress.copy, first_copy(world).sha256, sizeof(refused.of.progress.copy));
+	refused.of.progress.reason = ERROR_UNSUPPORTED;
+	world->cut = false;
+	for (size_t i = 0; i < 2; i++) { /* the courier may say so twice */
+		assert_int_equal(world_event(world, 0, &refused), ERROR_OK);
+		world_commit(world, 0);
+	}
+	assert_int_equal(world_count(world, 0, TABLE_RETRY), 1);
+	assert_int_equal(world_state(world, 0, identity), LOCAL_QUEUED);
+	world_run(world, RETRY_FLASH_MS + 1000, 500);
+	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
+	world_free(world);
+}
+
+/* All that it has no room for may be a lot. The urgent do not wait behind it. */
+static void a_courier_that_stays_full_is_offered_a_few_at_a_time(void **state)
+{
+	static const struct world_message bulk = {.precedence = PRECEDENCE_ROUTINE, .text = "No hurry."};
+	struct world *world = world_open_line(10);
+	struct world_post *post = &world->posts[0];
+
+	post->full = true;
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(world_send(world, 0, &bulk, NULL), ERROR_OK);
+	post->steady_ms += RETRY_ROUTINE_MS - RETRY_FLASH_MS;
+	assert_int_equal(world_send(world, 0, &urgent, NULL), ERROR_OK);
+	post->steady_ms += RETRY_FLASH_MS + 1;
+	post->mute = true;
+	for (size_t i = 1; i <= 2; i++) {
+		world_tick(world, 0);
+		assert_int_equal(world_count(world, 0, TABLE_RETRY), MANY - i * OUTBOX_RETRIES_MAX);
+	}
+	assert_int_equal(world_count(world, 0, TABLE_DUE), MANY + 1);
+	post->mute = false;
+	post->full = false;
+	world_settle(world);
+	assert_int_equal(world->posts[1].arrived, MANY + 1);
+	assert_int_equal(world_count(world, 0, TABLE_DUE), 0);
+	assert_true(world_agrees(world));
 	world_free(world);
 }
 
@@ -236,6 +406,11 @@ int main(void)
 		cmocka_unit_test(a_copy_that_was_carried_and_lost_is_taken_back_and_sent_again),
 		cmocka_unit_test(an_urgent_copy_that_the_courier_has_no_room_for_is_told_once_until_it_has),
 		cmocka_unit_test(a_copy_that_can_wait_for_room_is_told_to_nobody),
+		cmocka_unit_test(a_receipt_that_the_courier_has_no_room_for_is_handed_over_again),
+		cmocka_unit_test(a_statement_that_is_given_up_too_often_is_forgotten_and_made_anew),
+		cmocka_unit_test(a_flash_without_room_is_handed_over_again_in_seconds_and_before_a_later_one),
+		cmocka_unit_test(a_flash_that_a_neighbour_does_not_take_is_handed_over_again),
+		cmocka_unit_test(a_courier_that_stays_full_is_offered_a_few_at_a_time),
 		cmocka_unit_test(a_receipt_that_says_nothing_new_is_not_kept),
 		cmocka_unit_test(a_backup_does_not_hold_how_far_a_pass_over_the_copies_was),
 		cmocka_unit_test(a_new_pass_over_the_copies_begins_at_the_first),

@@ -206,7 +206,8 @@ static void perform(struct world *world, size_t index, const struct record_actio
 	switch (action->kind) {
 	case RECORD_ACTION_SEND:
 		post->sends++;
-		carry(world, index, action);
+		if (!post->full)
+			carry(world, index, action);
 		break;
 	case RECORD_ACTION_REPLY:
 		CHECK(action->bytes.size <= sizeof(post->reply) && action->bytes.size > 4);
@@ -244,7 +245,7 @@ static void perform(struct world *world, size_t index, const struct record_actio
 }
 
 /* What the courier reports at once of what it was given. */
-static void report_queued(struct world *world, size_t index, struct world_action *actions, size_t count)
+static void report_given(struct world *world, size_t index, struct world_action *actions, size_t count)
 {
 	size_t reported = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -252,7 +253,8 @@ static void report_queued(struct world *world, size_t index, struct world_action
 			continue;
 		struct record_event event = {.kind = RECORD_PROGRESS};
 		memcpy(event.of.progress.copy, actions[i].action.copy, sizeof(event.of.progress.copy));
-		event.of.progress.state = LOCAL_QUEUED;
+		event.of.progress.state = world->posts[index].full ? LOCAL_REFUSED : LOCAL_QUEUED;
+		event.of.progress.reason = world->posts[index].full ? ERROR_FULL : ERROR_OK;
 		CHECK(world_event(world, index, &event) == ERROR_OK);
 		reported++;
 	}
@@ -323,7 +325,7 @@ void world_commit(struct world *world, size_t index)
 	rows_reset(record_rows(post->record));
 	for (size_t i = 0; i < count; i++)
 		perform(world, index, &actions[i].action);
-	report_queued(world, index, actions, count);
+	report_given(world, index, actions, count);
 	for (size_t i = 0; i < count; i++) {
 		free(actions[i].bytes);
 		free(actions[i].node);
