@@ -68,7 +68,7 @@
  *                               its prekeys not ended: uint, end of the last: unix s / null]]
  *                           (every post of every other party), store bytes: uint,
  *                     disk: enum local_disk, left with the courier for want of room, since it connected:
- *                           [4 * uint] (ROUTINE..FLASH, as the courier says),
+ *                           [4 * uint] (ROUTINE..FLASH),
  *                     courier's disk is full: bool (as it says)
  *   SUBSCRIBE      -> nothing; then notices until the connection closes
  *   BACKUP         -> nothing; then frames [number, 0, chunk: bstr], the last with an empty chunk: a
