@@ -132,26 +132,26 @@ def a_flash_passes_what_waits(world):
     b.up()
     a.up()
     a.link_is_up(b)
-    count, size = 2000, 400
+    count, size = 4000, 400
     bulk = [message(size) for _ in range(count)]
     flash = message(300)
     a.post.want("beta", True)
     a.post.wait(lambda: a.post.route_state("beta") == 4, 5, "the route down")
     for sealed in bulk:
         a.post.send(b.node, ROUTINE, sealed)
-    a.post.wait(lambda: len(a.post.queued) == count, 10, "all of the bulk queued")
+    a.post.wait(lambda: len(a.post.queued) == count, 20, "all of the bulk queued")
     a.post.want("beta", False)
     b.post.wait(lambda: len(b.post.received) >= 200, 10, "some of the bulk")
     at_send = len(b.post.received)
     identity = a.post.send(b.node, FLASH, flash)
     b.post.wait(lambda: any(r[2] == flash for r in b.post.received), 5, "the FLASH")
     arrived = next(i for i, r in enumerate(b.post.received) if r[2] == flash)
-    assert identity in a.post.queued
+    a.post.wait(lambda: identity in a.post.queued, 5, "the FLASH queued")
     ahead = (arrived - at_send) * size
     print(f"# {ahead} bytes of ROUTINE reached the other post before the FLASH, "
         f"{(count - arrived) * size} after it")
-    assert ahead <= 65536 and arrived < count - 500
-    b.post.wait(lambda: len(b.post.received) == count + 1, 15, "all of the bulk")
+    assert ahead <= 65536 and arrived < count - 500, (at_send, arrived)
+    b.post.wait(lambda: len(b.post.received) == count + 1, 30, "all of the bulk")
 
 
 def a_wrong_pin_is_refused(world):
