@@ -28,7 +28,7 @@ def a_neighbour_that_says_nothing_does_not_hold_up_the_end(world):
             said += more
         assert b.process.wait(10) == 0
     spent = time.monotonic() - begin
-    assert 3 < spent < 4.5, f"it ended after {spent:.2f} s"
+    assert 3 < spent < 6, f"it ended after {spent:.2f} s"
 
 
 def what_a_busy_post_cannot_be_told_yet_waits(world):
@@ -37,7 +37,7 @@ def what_a_busy_post_cannot_be_told_yet_waits(world):
     b.name = "b" * 64  # each report names the route
     a.configure(a.line_for(b))
     a.up()
-    ends = time.time() + 8
+    ends = time.time() + 14
     identities = [a.post.send(b.node, FLASH, b"x", lifetime_ms=int((ends - time.time()) * 1000)) for _ in range(9000)]
     a.post.wait(lambda: len(a.post.queued) == len(identities), 10, "every copy queued")
     assert time.time() < ends, "too slow to show anything"

@@ -66,6 +66,8 @@ class Courier:
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(5)
+        # Else the next that asks whether the link is up would be told of this one's.
+        self.post.wait(lambda: not self.post.connection, 5, "the post sees its courier gone")
 
     def stop(self, timeout=10):
         """SIGTERM; the exit code."""

@@ -227,6 +227,7 @@ def a_later_card_renames_nothing_that_is_past():
     daemon = Daemon(line.programs["liaisond"], post, line.folder / "chancery.log")
     daemon.start()
     try:
+        wait_for((post / "post.sock").exists, "the other post answers")
         side.text("card", "export", card, "--post", post)
     finally:
         daemon.end()

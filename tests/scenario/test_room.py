@@ -15,7 +15,7 @@ from post_shell import run_tests
 
 RESERVE = 16 * MIB  # QUEUE_DISK_RESERVE_MIN
 RETRY_FLASH_S, RETRY_PRIORITY_S = 2, 15
-SLACK_S = 8  # a sanitizer build on a busy machine; far below the 150 s after which a FLASH is resent for want of a receipt
+SLACK_S = 30  # a sanitizer build on a busy machine; far below the 150 s after which a FLASH is resent for want of a receipt
 
 line = None
 disk = None
