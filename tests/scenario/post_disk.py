@@ -19,6 +19,15 @@ MESSAGE, LETTER = 1, 3
 AMPLE, LOW, SCARCE, LAST = 1, 2, 3, 4
 
 
+def use_own_mounts():
+    """The program begins anew in a mount namespace of its own, where one can be had."""
+    if "LIAISON_OWN_MOUNTS" not in os.environ:
+        os.environ["LIAISON_OWN_MOUNTS"] = "yes"
+        for namespace in (["-m"], ["-rm"]):
+            if subprocess.run(["unshare", *namespace, "true"], capture_output=True).returncode == 0:
+                os.execvp("unshare", ["unshare", *namespace, sys.executable, *sys.argv])
+
+
 class SmallDisk:
     """A file system of 64 MiB, and a file that takes up room on it."""
 
@@ -164,11 +173,7 @@ def a_disk_that_is_full_to_the_last_byte_stops_it_and_loses_nothing():
 
 
 if __name__ == "__main__":
-    if "LIAISON_OWN_MOUNTS" not in os.environ:
-        os.environ["LIAISON_OWN_MOUNTS"] = "yes"
-        for namespace in (["-m"], ["-rm"]):
-            if subprocess.run(["unshare", *namespace, "true"], capture_output=True).returncode == 0:
-                os.execvp("unshare", ["unshare", *namespace, sys.executable, *sys.argv])
+    use_own_mounts()
     run_tests(
         as_the_disk_fills_the_bulk_is_refused_first_and_receipts_last,
         a_disk_that_is_full_to_the_last_byte_stops_it_and_loses_nothing,

@@ -5,13 +5,12 @@ systems.
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 
 from line import Line, wait_for
-from post_disk import MIB, SmallDisk
+from post_disk import MIB, SmallDisk, use_own_mounts
 from post_shell import run_tests
 
 line = None
@@ -173,11 +172,7 @@ def when_the_courier_has_room_again_that_is_told_too():
 
 
 if __name__ == "__main__":
-    if "LIAISON_OWN_MOUNTS" not in os.environ:
-        os.environ["LIAISON_OWN_MOUNTS"] = "yes"
-        for namespace in (["-m"], ["-rm"]):
-            if subprocess.run(["unshare", *namespace, "true"], capture_output=True).returncode == 0:
-                os.execvp("unshare", ["unshare", *namespace, sys.executable, *sys.argv])
+    use_own_mounts()
     with Line(sys.argv[1]) as line, SmallDisk() as disk, SmallDisk() as courier_disk:
         move(line.alliance, line.alliance.post_folder, disk.folder)
         move(line.federation, line.federation.courier_folder, courier_disk.folder)

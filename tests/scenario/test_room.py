@@ -3,14 +3,13 @@
 Runs itself again in a mount namespace of its own, where the federation's courier gets a small file system.
 """
 
-import os
 import shutil
 import subprocess
 import sys
 import time
 
 from line import Line, wait_for
-from post_disk import MIB, SmallDisk
+from post_disk import MIB, SmallDisk, use_own_mounts
 from post_shell import run_tests
 
 RESERVE = 16 * MIB  # QUEUE_DISK_RESERVE_MIN
@@ -69,11 +68,7 @@ def when_there_is_room_again_it_goes_within_seconds():
 
 
 if __name__ == "__main__":
-    if "LIAISON_OWN_MOUNTS" not in os.environ:
-        os.environ["LIAISON_OWN_MOUNTS"] = "yes"
-        for namespace in (["-m"], ["-rm"]):
-            if subprocess.run(["unshare", *namespace, "true"], capture_output=True).returncode == 0:
-                os.execvp("unshare", ["unshare", *namespace, sys.executable, *sys.argv])
+    use_own_mounts()
     with Line(sys.argv[1]) as line, SmallDisk() as disk:
         move_the_courier_to(disk.folder)
         try:
