@@ -107,9 +107,9 @@
 #define ROUTES_MAX 256              /* of one courier: four ways to each of 64 counterparts */
 #define REFUSED_REASONS_MAX 256         /* reasons that STATUS counts apart: more than the error table has */
 /*
- * After how long the post hands over again what the courier did not take, or gave up: mostly for want of
- * room, which comes back by itself (copies leave, expire) or by an operator's hand. A FLASH soonest: its
- * reader waits. Bulk has time, and the longer the less of it is handed over in vain.
+ * After how long the post hands over again what the courier did not take, or gave up, for now: mostly for
+ * want of room, which comes back by itself (copies leave, expire) or by an operator's hand. A FLASH soonest:
+ * its reader waits. Bulk has time, and the longer the less of it is handed over in vain.
  */
 #define RETRY_FLASH_MS     2000
 #define RETRY_IMMEDIATE_MS 5000

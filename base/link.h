@@ -41,8 +41,10 @@
  * - PROGRESS and ROUTES are hints. Nothing is accepted, acknowledged or erased because of them, but that a
  *   copy reported as queued or carried need not be handed over again on this stream: if it is an entry's,
  *   until it is due for want of a receipt; if it is a statement's, which nobody receipts, at all. What is
- *   reported as failed or expired the post keeps, and hands over again after RETRY_FLASH_MS and so on by its
- *   precedence; a statement a bounded number of times, since what it says is said anew when it is asked for.
+ *   reported as failed or expired the post keeps. It hands it over again after RETRY_FLASH_MS and so on by
+ *   its precedence where the reason is FULL, TIMED_OUT or IO, which pass by themselves; for another reason an
+ *   entry's copy when it is due, but a statement as before: only a bounded number of times, since what it
+ *   says is said anew when it is asked for.
  *
  * Flow control (struct link_window): a SEND is answered by its first PROGRESS, a RECEIVED by its TAKEN or
  * LEFT. An end sends the next one only when the window is open, so that no more than WINDOW_SIZE_MAX bytes of

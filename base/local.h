@@ -131,7 +131,7 @@ enum local_notice {
 /* The one honest state of a message, in the order in which it can only grow (REFUSED apart). */
 enum local_state {
 	LOCAL_RELEASED = 1, /* committed in the author's log */
-	LOCAL_QUEUED = 2,   /* on the courier's disk */
+	LOCAL_QUEUED = 2,   /* taken onto the courier's disk */
 	LOCAL_CARRIED = 3,  /* a neighbour courier has it on disk */
 	LOCAL_RECEIVED = 4, /* receipt verified */
 	LOCAL_READ = 5,     /* acknowledged by an officer */

@@ -3,10 +3,14 @@
  * has receipted it; and statements, until the courier has them.
  *
  * A copy waits (TABLE_WAITING, by precedence, then age), is handed over (TABLE_HANDED), is reported queued,
- * and is resent, the same bytes, when it is due (TABLE_DUE, on the rate-limited clock): first after a quarter
- * of the handling time, then twice as long each time. What the courier gives up, or does not take, waits
- * again after some seconds (TABLE_RETRY, by precedence, then time). A copy is sealed when it is first handed
- * over, and again only where the receiver says that it cannot open it. Functions return what run.h says.
+ * and is resent, the same bytes, when it is due (TABLE_DUE, on the rate-limited clock): first after a
+ * quarter of the handling time, then twice as long each time. What the courier gives up, or does not take,
+ * for a reason that passes by itself (it has no room, the lifetime ended, it could not write) waits again
+ * after some seconds (TABLE_RETRY, by precedence, then time), and so does every statement. An entry that is
+ * given up for another reason, such as a neighbour that does not take it, waits until it is due: a refusal
+ * that stands is not asked for every few seconds, before what is less urgent and can go. A copy is sealed
+ * when it is first handed over, and again only where the receiver says that it cannot open it. Functions
+ * return what run.h says.
  */
 #ifndef RECORD_OUTBOX_H
 #define RECORD_OUTBOX_H
@@ -75,7 +79,7 @@ enum error outbox_room(struct run *run);     /* RECORD_COURIER_ROOM */
 enum error outbox_lost(struct run *run);     /* RECORD_COURIER_LOST, and RECORD_START */
 enum error outbox_progress(struct run *run); /* RECORD_PROGRESS */
 enum error outbox_due(struct run *run);      /* RECORD_TICK: copies to be resent wait again */
-enum error outbox_retry(struct run *run);    /* RECORD_TICK: so does what the courier gave up */
+enum error outbox_retry(struct run *run);    /* RECORD_TICK: so does what the courier gave up for now */
 
 /* ---- receipts ---- */
 

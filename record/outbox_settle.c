@@ -52,16 +52,23 @@ static uint64_t retry_ms(uint64_t precedence)
 	}
 }
 
-/* That an urgent copy does not leave is told once, until the courier has taken it. */
-static enum error tell_no_room(struct run *run, struct outgoing *outgoing)
+/* What passes by itself; for anything else somebody has to change something, here or at another courier. */
+static bool passes_soon(enum error reason)
 {
+	return reason == ERROR_FULL || reason == ERROR_TIMED_OUT || reason == ERROR_IO;
+}
+
+/* That an urgent copy does not leave is told once, until the courier has taken it. */
+static enum error tell_given_up(struct run *run, struct outgoing *outgoing)
+{
+	enum error reason = run_event(run)->of.progress.reason;
 	struct entry_key key = outgoing->key.entry;
 	struct copy *copy = &outgoing->copy;
 	struct channel channel;
 	struct entry entry;
 
-	if (run_event(run)->of.progress.reason != ERROR_FULL || outgoing->key.statement != 0 || copy->told ||
-	    copy->precedence < PRECEDENCE_IMMEDIATE)
+	if (outgoing->key.statement != 0 || copy->told || copy->precedence < PRECEDENCE_IMMEDIATE ||
+	    (reason != ERROR_FULL && passes_soon(reason)))
 		return ERROR_OK;
 	enum error error = run_must(registry_channel(run, key.channel, &channel));
 	if (error != ERROR_OK)
@@ -72,9 +79,13 @@ static enum error tell_no_room(struct run *run, struct outgoing *outgoing)
 		return error;
 	copy->told = true;
 	return query_alert_message(
-		run, &key, entry.time, ERROR_FULL,
-		"it has not left, since the courier has no room for it: free some on its disk, or "
-		"see why its routes carry nothing");
+		run, &key, entry.time, reason,
+		reason == ERROR_FULL
+			? "it has not left, since the courier has no room for it: free some on its disk, or "
+			  "see why its routes carry nothing"
+			: "it does not go on, since the courier or its neighbour does not take it, or knows "
+			  "no way for it: their logs say why; it is tried again, each time after twice as "
+			  "long");
 }
 
 /* It has not gone, and the courier has it no more: it is handed over again, whatever the reason. */
@@ -91,9 +102,17 @@ static enum error given_up(struct run *run, struct outgoing *outgoing)
 			"the courier gave a statement up too often: it is made anew if it is asked for");
 		return ERROR_OK;
 	}
-	enum error error = tell_no_room(run, outgoing);
+	enum error error = tell_given_up(run, outgoing);
 	if (error != ERROR_OK)
 		return error;
+	/* An entry is offered for ever: what refuses it shall not be asked every few seconds. */
+	if (outgoing->key.statement == 0 && !passes_soon(reason)) {
+		outbox_unplace(run, copy);
+		copy->state = COPY_HELD;
+		outbox_write(run, outgoing);
+		run_log(run, reason, "a copy is not taken on its way; it will be handed over when it is due");
+		return ERROR_OK;
+	}
 	retry_at(run, outgoing, run_slow_ms(run) + retry_ms(copy->precedence));
 	run_log(run, reason, "the courier gave a copy up; it will be handed over again");
 	return ERROR_OK;

@@ -450,8 +450,10 @@ enum copy_state {
 	COPY_HANDED = 2,
 	COPY_QUEUED = 3, /* on the courier's disk */
 	COPY_CARRIED = 4,
-	COPY_HELD = 5,     /* cannot be sealed, or was sealed again too often: tried again when it is due */
-	COPY_RETRYING = 6, /* the courier gave it up, or never took it: it waits again in some seconds */
+	/* cannot be sealed, was sealed too often, or is not taken on its way: tried again when it is due */
+	COPY_HELD = 5,
+	/* the courier gave it up for what passes, or had no room for it: it waits again in some seconds */
+	COPY_RETRYING = 6,
 };
 
 struct copy {
@@ -465,7 +467,7 @@ struct copy {
 	uint64_t sends;  /* times handed over for want of a receipt; of a statement: times given up */
 	uint64_t seals;
 	bool last_resort; /* the last seal was to the last-resort key */
-	bool told;        /* that the courier has no room for it, since it last took it */
+	bool told;        /* that it does not leave, since the courier last took it */
 	bool again;       /* its receiver asked for what it had receipted: another receipt says nothing new */
 	bool sealed;
 	uint8_t sha256[32]; /* of the sealed bytes; the copy id is its first half */

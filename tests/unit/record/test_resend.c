@@ -93,10 +93,10 @@ static void an_urgent_copy_that_the_courier_has_no_room_for_is_told_once_until_i
 
 	world->cut = true;
 	assert_int_equal(world_send(world, 0, &urgent, NULL), ERROR_OK);
-	answer_copy(world, LOCAL_REFUSED, ERROR_TOO_LARGE);
+	answer_copy(world, LOCAL_REFUSED, ERROR_TIMED_OUT);
 	assert_int_equal(post->alerts, 0);
 	world_run(world, RETRY_FLASH_MS + 1000, 1000);
-	post->full = true;
+	post->refusal = ERROR_FULL;
 	answer_copy(world, LOCAL_REFUSED, ERROR_FULL);
 	assert_int_equal(post->alerts, 1);
 	assert_int_equal(post->last_alert, ERROR_FULL);
@@ -107,7 +107,7 @@ static void an_urgent_copy_that_the_courier_has_no_room_for_is_told_once_until_i
 	world_run(world, 5 * RETRY_FLASH_MS, 1000);
 	assert_true(post->sends >= sends + 2);
 	assert_int_equal(post->alerts, 1);
-	post->full = false;
+	post->refusal = ERROR_OK;
 	world_run(world, RETRY_FLASH_MS + 1000, 1000);
 	answer_copy(world, LOCAL_REFUSED, ERROR_FULL);
 	assert_int_equal(post->alerts, 2);
@@ -133,7 +133,7 @@ static void a_receipt_that_the_courier_has_no_room_for_is_handed_over_again(void
 	struct world *world = world_open_line(6);
 	uint8_t identity[IDENTITY_SIZE];
 
-	world->posts[1].full = true;
+	world->posts[1].refusal = ERROR_FULL;
 	assert_int_equal(world_send(world, 0, &urgent, identity), ERROR_OK);
 	world_run(world, 100, 10);
 	assert_int_equal(world->posts[1].arrived, 1);
@@ -141,7 +141,7 @@ static void a_receipt_that_the_courier_has_no_room_for_is_handed_over_again(void
 	assert_int_equal(world_count(world, 1, TABLE_RETRY), 1);
 	size_t sends = world->posts[0].sends;
 
-	world->posts[1].full = false;
+	world->posts[1].refusal = ERROR_OK;
 	world_run(world, RETRY_FLASH_MS + 1000, 500);
 	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
 	assert_int_equal(world->posts[0].sends, sends);
@@ -172,7 +172,7 @@ static void a_statement_that_is_given_up_too_often_is_forgotten_and_made_anew(vo
 	struct world *world = world_open_line(7);
 	uint8_t identity[IDENTITY_SIZE];
 
-	world->posts[1].full = true;
+	world->posts[1].refusal = ERROR_FULL;
 	assert_int_equal(world_send(world, 0, &urgent, identity), ERROR_OK);
 	world_run(world, 100, 10);
 	assert_int_equal(flash_statements(world), 1);
@@ -185,7 +185,7 @@ static void a_statement_that_is_given_up_too_often_is_forgotten_and_made_anew(vo
 	assert_int_equal(world_count(world, 1, TABLE_STATEMENT), world_count(world, 1, TABLE_RETRY));
 
 	world->cut = false;
-	world->posts[1].full = false;
+	world->posts[1].refusal = ERROR_OK;
 	world_settle(world);
 	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
 	assert_true(world_agrees(world));
@@ -212,12 +212,12 @@ static void a_flash_without_room_is_handed_over_again_in_seconds_and_before_a_la
 	struct world_post *post = &world->posts[0];
 
 	world->hold = true;
-	post->full = true;
+	post->refusal = ERROR_FULL;
 	assert_int_equal(world_send(world, 0, &urgent, NULL), ERROR_OK);
 	struct copy copy = first_copy(world);
 	assert_int_equal(world_count(world, 0, TABLE_RETRY), 1);
 	size_t sends = post->sends;
-	post->full = false;
+	post->refusal = ERROR_OK;
 	post->steady_ms += RETRY_FLASH_MS - 1;
 	world_tick(world, 0);
 	assert_int_equal(post->sends, sends);
@@ -238,26 +238,107 @@ static void a_flash_without_room_is_handed_over_again_in_seconds_and_before_a_la
 	world_free(world);
 }
 
-static void a_flash_that_a_neighbour_does_not_take_is_handed_over_again(void **state)
+static void a_flash_whose_lifetime_ended_is_handed_over_again_in_seconds(void **state)
 {
 	struct world *world = world_open_line(9);
-	struct record_event refused = {.kind = RECORD_PROGRESS, .of.progress.state = LOCAL_REFUSED};
+	struct record_event expired = {.kind = RECORD_PROGRESS, .of.progress.state = LOCAL_REFUSED};
 	uint8_t identity[IDENTITY_SIZE];
 
 	world->cut = true;
 	assert_int_equal(world_send(world, 0, &urgent, identity), ERROR_OK);
 	world_run(world, 10, 10);
-	memcpy(refused.of.progress.copy, first_copy(world).sha256, sizeof(refused.of.progress.copy));
-	refused.of.progress.reason = ERROR_UNSUPPORTED;
+	memcpy(expired.of.progress.copy, first_copy(world).sha256, sizeof(expired.of.progress.copy));
+	expired.of.progress.reason = ERROR_TIMED_OUT;
 	world->cut = false;
 	for (size_t i = 0; i < 2; i++) { /* the courier may say so twice */
-		assert_int_equal(world_event(world, 0, &refused), ERROR_OK);
+		assert_int_equal(world_event(world, 0, &expired), ERROR_OK);
 		world_commit(world, 0);
 	}
 	assert_int_equal(world_count(world, 0, TABLE_RETRY), 1);
 	assert_int_equal(world_state(world, 0, identity), LOCAL_QUEUED);
 	world_run(world, RETRY_FLASH_MS + 1000, 500);
 	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
+	world_free(world);
+}
+
+/* Whoever refuses it asks for it no more often than a receipt that does not come. */
+static void an_entry_that_is_not_taken_on_its_way_waits_twice_as_long_each_time(void **state)
+{
+	struct world *world = world_open_line(11);
+	struct world_post *post = &world->posts[0];
+	uint8_t identity[IDENTITY_SIZE];
+	uint64_t due_ms[4];
+
+	post->refusal = ERROR_UNSUPPORTED;
+	assert_int_equal(world_send(world, 0, &urgent, identity), ERROR_OK);
+	for (size_t i = 0; i < 4; i++) {
+		struct copy copy = first_copy(world);
+		due_ms[i] = copy.due_ms;
+		assert_int_equal(copy.sends, i + 1);
+		assert_int_equal(post->alerts, 1); /* the courier has not taken it since */
+		assert_int_equal(post->last_alert, ERROR_UNSUPPORTED);
+		for (size_t k = 0; k < 100; k++) {
+			world_run(world, 1000, 1000);
+			assert_int_equal(first_copy(world).state, COPY_HELD);
+			assert_int_equal(first_copy(world).due_ms, due_ms[i]);
+		}
+		while (i < 3 && first_copy(world).due_ms == due_ms[i])
+			world_run(world, 1000, 1000);
+	}
+	assert_true(due_ms[1] - due_ms[0] >= 2 * OUTBOX_RESEND_MIN_MS);
+	for (size_t i = 2; i < 4; i++)
+		assert_in_range(due_ms[i] - due_ms[i - 1], 2 * (due_ms[i - 1] - due_ms[i - 2]) - 5000,
+				2 * (due_ms[i - 1] - due_ms[i - 2]) + 5000);
+	assert_int_equal(world_state(world, 0, identity), LOCAL_RELEASED);
+	post->refusal = ERROR_OK;
+	world_settle(world);
+	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
+	assert_true(world_agrees(world));
+	world_free(world);
+}
+
+/* A neighbour may refuse all that is urgent. What goes another way, or is for it, does not wait for that. */
+static void many_that_are_not_taken_on_their_way_hold_up_nothing_less_urgent(void **state)
+{
+	static const struct world_message bulk = {.precedence = PRECEDENCE_ROUTINE, .text = "No hurry."};
+	struct world *world = world_open_line(12);
+	struct world_post *post = &world->posts[0];
+
+	post->refusal = ERROR_UNSUPPORTED;
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(world_send(world, 0, &urgent, NULL), ERROR_OK);
+	post->refusal = ERROR_OK;
+	post->mute = true;
+	assert_int_equal(world_send(world, 0, &bulk, NULL), ERROR_OK);
+	post->steady_ms += RETRY_FLASH_MS + 1;
+	world_tick(world, 0);
+	assert_int_equal(world_count(world, 0, TABLE_WAITING), 1);
+	assert_int_equal(world_count(world, 0, TABLE_RETRY), 0);
+	assert_int_equal(world_count(world, 0, TABLE_DUE), MANY);
+	post->mute = false;
+	world_run(world, 5000, 100);
+	assert_int_equal(world->posts[1].arrived, 1);
+	world_settle(world);
+	assert_int_equal(world->posts[1].arrived, MANY + 1);
+	assert_int_equal(world_count(world, 0, TABLE_DUE), 0);
+	world_free(world);
+}
+
+/* A statement is due at no time: it has its tries. */
+static void a_receipt_that_is_not_taken_on_its_way_is_handed_over_again_in_seconds(void **state)
+{
+	struct world *world = world_open_line(13);
+	uint8_t identity[IDENTITY_SIZE];
+
+	world->posts[1].refusal = ERROR_UNSUPPORTED;
+	assert_int_equal(world_send(world, 0, &urgent, identity), ERROR_OK);
+	world_run(world, 100, 10);
+	assert_int_equal(flash_statements(world), 1);
+	assert_int_equal(world_state(world, 0, identity), LOCAL_CARRIED);
+	world->posts[1].refusal = ERROR_OK;
+	world_run(world, RETRY_FLASH_MS + 1000, 500);
+	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
+	assert_int_equal(world->posts[1].alerts, 0);
 	world_free(world);
 }
 
@@ -268,7 +349,7 @@ static void a_courier_that_stays_full_is_offered_a_few_at_a_time(void **state)
 	struct world *world = world_open_line(10);
 	struct world_post *post = &world->posts[0];
 
-	post->full = true;
+	post->refusal = ERROR_FULL;
 	for (size_t i = 0; i < MANY; i++)
 		assert_int_equal(world_send(world, 0, &bulk, NULL), ERROR_OK);
 	post->steady_ms += RETRY_ROUTINE_MS - RETRY_FLASH_MS;
@@ -281,7 +362,7 @@ static void a_courier_that_stays_full_is_offered_a_few_at_a_time(void **state)
 	}
 	assert_int_equal(world_count(world, 0, TABLE_DUE), MANY + 1);
 	post->mute = false;
-	post->full = false;
+	post->refusal = ERROR_OK;
 	world_settle(world);
 	assert_int_equal(world->posts[1].arrived, MANY + 1);
 	assert_int_equal(world_count(world, 0, TABLE_DUE), 0);
@@ -409,7 +490,10 @@ int main(void)
 		cmocka_unit_test(a_receipt_that_the_courier_has_no_room_for_is_handed_over_again),
 		cmocka_unit_test(a_statement_that_is_given_up_too_often_is_forgotten_and_made_anew),
 		cmocka_unit_test(a_flash_without_room_is_handed_over_again_in_seconds_and_before_a_later_one),
-		cmocka_unit_test(a_flash_that_a_neighbour_does_not_take_is_handed_over_again),
+		cmocka_unit_test(a_flash_whose_lifetime_ended_is_handed_over_again_in_seconds),
+		cmocka_unit_test(an_entry_that_is_not_taken_on_its_way_waits_twice_as_long_each_time),
+		cmocka_unit_test(many_that_are_not_taken_on_their_way_hold_up_nothing_less_urgent),
+		cmocka_unit_test(a_receipt_that_is_not_taken_on_its_way_is_handed_over_again_in_seconds),
 		cmocka_unit_test(a_courier_that_stays_full_is_offered_a_few_at_a_time),
 		cmocka_unit_test(a_receipt_that_says_nothing_new_is_not_kept),
 		cmocka_unit_test(a_backup_does_not_hold_how_far_a_pass_over_the_copies_was),

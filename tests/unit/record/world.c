@@ -206,7 +206,7 @@ static void perform(struct world *world, size_t index, const struct record_actio
 	switch (action->kind) {
 	case RECORD_ACTION_SEND:
 		post->sends++;
-		if (!post->full)
+		if (post->refusal == ERROR_OK)
 			carry(world, index, action);
 		break;
 	case RECORD_ACTION_REPLY:
@@ -253,8 +253,8 @@ static void report_given(struct world *world, size_t index, struct world_action 
 			continue;
 		struct record_event event = {.kind = RECORD_PROGRESS};
 		memcpy(event.of.progress.copy, actions[i].action.copy, sizeof(event.of.progress.copy));
-		event.of.progress.state = world->posts[index].full ? LOCAL_REFUSED : LOCAL_QUEUED;
-		event.of.progress.reason = world->posts[index].full ? ERROR_FULL : ERROR_OK;
+		event.of.progress.reason = world->posts[index].refusal;
+		event.of.progress.state = event.of.progress.reason == ERROR_OK ? LOCAL_QUEUED : LOCAL_REFUSED;
 		CHECK(world_event(world, index, &event) == ERROR_OK);
 		reported++;
 	}

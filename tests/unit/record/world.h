@@ -77,7 +77,7 @@ struct world_post {
 	bool mute; /* hands nothing to its courier */
 	uint32_t precedence_min; /* of RECORD_RECEIVED: its disk has no room for less */
 	const struct record_shell *shell; /* what its daemon says of itself in STATUS; NULL: nothing */
-	bool full; /* its courier has no room */
+	enum error refusal; /* its courier takes nothing, for this reason */
 	struct world_head heads[WORLD_HEADS_MAX]; /* that its courier keeps, and returns after a start */
 	size_t heads_count;
 	uint64_t steady_ms;
