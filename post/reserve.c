@@ -11,13 +11,23 @@
 #define IMMEDIATE   3
 #define FLASH       4
 
-enum reserve_level reserve_level_of(uint64_t free_bytes)
+static enum reserve_level level_of(uint64_t free_bytes)
 {
 	if (free_bytes < RESERVE_FLOOR_LAST)
 		return RESERVE_LAST;
 	if (free_bytes < RESERVE_FLOOR_SCARCE)
 		return RESERVE_SCARCE;
 	return free_bytes < RESERVE_FLOOR_LOW ? RESERVE_LOW : RESERVE_AMPLE;
+}
+
+enum reserve_level reserve_level_next(enum reserve_level before, uint64_t free_bytes)
+{
+	enum reserve_level without = level_of(free_bytes);
+	enum reserve_level with = level_of(free_bytes < RESERVE_MARGIN ? 0 : free_bytes - RESERVE_MARGIN);
+
+	if (without >= before)
+		return without;
+	return with < before ? with : before;
 }
 
 bool reserve_takes_submission(enum reserve_level level, uint64_t kind, uint64_t precedence)
@@ -93,7 +103,7 @@ bool reserve_update(struct reserve *reserve)
 	uint64_t owed = reserve->held ? 0 : RESERVE_SIZE;
 
 	/* What giving up the file has freed is for receipts: it does not raise the level again. */
-	reserve->level = reserve_level_of(free_now < owed ? 0 : free_now - owed);
+	reserve->level = reserve_level_next(before, free_now < owed ? 0 : free_now - owed);
 	if (reserve->level == RESERVE_LAST && reserve->held) {
 		unlinkat(reserve->directory, FILE_NAME, 0);
 		reserve->held = false;

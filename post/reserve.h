@@ -1,9 +1,9 @@
 /*
  * Room on the disk: new work is refused before it is accepted, the bulk first and receipts last.
  *
- * Below each floor of free bytes the post takes less. A reserve file holds RESERVE_SIZE bytes back from
- * everything else on that file system; it is given up at the last floor, so that receipts for what was
- * accepted can still be written, and made again when there is room.
+ * Below each floor of free bytes the post takes less, until there is a margin above it. A reserve file holds
+ * RESERVE_SIZE bytes back from everything else on that file system; it is given up at the last floor, so
+ * that receipts for what was accepted can still be written, and made again when there is room.
  */
 #ifndef POST_RESERVE_H
 #define POST_RESERVE_H
@@ -20,6 +20,8 @@
 #define RESERVE_FLOOR_LAST   (16 * RESERVE_MIB)
 #define RESERVE_FLOOR_SCARCE (24 * RESERVE_MIB)
 #define RESERVE_FLOOR_LOW    (32 * RESERVE_MIB)
+/* Above a floor, what ends its level: room that swings about a floor does not change it each second. */
+#define RESERVE_MARGIN RESERVE_MIB
 
 enum reserve_level {
 	RESERVE_AMPLE,
@@ -34,8 +36,8 @@ struct reserve {
 	enum reserve_level level;
 };
 
-/* The level for so many free bytes. Pure. */
-enum reserve_level reserve_level_of(uint64_t free_bytes);
+/* The level after `before`, for so many free bytes: it rises RESERVE_MARGIN above a floor only. Pure. */
+enum reserve_level reserve_level_next(enum reserve_level before, uint64_t free_bytes);
 
 /* Whether a submission is taken at a level, by the entry's kind (3 is a letter) and precedence. Pure. */
 bool reserve_takes_submission(enum reserve_level level, uint64_t kind, uint64_t precedence);

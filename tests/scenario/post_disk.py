@@ -102,6 +102,8 @@ def as_the_disk_fills_the_bulk_is_refused_first_and_receipts_last():
             assert kinds() == [False, True, True, True, True], kinds()
             assert delivered(2, ROUTINE, 2000)
             assert client.ask(BACKUP)[1] == ERROR_FULL
+            disk.leave(32 * MIB + MIB // 2)
+            time.sleep(1.2)  # that little above the floor does not make it take more again
             assert told() == [LOW, 0, 0, 0, 0], told()
             disk.leave(20 * MIB)
             daemon.wait_for_log("only urgent messages and letters")

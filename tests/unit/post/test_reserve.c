@@ -11,14 +11,40 @@
 #include "post/reserve.h"
 #include "tests/unit/scratch.h"
 
-static void levels_fall_with_the_free_bytes(void **state)
+static void levels_fall_below_their_floors_whatever_was_before(void **state)
 {
-	assert_int_equal(reserve_level_of(UINT64_MAX), RESERVE_AMPLE);
-	assert_int_equal(reserve_level_of(RESERVE_FLOOR_LOW), RESERVE_AMPLE);
-	assert_int_equal(reserve_level_of(RESERVE_FLOOR_LOW - 1), RESERVE_LOW);
-	assert_int_equal(reserve_level_of(RESERVE_FLOOR_SCARCE - 1), RESERVE_SCARCE);
-	assert_int_equal(reserve_level_of(RESERVE_FLOOR_LAST - 1), RESERVE_LAST);
-	assert_int_equal(reserve_level_of(0), RESERVE_LAST);
+	assert_int_equal(reserve_level_next(RESERVE_AMPLE, UINT64_MAX), RESERVE_AMPLE);
+	assert_int_equal(reserve_level_next(RESERVE_AMPLE, RESERVE_FLOOR_LOW), RESERVE_AMPLE);
+	assert_int_equal(reserve_level_next(RESERVE_LOW, RESERVE_FLOOR_SCARCE), RESERVE_LOW);
+	assert_int_equal(reserve_level_next(RESERVE_SCARCE, RESERVE_FLOOR_LAST), RESERVE_SCARCE);
+	for (enum reserve_level before = RESERVE_AMPLE; before <= RESERVE_LAST; before++) {
+		assert_int_equal(reserve_level_next(before, RESERVE_FLOOR_LOW - 1), RESERVE_LOW);
+		assert_int_equal(reserve_level_next(before, RESERVE_FLOOR_SCARCE - 1), RESERVE_SCARCE);
+		assert_int_equal(reserve_level_next(before, RESERVE_FLOOR_LAST - 1), RESERVE_LAST);
+		assert_int_equal(reserve_level_next(before, 0), RESERVE_LAST);
+	}
+}
+
+/* A level that rises may make the link begin anew: room that swings about a floor shall not, each second. */
+static void levels_rise_a_margin_above_their_floors(void **state)
+{
+	static const uint64_t floors[] = {
+		[RESERVE_LOW] = RESERVE_FLOOR_LOW,
+		[RESERVE_SCARCE] = RESERVE_FLOOR_SCARCE,
+		[RESERVE_LAST] = RESERVE_FLOOR_LAST,
+	};
+
+	for (enum reserve_level level = RESERVE_LOW; level <= RESERVE_LAST; level++) {
+		assert_int_equal(reserve_level_next(level, floors[level]), level);
+		assert_int_equal(reserve_level_next(level, floors[level] + RESERVE_MARGIN - 1), level);
+		for (enum reserve_level before = level; before <= RESERVE_LAST; before++)
+			assert_int_equal(reserve_level_next(before, floors[level] + RESERVE_MARGIN),
+					 level - 1);
+		/* From further below it rises to here, and no further. */
+		if (level < RESERVE_LAST)
+			assert_int_equal(reserve_level_next(RESERVE_LAST, floors[level]), level);
+		assert_int_equal(reserve_level_next(level, UINT64_MAX), RESERVE_AMPLE);
+	}
 }
 
 /* What is refused at a level is refused at every later one: bulk first. */
@@ -76,7 +102,8 @@ static void a_reserve_file_is_made_and_found_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(levels_fall_with_the_free_bytes),
+		cmocka_unit_test(levels_fall_below_their_floors_whatever_was_before),
+		cmocka_unit_test(levels_rise_a_margin_above_their_floors),
 		cmocka_unit_test(less_is_taken_at_each_level_and_receipts_at_all),
 		scratch_test(a_reserve_file_is_made_and_found_again),
 	};
