@@ -142,8 +142,8 @@
 #define QUEUE_DISK_RESERVE_MIN 16777216
 #define QUEUE_SMALL_SIZE_MAX 2048  /* a bundle with a receipt of RANGES_MAX ranges: at any precedence */
 #define QUEUE_URGENT_SIZE_MAX 8192 /* one of URGENT_WORDS_MAX words of the longest: at IMMEDIATE and FLASH */
-/* The courier says that its disk is full where fewer bytes are free, until there is so much room: above what
- * it leaves alone, so that it has said so before it refuses a large message. */
+/* The courier says that its disk is nearly full where fewer bytes are free, until there is so much room:
+ * above what it leaves alone, so that it has said so before it refuses a large message. */
 #define QUEUE_DISK_FULL_MAX 25165824
 #define QUEUE_DISK_ROOM_MIN 33554432
 

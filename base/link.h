@@ -162,7 +162,7 @@ struct link_route {
 struct link_routes {
 	size_t count;                         /* 0 to ROUTES_MAX */
 	struct link_route routes[ROUTES_MAX]; /* all of the courier's, ascending by name */
-	bool full;                            /* the courier's disk: it refuses, the bulk first */
+	bool full; /* the courier's disk, nearly: it refuses, or soon will, the bulk first */
 };
 
 #define LINK_ORIGIN_SIZE_MAX 64 /* ours have 40 */

@@ -69,7 +69,7 @@
  *                           (every post of every other party), store bytes: uint,
  *                     disk: enum local_disk, left with the courier for want of room, since it connected:
  *                           [4 * uint] (ROUTINE..FLASH),
- *                     courier's disk is full: bool (as it says)
+ *                     courier's disk is nearly full: bool (as it says)
  *   SUBSCRIBE      -> nothing; then notices until the connection closes
  *   BACKUP         -> nothing; then frames [number, 0, chunk: bstr], the last with an empty chunk: a
  *                     consistent image of the store without epoch keys, for the client to encrypt

@@ -560,10 +560,10 @@ const struct command command_status = {
 		"a post was restored, what is overdue, what nobody has acknowledged, whether both\n"
 		"sides' heads agree. Then, where the post's disk has no room for everything, what it\n"
 		"still takes, and how many messages stay with the courier for it; the courier, whether\n"
-		"its disk is full, and its routes, what was refused since the store was made, why, when\n"
-		"last, and from which node (as the courier says), and for each post of others the\n"
-		"keying in use and how long its prekeys last, or that it is sealed to by last resort,\n"
-		"and why.",
+		"its disk is nearly full, and its routes, what was refused since the store was made,\n"
+		"why, when last, and from which node (as the courier says), and for each post of others\n"
+		"the keying in use and how long its prekeys last, or that it is sealed to by last\n"
+		"resort, and why.",
 	.options = no_options,
 	.takes = TAKES_POST,
 	.run = run_status,

@@ -89,7 +89,7 @@ struct courier {
 	unsigned session_count;
 	uint64_t queued_told;
 	bool routes_changed;
-	bool full_told;     /* that the disk is full, as the post was last told */
+	bool full_told;     /* that the disk is nearly full, as the post was last told */
 	bool reloading;     /* sessions end, then config_next is used */
 	bool starting_over; /* as reloading, after a batch that the disk had no room for: nothing is taken on
 			     */
@@ -198,9 +198,9 @@ void route_judge(struct courier *courier, struct route *route);
 
 /* True if other bytes wait for a route than the post was told. */
 bool routes_queued_changed(struct courier *courier);
-/* True if the disk is full and the post was told otherwise, or has room again. */
+/* True if the disk is nearly full and the post was told otherwise, or has room again. */
 bool routes_full_changed(const struct courier *courier);
-/* Tells the post how the routes are, and whether the disk is full. */
+/* Tells the post how the routes are, and whether the disk is nearly full. */
 void routes_tell(struct courier *courier);
 
 /* The session of a route is gone, or the route is wanted: when to dial is decided anew. */

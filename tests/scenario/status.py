@@ -113,7 +113,9 @@ def a_disk_that_fills_up_is_told_with_what_waits_for_it_and_the_cure():
     assert json.loads(status([], "--json"))["disk"] == "ample"
     lines = status([], disk=(AMPLE, NO_COUNTS, True)).splitlines()
     assert [line for line in lines if "DISK" in line] == [lines[lines.index("courier: connected") + 1]], lines
-    assert "the courier's disk is full" in "".join(lines) and "free some room" in "".join(lines), lines
+    text = "".join(lines)
+    assert "the courier's disk is nearly full: it refuses what leaves and what comes, or soon will" in text, lines
+    assert "free some room" in text, lines
     assert [json.loads(status([], "--json", disk=(AMPLE, NO_COUNTS, full)))["courier_full"] for full in (False, True)] == [
         False, True]
 

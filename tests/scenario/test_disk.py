@@ -151,7 +151,7 @@ def a_flash_that_the_courier_has_no_room_for_is_told_by_its_reference():
     wait_for(lambda: len(watch.told("courier-full")) == 1, "the watch tells of the courier's full disk")
     assert "free some room on it" in watch.told("courier-full")[0]["detail"]
     assert line.federation.json("status")["courier_full"]
-    assert "  DISK: the courier's disk is full" in line.federation.text("status")
+    assert "  DISK: the courier's disk is nearly full" in line.federation.text("status")
     facts["refused"] = line.federation.send("This cannot leave.", "-p", "flash")
     alert = wait_for(lambda: watch.told("alert"), "the watch tells of the FLASH")[0]
     assert alert["reference"] == facts["refused"], alert
