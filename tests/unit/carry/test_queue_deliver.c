@@ -9,46 +9,6 @@
 
 #include "tests/unit/carry/queue_case.h"
 
-#define LIFETIME_MS 60000
-
-static uint8_t bundle_memory[2 * BUNDLE_SIZE_MAX];
-
-static struct eid eid_of(const char *text)
-{
-	struct eid eid;
-	assert_int_equal(eid_from_text(bytes_of_text(text), &eid), ERROR_OK);
-	return eid;
-}
-
-static struct bundle_fields usual(uint64_t sequence, const char *destination)
-{
-	return (struct bundle_fields){
-		.destination = eid_of(destination),
-		.source = eid_of("ipn:5.0"),
-		.creation_ms = 1000,
-		.sequence = sequence,
-		.lifetime_ms = LIFETIME_MS,
-	};
-}
-
-static struct bytes create(const struct bundle_fields *fields, struct bytes payload)
-{
-	struct buffer buffer = buffer_make(bundle_memory, sizeof bundle_memory);
-	assert_int_equal(bundle_create(&buffer, fields, payload), ERROR_OK);
-	return buffer_bytes(&buffer);
-}
-
-static struct bytes make(uint64_t sequence, const char *destination, const char *payload)
-{
-	struct bundle_fields fields = usual(sequence, destination);
-	return create(&fields, bytes_of_text(payload));
-}
-
-static bool receive(struct bytes bundle)
-{
-	return world_receive(&world, WORLD_ROUTE_B, bundle);
-}
-
 static void assert_given(const char *sealed)
 {
 	assert_int_equal(world_next_delivery(&world), ERROR_OK);
@@ -57,7 +17,7 @@ static void assert_given(const char *sealed)
 
 static void a_bundle_is_delivered_until_it_is_taken(void **state)
 {
-	assert_true(receive(make(1, "ipn:1.3", "sealed")));
+	assert_true(case_receive(case_bundle(1, "ipn:1.3", "sealed")));
 	assert_given("sealed");
 	assert_true(bytes_equal(world.delivery.source, bytes_of_text("ipn:5.0")));
 	assert_int_equal(world.delivery.precedence, 3);
@@ -67,7 +27,7 @@ static void a_bundle_is_delivered_until_it_is_taken(void **state)
 	queue_post_connected(&world.queue);
 	assert_given("sealed");
 	assert_int_equal(world.delivery.delivery, delivery);
-	world_crash(&world, 10 * (uint64_t)LIFETIME_MS);
+	world_crash(&world, 10 * (uint64_t)CASE_BUNDLE_LIFETIME_MS);
 	world_tick(&world);
 	assert_given("sealed"); /* whatever its lifetime */
 	assert_int_equal(world.delivery.delivery, delivery);
@@ -83,7 +43,7 @@ static void deliveries_go_by_precedence_then_arrival(void **state)
 	static const char *const destinations[] = {"ipn:1.1", "ipn:1.4", "ipn:1.2", "ipn:1.4", "ipn:1.3"};
 	static const char *const payloads[] = {"a", "b", "c", "d", "e"};
 	for (uint64_t i = 0; i < 5; i++)
-		receive(make(i, destinations[i], payloads[i]));
+		case_receive(case_bundle(i, destinations[i], payloads[i]));
 	assert_given("b");
 	assert_given("d");
 	assert_given("e");
@@ -97,8 +57,8 @@ static void the_post_is_not_given_more_than_the_window(void **state)
 	uint64_t first = 0;
 	size_t given = 0;
 	for (uint64_t i = 0; i < 50; i++) {
-		struct bundle_fields fields = usual(i, "ipn:1.1");
-		receive(create(&fields, bytes_make(payload, sizeof payload)));
+		struct bundle_fields fields = case_fields(i, "ipn:1.1");
+		case_receive(case_bundle_of(&fields, bytes_make(payload, sizeof payload)));
 	}
 	while (world_next_delivery(&world) == ERROR_OK) {
 		first = first == 0 ? world.delivery.delivery : first;
@@ -106,7 +66,7 @@ static void the_post_is_not_given_more_than_the_window(void **state)
 	}
 	assert_true(given <= WINDOW_SIZE_MAX && given > WINDOW_SIZE_MAX - 1000);
 	assert_int_equal(world_next_delivery(&world), ERROR_NOT_NOW);
-	receive(make(100, "ipn:1.4", "flash"));
+	case_receive(case_bundle(100, "ipn:1.4", "flash"));
 	assert_given("flash");
 	assert_int_equal(world_next_delivery(&world), ERROR_NOT_NOW);
 	world_taken(&world, first);
@@ -116,8 +76,8 @@ static void the_post_is_not_given_more_than_the_window(void **state)
 
 static void one_taken_before_it_was_given_is_in_no_window(void **state)
 {
-	receive(make(1, "ipn:1.1", "a"));
-	receive(make(2, "ipn:1.1", "b"));
+	case_receive(case_bundle(1, "ipn:1.1", "a"));
+	case_receive(case_bundle(2, "ipn:1.1", "b"));
 	assert_given("a");
 	assert_given("b");
 	uint64_t delivery = world.delivery.delivery;
@@ -134,10 +94,10 @@ static void what_the_post_leaves_blocks_nothing_and_comes_on_the_next_link(void 
 {
 	static uint8_t payload[2 * WINDOW_SIZE_MAX];
 	for (uint64_t i = 0; i < 2; i++) {
-		struct bundle_fields fields = usual(i, "ipn:1.4");
-		receive(create(&fields, bytes_make(payload, sizeof payload)));
+		struct bundle_fields fields = case_fields(i, "ipn:1.4");
+		case_receive(case_bundle_of(&fields, bytes_make(payload, sizeof payload)));
 	}
-	receive(make(2, "ipn:1.4", "receipt"));
+	case_receive(case_bundle(2, "ipn:1.4", "receipt"));
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(world_next_delivery(&world), ERROR_OK);
 		assert_int_equal(world.delivery.sealed.size, sizeof payload);
@@ -161,8 +121,8 @@ static void what_the_post_leaves_blocks_nothing_and_comes_on_the_next_link(void 
 /* A post that is broken or taken: what it says of a delivery counts once, and of others not at all. */
 static void a_delivery_is_answered_once(void **state)
 {
-	receive(make(1, "ipn:1.2", "first"));
-	receive(make(2, "ipn:1.2", "second"));
+	case_receive(case_bundle(1, "ipn:1.2", "first"));
+	case_receive(case_bundle(2, "ipn:1.2", "second"));
 	queue_delivery_left(&world.queue, 4 * 2 + 1); /* not given yet */
 	assert_given("first");
 	uint64_t first = world.delivery.delivery;
@@ -186,12 +146,12 @@ static void a_delivery_is_answered_once(void **state)
 static void a_window_of_tiny_ones_is_bounded_by_their_number(void **state)
 {
 	for (uint64_t i = 0; i <= QUEUE_GIVEN_MAX; i++)
-		receive(make(i, "ipn:1.1", "x"));
+		case_receive(case_bundle(i, "ipn:1.1", "x"));
 	for (size_t i = 0; i < QUEUE_GIVEN_MAX; i++)
 		assert_given("x");
 	uint64_t last = world.delivery.delivery;
 	assert_int_equal(world_next_delivery(&world), ERROR_NOT_NOW);
-	receive(make(1000, "ipn:1.2", "priority"));
+	case_receive(case_bundle(1000, "ipn:1.2", "priority"));
 	assert_given("priority");
 	queue_delivery_left(&world.queue, world.delivery.delivery);
 	assert_int_equal(world_next_delivery(&world), ERROR_NOT_NOW);

@@ -10,54 +10,16 @@
 #include "carry/tcpcl.h"
 #include "tests/unit/carry/queue_case.h"
 
-#define LIFETIME_MS 60000
-#define PARTS_MAX   200
+#define PARTS_MAX 200
 
-static uint8_t bundle_memory[2 * BUNDLE_SIZE_MAX];
 static uint8_t parts_memory[4 * BUNDLE_SIZE_MAX];
 static struct bytes parts[PARTS_MAX];
 static size_t parts_count;
 
-static struct eid eid_of(const char *text)
-{
-	struct eid eid;
-	assert_int_equal(eid_from_text(bytes_of_text(text), &eid), ERROR_OK);
-	return eid;
-}
-
-static struct bundle_fields usual(uint64_t sequence, const char *destination)
-{
-	return (struct bundle_fields){
-		.destination = eid_of(destination),
-		.source = eid_of("ipn:5.0"),
-		.creation_ms = 1000,
-		.sequence = sequence,
-		.lifetime_ms = LIFETIME_MS,
-	};
-}
-
-static struct bytes create(const struct bundle_fields *fields, struct bytes payload)
-{
-	struct buffer buffer = buffer_make(bundle_memory, sizeof bundle_memory);
-	assert_int_equal(bundle_create(&buffer, fields, payload), ERROR_OK);
-	return buffer_bytes(&buffer);
-}
-
-static struct bytes make(uint64_t sequence, const char *destination, const char *payload)
-{
-	struct bundle_fields fields = usual(sequence, destination);
-	return create(&fields, bytes_of_text(payload));
-}
-
-static bool receive(struct bytes bundle)
-{
-	return world_receive(&world, WORLD_ROUTE_B, bundle);
-}
-
 static void assert_refused(struct bytes bundle, enum tcpcl_refuse reason)
 {
 	size_t rows = world.store_count;
-	assert_false(receive(bundle));
+	assert_false(case_receive(bundle));
 	assert_int_equal(world_action(&world, QUEUE_ACTION_REFUSE)->reason, reason);
 	assert_non_null(world_action(&world, QUEUE_ACTION_LOG)->text);
 	assert_int_equal(world.store_count, rows);
@@ -94,23 +56,23 @@ static void cut(struct bytes bytes, size_t size_max)
 
 static void a_second_time_it_is_acknowledged_and_not_delivered(void **state)
 {
-	assert_true(receive(make(1, "ipn:1.3", "sealed")));
-	assert_true(receive(make(1, "ipn:1.3", "sealed")));
+	assert_true(case_receive(case_bundle(1, "ipn:1.3", "sealed")));
+	assert_true(case_receive(case_bundle(1, "ipn:1.3", "sealed")));
 	assert_given("sealed");
 	world_taken(&world, world.delivery.delivery);
 	world_crash(&world, 0);
-	assert_true(receive(make(1, "ipn:1.3", "sealed")));
+	assert_true(case_receive(case_bundle(1, "ipn:1.3", "sealed")));
 	assert_int_equal(world_next_delivery(&world), ERROR_NOT_FOUND);
-	assert_true(receive(make(2, "ipn:1.3", "sealed")));
+	assert_true(case_receive(case_bundle(2, "ipn:1.3", "sealed")));
 	assert_given("sealed");
 }
 
 static void identities_are_forgotten_when_the_lifetime_ends(void **state)
 {
-	receive(make(1, "ipn:1.3", "sealed"));
+	case_receive(case_bundle(1, "ipn:1.3", "sealed"));
 	world_next_delivery(&world);
 	world_taken(&world, world.delivery.delivery);
-	world_pass(&world, LIFETIME_MS);
+	world_pass(&world, CASE_BUNDLE_LIFETIME_MS);
 	world_tick(&world);
 	assert_int_equal(world.store_count, 1); /* the sums */
 }
@@ -119,9 +81,9 @@ static void identities_are_bounded(void **state)
 {
 	world_claim(&world, QUEUE_SEEN_MAX - 2, 0);
 	for (uint64_t sequence = 1; sequence <= 4; sequence++) {
-		struct bundle_fields fields = usual(sequence, "ipn:1.1");
-		fields.lifetime_ms = LIFETIME_MS - 100 * sequence;
-		assert_true(receive(create(&fields, bytes_of_text("x"))));
+		struct bundle_fields fields = case_fields(sequence, "ipn:1.1");
+		fields.lifetime_ms = CASE_BUNDLE_LIFETIME_MS - 100 * sequence;
+		assert_true(case_receive(case_bundle_of(&fields, bytes_of_text("x"))));
 	}
 	size_t seen = 0;
 	for (size_t i = 0; i < world.store_count; i++)
@@ -136,12 +98,12 @@ static void carried_ids_are_bounded(void **state)
 	enum error error;
 	world_claim(&world, 0, QUEUE_CARRIED_MAX - 1);
 	for (uint64_t id = 1; id <= 3; id++) {
-		world_send(&world, id, 2, 1, 10, LIFETIME_MS + id, &error);
+		world_send(&world, id, 2, 1, 10, CASE_BUNDLE_LIFETIME_MS + id, &error);
 		assert_int_equal(world_next(&world, WORLD_ROUTE_B, TRANSFER_SIZE_MAX), ERROR_OK);
 		world_settle(&world, QUEUE_ACKNOWLEDGED, world.transfer.number, 0);
 	}
-	assert_int_equal(world_send(&world, 3, 2, 1, 10, LIFETIME_MS, &error), LINK_CARRIED);
-	assert_int_equal(world_send(&world, 1, 2, 1, 10, LIFETIME_MS, &error), LINK_QUEUED);
+	assert_int_equal(world_send(&world, 3, 2, 1, 10, CASE_BUNDLE_LIFETIME_MS, &error), LINK_CARRIED);
+	assert_int_equal(world_send(&world, 1, 2, 1, 10, CASE_BUNDLE_LIFETIME_MS, &error), LINK_QUEUED);
 	world_claim(&world, 0, 1 - QUEUE_CARRIED_MAX);
 }
 
@@ -152,26 +114,27 @@ static void wrong_bundles_are_refused(void **state)
 	static uint8_t large[SEALED_SIZE_MAX + 1];
 	struct bundle_fields fields;
 	assert_refused(bytes_of_text("nonsense"), TCPCL_REFUSE_NOT_ACCEPTABLE);
-	struct bytes bundle = make(1, "ipn:1.1", "x");
-	bundle_memory[bundle.size - 3] ^= 1;
+	struct bytes bundle = case_bundle(1, "ipn:1.1", "x");
+	case_bundle_memory[bundle.size - 3] ^= 1;
 	assert_refused(bundle, TCPCL_REFUSE_NOT_ACCEPTABLE);
 	assert_int_equal(world_action(&world, QUEUE_ACTION_LOG)->error, ERROR_BAD_CHECKSUM);
-	assert_refused(make(1, "ipn:1.5", "x"), TCPCL_REFUSE_NOT_ACCEPTABLE);
-	assert_refused(make(1, "ipn:1.0", "x"), TCPCL_REFUSE_NOT_ACCEPTABLE);
-	assert_refused(make(1, "ipn:1.1", ""), TCPCL_REFUSE_NOT_ACCEPTABLE);
-	assert_refused(make(1, "ipn:!.1", "x"), TCPCL_REFUSE_NOT_ACCEPTABLE);
-	assert_refused(make(1, "dtn:none", "x"), TCPCL_REFUSE_NOT_ACCEPTABLE);
-	assert_refused(make(1, "ipn:77.1", "x"), TCPCL_REFUSE_NOT_ACCEPTABLE); /* no way */
-	assert_refused(make(1, "ipn:2.1", "x"), TCPCL_REFUSE_NOT_ACCEPTABLE);  /* back where it came from */
-	fields = usual(1, "ipn:1.1");
-	assert_refused(create(&fields, bytes_make(large, sizeof large)), TCPCL_REFUSE_NOT_ACCEPTABLE);
-	fields.age_ms = LIFETIME_MS;
-	assert_refused(create(&fields, bytes_of_text("x")), TCPCL_REFUSE_NOT_ACCEPTABLE);
-	fields = usual(1, "ipn:1.1");
-	fields.source = eid_of("ipn:!.0");
-	assert_refused(create(&fields, bytes_of_text("x")), TCPCL_REFUSE_NOT_ACCEPTABLE);
-	fields = usual(1, "ipn:1.1");
-	assert_true(receive(create(&fields, bytes_make(large, SEALED_SIZE_MAX))));
+	assert_refused(case_bundle(1, "ipn:1.5", "x"), TCPCL_REFUSE_NOT_ACCEPTABLE);
+	assert_refused(case_bundle(1, "ipn:1.0", "x"), TCPCL_REFUSE_NOT_ACCEPTABLE);
+	assert_refused(case_bundle(1, "ipn:1.1", ""), TCPCL_REFUSE_NOT_ACCEPTABLE);
+	assert_refused(case_bundle(1, "ipn:!.1", "x"), TCPCL_REFUSE_NOT_ACCEPTABLE);
+	assert_refused(case_bundle(1, "dtn:none", "x"), TCPCL_REFUSE_NOT_ACCEPTABLE);
+	assert_refused(case_bundle(1, "ipn:77.1", "x"), TCPCL_REFUSE_NOT_ACCEPTABLE); /* no way */
+	assert_refused(case_bundle(1, "ipn:2.1", "x"),
+		       TCPCL_REFUSE_NOT_ACCEPTABLE); /* back where it came from */
+	fields = case_fields(1, "ipn:1.1");
+	assert_refused(case_bundle_of(&fields, bytes_make(large, sizeof large)), TCPCL_REFUSE_NOT_ACCEPTABLE);
+	fields.age_ms = CASE_BUNDLE_LIFETIME_MS;
+	assert_refused(case_bundle_of(&fields, bytes_of_text("x")), TCPCL_REFUSE_NOT_ACCEPTABLE);
+	fields = case_fields(1, "ipn:1.1");
+	fields.source = case_eid("ipn:!.0");
+	assert_refused(case_bundle_of(&fields, bytes_of_text("x")), TCPCL_REFUSE_NOT_ACCEPTABLE);
+	fields = case_fields(1, "ipn:1.1");
+	assert_true(case_receive(case_bundle_of(&fields, bytes_make(large, SEALED_SIZE_MAX))));
 }
 
 /* The bundle after `hops` hops. */
@@ -188,9 +151,9 @@ static struct bytes after_hops(struct bytes bytes, uint64_t hops)
 
 static void a_bundle_that_came_too_many_hops_is_refused(void **state)
 {
-	assert_refused(after_hops(make(1, "ipn:1.1", "x"), BUNDLE_HOP_LIMIT + 1),
+	assert_refused(after_hops(case_bundle(1, "ipn:1.1", "x"), BUNDLE_HOP_LIMIT + 1),
 		       TCPCL_REFUSE_NOT_ACCEPTABLE);
-	assert_true(receive(after_hops(make(1, "ipn:1.1", "x"), BUNDLE_HOP_LIMIT)));
+	assert_true(case_receive(after_hops(case_bundle(1, "ipn:1.1", "x"), BUNDLE_HOP_LIMIT)));
 }
 
 static void an_administrative_record_is_thrown_away(void **state)
@@ -200,7 +163,7 @@ static void an_administrative_record_is_thrown_away(void **state)
 #include "tests/unit/carry/administrative_record.inc"
 	};
 	size_t rows = world.store_count;
-	assert_true(receive(bytes_make(record, sizeof record)));
+	assert_true(case_receive(bytes_make(record, sizeof record)));
 	assert_int_equal(world.store_count, rows);
 	assert_int_equal(world_next_delivery(&world), ERROR_NOT_FOUND);
 }
@@ -216,8 +179,8 @@ static void what_comes_in_cannot_fill_the_posts_room(void **state)
 	static const char *const destinations[] = {"", "ipn:1.1", "ipn:1.2", "ipn:1.3", "ipn:1.4"};
 	for (size_t precedence = 1; precedence <= 4; precedence++) {
 		for (;; sequence++, taken[precedence]++) {
-			struct bundle_fields fields = usual(sequence, destinations[precedence]);
-			if (!receive(create(&fields, bytes_make(payload, sizeof payload))))
+			struct bundle_fields fields = case_fields(sequence, destinations[precedence]);
+			if (!case_receive(case_bundle_of(&fields, bytes_make(payload, sizeof payload))))
 				break;
 		}
 		assert_int_equal(world_action(&world, QUEUE_ACTION_REFUSE)->reason,
@@ -226,11 +189,11 @@ static void what_comes_in_cannot_fill_the_posts_room(void **state)
 	}
 	assert_int_equal(taken[1], 46); /* of 1512 bytes each: 70, 10, 10 and 10 thousand */
 	assert_true(taken[2] >= 6 && taken[3] >= 6 && taken[4] >= 6);
-	assert_int_equal(world_send(&world, 1, 2, 1, 1000, LIFETIME_MS, &error), LINK_QUEUED);
+	assert_int_equal(world_send(&world, 1, 2, 1, 1000, CASE_BUNDLE_LIFETIME_MS, &error), LINK_QUEUED);
 	/* Nor that of another neighbour. */
-	struct bundle_fields fields = usual(sequence, "ipn:1.1");
-	assert_true(
-		world_receive(&world, WORLD_ROUTE_C, create(&fields, bytes_make(payload, sizeof payload))));
+	struct bundle_fields fields = case_fields(sequence, "ipn:1.1");
+	assert_true(world_receive(&world, WORLD_ROUTE_C,
+				  case_bundle_of(&fields, bytes_make(payload, sizeof payload))));
 }
 
 /* Fragments of units that never become whole, and bundles to be sent on. */
@@ -243,20 +206,20 @@ static void one_neighbour_cannot_fill_the_room_of_another(void **state)
 	world_crash(&world, 0);
 	for (size_t i = 0; i < 2; i++) {
 		do {
-			struct bundle_fields fields = usual(sequence++, destinations[i]);
-			cut(create(&fields, bytes_make(payload, sizeof payload)), 1500);
-		} while (receive(parts[0]));
+			struct bundle_fields fields = case_fields(sequence++, destinations[i]);
+			cut(case_bundle_of(&fields, bytes_make(payload, sizeof payload)), 1500);
+		} while (case_receive(parts[0]));
 		assert_int_equal(world_action(&world, QUEUE_ACTION_REFUSE)->reason,
 				 TCPCL_REFUSE_NO_RESOURCES);
 	}
-	struct bundle_fields fields = usual(sequence, "ipn:1.1");
-	cut(create(&fields, bytes_make(payload, sizeof payload)), 1500);
+	struct bundle_fields fields = case_fields(sequence, "ipn:1.1");
+	cut(case_bundle_of(&fields, bytes_make(payload, sizeof payload)), 1500);
 	for (size_t i = 0; i < parts_count; i++)
 		assert_true(world_receive(&world, WORLD_ROUTE_C, parts[i]));
 	assert_int_equal(world_next_delivery(&world), ERROR_OK);
-	world_pass(&world, LIFETIME_MS);
+	world_pass(&world, CASE_BUNDLE_LIFETIME_MS);
 	world_tick(&world);
-	assert_true(receive(parts[0]));
+	assert_true(case_receive(parts[0]));
 }
 
 /* A bundle has no signature: who knows how another numbers its own could send one of that name before. */
@@ -264,24 +227,24 @@ static void no_neighbour_speaks_for_another(void **state)
 {
 	static uint8_t payload[2000];
 	static uint8_t other[2000];
-	struct bundle_fields fields = usual(1, "ipn:1.4");
-	assert_true(world_receive(&world, WORLD_ROUTE_C, make(1, "ipn:1.4", "forged")));
+	struct bundle_fields fields = case_fields(1, "ipn:1.4");
+	assert_true(world_receive(&world, WORLD_ROUTE_C, case_bundle(1, "ipn:1.4", "forged")));
 	assert_given("forged");
-	assert_true(receive(make(1, "ipn:1.4", "the words that matter")));
+	assert_true(case_receive(case_bundle(1, "ipn:1.4", "the words that matter")));
 	assert_given("the words that matter");
 	/* To be sent on. */
-	assert_true(world_receive(&world, WORLD_ROUTE_B, make(2, "ipn:9.4", "the words that matter")));
+	assert_true(world_receive(&world, WORLD_ROUTE_B, case_bundle(2, "ipn:9.4", "the words that matter")));
 	size_t rows = world.store_count;
-	assert_true(world_receive(&world, WORLD_ROUTE_B, make(2, "ipn:9.4", "the words that matter")));
+	assert_true(world_receive(&world, WORLD_ROUTE_B, case_bundle(2, "ipn:9.4", "the words that matter")));
 	assert_int_equal(world.store_count, rows);
 	/* In fragments. */
 	fields.sequence = 3;
 	memset(other, 1, sizeof other);
-	cut(create(&fields, bytes_make(other, sizeof other)), 900);
+	cut(case_bundle_of(&fields, bytes_make(other, sizeof other)), 900);
 	assert_true(world_receive(&world, WORLD_ROUTE_C, parts[1]));
-	cut(create(&fields, bytes_make(payload, sizeof payload)), 900);
+	cut(case_bundle_of(&fields, bytes_make(payload, sizeof payload)), 900);
 	for (size_t i = 0; i < parts_count; i++)
-		assert_true(receive(parts[i]));
+		assert_true(case_receive(parts[i]));
 	assert_int_equal(world_next_delivery(&world), ERROR_OK);
 	assert_true(bytes_equal(world.delivery.sealed, bytes_make(payload, sizeof payload)));
 }
@@ -291,8 +254,8 @@ static void no_neighbour_speaks_for_another(void **state)
 static void a_bundle_for_another_node_is_sent_on(void **state)
 {
 	struct bundle bundle;
-	assert_true(receive(make(1, "ipn:9.2", "sealed")));
-	assert_true(receive(make(1, "ipn:9.2", "sealed")));
+	assert_true(case_receive(case_bundle(1, "ipn:9.2", "sealed")));
+	assert_true(case_receive(case_bundle(1, "ipn:9.2", "sealed")));
 	world_pass(&world, 700);
 	assert_int_equal(world_next_delivery(&world), ERROR_NOT_FOUND);
 	assert_int_equal(world_next(&world, WORLD_ROUTE_C, TRANSFER_SIZE_MAX), ERROR_OK);
@@ -306,16 +269,16 @@ static void a_bundle_for_another_node_is_sent_on(void **state)
 	world_settle(&world, QUEUE_ACKNOWLEDGED, world.transfer.number, 0);
 	assert_null(world_action(&world, QUEUE_ACTION_PROGRESS));
 	assert_int_equal(world_next(&world, WORLD_ROUTE_C, TRANSFER_SIZE_MAX), ERROR_NOT_FOUND);
-	assert_true(receive(make(1, "ipn:9.2", "sealed")));
+	assert_true(case_receive(case_bundle(1, "ipn:9.2", "sealed")));
 	assert_int_equal(world_next(&world, WORLD_ROUTE_C, TRANSFER_SIZE_MAX), ERROR_NOT_FOUND);
 }
 
 static void a_waiting_bundle_that_was_forgotten_as_seen_waits_once(void **state)
 {
 	world_claim(&world, QUEUE_SEEN_MAX - 1, 0);
-	assert_true(receive(make(1, "ipn:9.2", "sealed")));
-	assert_true(receive(make(2, "ipn:9.2", "other")));
-	assert_true(receive(make(1, "ipn:9.2", "sealed")));
+	assert_true(case_receive(case_bundle(1, "ipn:9.2", "sealed")));
+	assert_true(case_receive(case_bundle(2, "ipn:9.2", "other")));
+	assert_true(case_receive(case_bundle(1, "ipn:9.2", "sealed")));
 	world_claim(&world, 1 - QUEUE_SEEN_MAX, 0);
 	assert_int_equal(world_next(&world, WORLD_ROUTE_C, TRANSFER_SIZE_MAX), ERROR_OK);
 	assert_int_equal(world_next(&world, WORLD_ROUTE_C, TRANSFER_SIZE_MAX), ERROR_OK);
@@ -324,11 +287,11 @@ static void a_waiting_bundle_that_was_forgotten_as_seen_waits_once(void **state)
 
 static void a_forwarded_bundle_without_a_precedence_is_routine_and_expires(void **state)
 {
-	assert_true(receive(make(1, "ipn:9.77", "other")));
+	assert_true(case_receive(case_bundle(1, "ipn:9.77", "other")));
 	assert_int_equal(world_next(&world, WORLD_ROUTE_C, TRANSFER_SIZE_MAX), ERROR_OK);
 	assert_int_equal(world.transfer.precedence, 1);
 	world_settle(&world, QUEUE_REFUSED, world.transfer.number, TCPCL_REFUSE_RETRANSMIT);
-	world_pass(&world, LIFETIME_MS);
+	world_pass(&world, CASE_BUNDLE_LIFETIME_MS);
 	world_tick(&world);
 	assert_null(world_action(&world, QUEUE_ACTION_PROGRESS));
 	assert_int_equal(world.store_count, 1);
@@ -341,18 +304,18 @@ static void fragments_in_any_order_make_one_delivery(void **state)
 	static uint8_t payload[SEALED_SIZE_MAX];
 	for (uint64_t sequence = 0; sequence < 30; sequence++) {
 		size_t size = 1000 + world_random(&world, SEALED_SIZE_MAX - 1000);
-		struct bundle_fields fields = usual(sequence, "ipn:1.2");
+		struct bundle_fields fields = case_fields(sequence, "ipn:1.2");
 		for (size_t i = 0; i < size; i++)
 			payload[i] = (uint8_t)world_random(&world, 256);
-		struct bytes bundle = create(&fields, bytes_make(payload, size));
+		struct bytes bundle = case_bundle_of(&fields, bytes_make(payload, size));
 		/* Some from one cut, then all of another: they overlap. */
 		cut(bundle, size / 5 + 200);
 		for (size_t i = 0; i < parts_count / 2; i++)
-			assert_true(receive(parts[i]));
+			assert_true(case_receive(parts[i]));
 		cut(bundle, size / 9 + 200);
 		for (size_t i = 0; i < parts_count; i++) {
-			assert_true(receive(parts[i]));
-			assert_true(receive(parts[i]));
+			assert_true(case_receive(parts[i]));
+			assert_true(case_receive(parts[i]));
 			if (world_random(&world, 4) == 0)
 				world_crash(&world, 0);
 		}
@@ -361,8 +324,8 @@ static void fragments_in_any_order_make_one_delivery(void **state)
 		world_taken(&world, world.delivery.delivery);
 		assert_int_equal(world_next_delivery(&world), ERROR_NOT_FOUND);
 		/* Once it is whole, no part and not the whole begin it again. */
-		assert_true(receive(parts[0]));
-		assert_true(receive(bundle));
+		assert_true(case_receive(parts[0]));
+		assert_true(case_receive(bundle));
 		assert_int_equal(world_next_delivery(&world), ERROR_NOT_FOUND);
 		world_audit(&world);
 	}
@@ -371,16 +334,16 @@ static void fragments_in_any_order_make_one_delivery(void **state)
 static void the_whole_bundle_beside_its_fragments_is_delivered_once(void **state)
 {
 	static uint8_t payload[2000];
-	struct bundle_fields fields = usual(1, "ipn:1.2");
-	struct bytes bundle = create(&fields, bytes_make(payload, sizeof payload));
+	struct bundle_fields fields = case_fields(1, "ipn:1.2");
+	struct bytes bundle = case_bundle_of(&fields, bytes_make(payload, sizeof payload));
 	cut(bundle, 500);
-	assert_true(receive(parts[0]));
-	assert_true(receive(bundle));
+	assert_true(case_receive(parts[0]));
+	assert_true(case_receive(bundle));
 	for (size_t i = 1; i < parts_count; i++)
-		assert_true(receive(parts[i]));
+		assert_true(case_receive(parts[i]));
 	assert_int_equal(world_next_delivery(&world), ERROR_OK);
 	assert_int_equal(world_next_delivery(&world), ERROR_NOT_FOUND);
-	world_pass(&world, LIFETIME_MS);
+	world_pass(&world, CASE_BUNDLE_LIFETIME_MS);
 	world_tick(&world);
 	world_taken(&world, world.delivery.delivery);
 	assert_int_equal(world.store_count, 1);
@@ -389,45 +352,45 @@ static void the_whole_bundle_beside_its_fragments_is_delivered_once(void **state
 static void fragments_that_disagree_are_thrown_away(void **state)
 {
 	static uint8_t payload[2000];
-	struct bundle_fields fields = usual(1, "ipn:1.2");
-	cut(create(&fields, bytes_make(payload, sizeof payload)), 900);
-	assert_true(receive(parts[0]));
-	assert_true(receive(parts[1]));
+	struct bundle_fields fields = case_fields(1, "ipn:1.2");
+	cut(case_bundle_of(&fields, bytes_make(payload, sizeof payload)), 900);
+	assert_true(case_receive(parts[0]));
+	assert_true(case_receive(parts[1]));
 	static uint8_t last[1000];
 	struct bytes kept = bytes_make(last, parts[2].size);
 	memcpy(last, parts[2].data, parts[2].size);
 	/* The same bundle by its name, with other content: overlapping parts of it complete the unit. */
 	memset(payload, 1, sizeof payload);
-	cut(create(&fields, bytes_make(payload, sizeof payload)), 1900);
+	cut(case_bundle_of(&fields, bytes_make(payload, sizeof payload)), 1900);
 	bool refused = false;
 	for (size_t i = 0; i < parts_count; i++)
-		refused = !receive(parts[i]) || refused;
+		refused = !case_receive(parts[i]) || refused;
 	assert_true(refused);
 	assert_int_equal(world_next_delivery(&world), ERROR_NOT_FOUND);
 	world_audit(&world);
-	assert_true(receive(kept));
+	assert_true(case_receive(kept));
 	/* Another size of the same unit. */
-	cut(create(&fields, bytes_make(payload, 1500)), 900);
+	cut(case_bundle_of(&fields, bytes_make(payload, 1500)), 900);
 	assert_refused(parts[0], TCPCL_REFUSE_NOT_ACCEPTABLE);
 	/* Another precedence. */
-	fields = usual(1, "ipn:1.3");
-	cut(create(&fields, bytes_make(payload, 2000)), 900);
+	fields = case_fields(1, "ipn:1.3");
+	cut(case_bundle_of(&fields, bytes_make(payload, 2000)), 900);
 	assert_refused(parts[0], TCPCL_REFUSE_NOT_ACCEPTABLE);
 }
 
 static void fragments_of_one_unit_are_bounded_and_forgotten_in_time(void **state)
 {
 	static uint8_t payload[12000];
-	struct bundle_fields fields = usual(1, "ipn:1.2");
-	cut(create(&fields, bytes_make(payload, sizeof payload)), 150);
+	struct bundle_fields fields = case_fields(1, "ipn:1.2");
+	cut(case_bundle_of(&fields, bytes_make(payload, sizeof payload)), 150);
 	assert_true(parts_count > FRAGMENTS_MAX + 1);
 	size_t stored = 0;
 	for (size_t i = 0; i < parts_count - 1; i++)
-		stored += receive(parts[i]);
+		stored += case_receive(parts[i]);
 	assert_true(stored <= FRAGMENTS_MAX && stored >= FRAGMENT_RANGES_MAX);
 	assert_int_equal(world_action(&world, QUEUE_ACTION_REFUSE)->reason, TCPCL_REFUSE_NO_RESOURCES);
 	world_audit(&world);
-	world_pass(&world, LIFETIME_MS);
+	world_pass(&world, CASE_BUNDLE_LIFETIME_MS);
 	world_tick(&world);
 	assert_int_equal(world.store_count, 1);
 }
@@ -436,14 +399,14 @@ static void overlapping_fragments_of_one_unit_are_bounded_in_size(void **state)
 {
 	static uint8_t payload[70001];
 	struct bundle bundle;
-	struct bundle_fields fields = usual(1, "ipn:1.2");
-	assert_int_equal(bundle_read(create(&fields, bytes_make(payload, sizeof payload)), &bundle),
+	struct bundle_fields fields = case_fields(1, "ipn:1.2");
+	assert_int_equal(bundle_read(case_bundle_of(&fields, bytes_make(payload, sizeof payload)), &bundle),
 			 ERROR_OK);
 	for (size_t i = 0; i < 4; i++) {
 		struct bundle_forwarding part = {NULL, 0, i, sizeof payload - 5};
 		struct buffer buffer = buffer_make(parts_memory, sizeof parts_memory);
 		assert_int_equal(bundle_forward(&buffer, &bundle, &part), ERROR_OK);
-		assert_int_equal(receive(buffer_bytes(&buffer)), i < 2);
+		assert_int_equal(case_receive(buffer_bytes(&buffer)), i < 2);
 	}
 	assert_int_equal(world_action(&world, QUEUE_ACTION_REFUSE)->reason, TCPCL_REFUSE_NO_RESOURCES);
 }
@@ -452,11 +415,11 @@ static void a_fragment_for_another_node_is_sent_on_as_it_is(void **state)
 {
 	static uint8_t payload[2000];
 	struct bundle bundle;
-	struct bundle_fields fields = usual(1, "ipn:9.2");
-	cut(create(&fields, bytes_make(payload, sizeof payload)), 900);
+	struct bundle_fields fields = case_fields(1, "ipn:9.2");
+	cut(case_bundle_of(&fields, bytes_make(payload, sizeof payload)), 900);
 	for (size_t i = 0; i < parts_count; i++) {
-		assert_true(receive(parts[i]));
-		assert_true(receive(parts[i]));
+		assert_true(case_receive(parts[i]));
+		assert_true(case_receive(parts[i]));
 	}
 	for (size_t i = 0; i < parts_count; i++) {
 		assert_int_equal(world_next(&world, WORLD_ROUTE_C, TRANSFER_SIZE_MAX), ERROR_OK);

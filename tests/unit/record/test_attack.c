@@ -17,19 +17,13 @@
 static struct world_packet catch_message(struct world *world, size_t from, uint8_t *identity)
 {
 	struct world_message message = {.precedence = PRECEDENCE_FLASH, .text = "the words that matter"};
-	struct world_packet caught = {0};
+	struct world_packet caught;
 
 	world_settle(world);
 	world->hold = true;
 	assert_int_equal(world_send(world, from, &message, identity), ERROR_OK);
-	for (size_t i = 0; i < WORLD_PACKETS_MAX; i++) {
-		if (!world->packets[i].used || world->packets[i].from != from)
-			continue;
-		caught = world->packets[i];
-		world->packets[i].used = false;
-	}
+	assert_true(world_intercept(world, from, &caught));
 	world->hold = false;
-	assert_true(caught.used);
 	return caught;
 }
 

@@ -66,17 +66,14 @@ static void expect_told(const struct world *world, size_t index, const uint8_t i
 	assert_string_equal(told, states);
 }
 
-/* The packet that waits for a post, given to it in the batch that is open. */
+/* The packet that waits for a post of a pair, given to it in the batch that is open. */
 static void deliver_held(struct world *world, size_t to)
 {
-	struct world_packet *packet = world->packets;
+	struct world_packet packet;
 
-	while (packet < world->packets + WORLD_PACKETS_MAX && !(packet->used && packet->to == to))
-		packet++;
-	assert_true(packet < world->packets + WORLD_PACKETS_MAX);
-	world_deliver(world, to, packet->from, bytes_make(packet->bytes, packet->size));
-	packet->used = false;
-	free(packet->bytes);
+	assert_true(world_intercept(world, 1 - to, &packet));
+	world_deliver(world, to, packet.from, bytes_make(packet.bytes, packet.size));
+	free(packet.bytes);
 }
 
 /* From "released" on; what comes in one commit is told one by one. */
@@ -130,12 +127,7 @@ static struct world *open_two_channels(uint64_t seed)
 		world_submit_opening(world, i);
 	}
 	world_settle(world);
-	for (size_t i = 0; i < 2; i++)
-		world_submit_officers(world, i);
-	world_settle(world);
-	for (size_t i = 0; i < 2; i++)
-		world_submit_agrements(world, i);
-	world_settle(world);
+	world_accredit(world, (const size_t[]){0, 1}, 2);
 	return world;
 }
 
@@ -248,14 +240,12 @@ static void what_is_held_is_receipted_again(void **state)
 {
 	struct world *world = open_two_channels(6);
 	struct world_message message = {.precedence = PRECEDENCE_FLASH, .text = "twice"};
-	struct world_packet packet = {0};
+	struct world_packet packet;
 	uint8_t identity[IDENTITY_SIZE];
 
 	world->hold = true;
 	assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
-	for (size_t i = 0; i < WORLD_PACKETS_MAX && packet.size == 0; i++)
-		if (world->packets[i].used && world->packets[i].to == 1)
-			packet = world->packets[i];
+	assert_true(world_intercept(world, 0, &packet));
 	struct bytes sealed = bytes_make(packet.bytes, packet.size);
 	world_deliver(world, 1, 0, sealed);
 	world_commit(world, 1);
@@ -266,6 +256,7 @@ static void what_is_held_is_receipted_again(void **state)
 	world_deliver(world, 1, 0, sealed);
 	world_commit(world, 1);
 	assert_true(world->posts[1].sends > sends);
+	free(packet.bytes);
 	world->hold = false;
 	world_settle(world);
 	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);

@@ -13,20 +13,15 @@
 
 #define NOTHING (PRECEDENCE_FLASH + 1) /* no message has it */
 
-/* The one packet under way, taken off the line: allocates. */
-static struct bytes intercept(struct world *world, size_t to)
+/* The one packet of post 0 under way, taken off the line: allocates. */
+static struct bytes intercept(struct world *world)
 {
-	struct world_packet *found = NULL;
+	struct world_packet packet;
+	struct world_packet other;
 
-	for (size_t i = 0; i < WORLD_PACKETS_MAX; i++) {
-		if (!world->packets[i].used || world->packets[i].to != to)
-			continue;
-		assert_null(found);
-		found = &world->packets[i];
-	}
-	assert_non_null(found);
-	found->used = false;
-	return bytes_make(found->bytes, found->size);
+	assert_true(world_intercept(world, 0, &packet));
+	assert_false(world_intercept(world, 0, &other));
+	return bytes_make(packet.bytes, packet.size);
 }
 
 /* True if post 1 takes the sealed bytes; else it left them, and nothing of them. */
@@ -77,7 +72,7 @@ static void messages_are_left_by_precedence_and_taken_later(void **state)
 		struct entry_key key;
 
 		assert_int_equal(world_send(world, 0, &message, identity), ERROR_OK);
-		struct bytes sealed = intercept(world, 1);
+		struct bytes sealed = intercept(world);
 		forget_use(world);
 		for (unsigned min = NOTHING; min > precedence; min--)
 			assert_false(takes(world, sealed, precedence, min));
@@ -100,7 +95,7 @@ static void a_message_that_is_held_is_receipted_again(void **state)
 
 	world->hold = true;
 	assert_int_equal(world_send(world, 0, &message, NULL), ERROR_OK);
-	struct bytes sealed = intercept(world, 1);
+	struct bytes sealed = intercept(world);
 	assert_true(takes(world, sealed, PRECEDENCE_ROUTINE, 0));
 	size_t sends = world->posts[1].sends;
 	assert_true(takes(world, sealed, PRECEDENCE_ROUTINE, NOTHING));
@@ -119,7 +114,7 @@ static void an_acknowledgment_is_left_as_its_message_would_be(void **state)
 	world_settle(world);
 	world->hold = true;
 	assert_int_equal(world_acknowledge(world, 0, identity), ERROR_OK);
-	struct bytes sealed = intercept(world, 1);
+	struct bytes sealed = intercept(world);
 	assert_false(takes(world, sealed, PRECEDENCE_PRIORITY, PRECEDENCE_IMMEDIATE));
 	assert_true(takes(world, sealed, PRECEDENCE_PRIORITY, PRECEDENCE_PRIORITY));
 	free((void *)(uintptr_t)sealed.data);
@@ -133,16 +128,7 @@ static void letters_verdicts_and_statements_are_always_taken(void **state)
 
 	world->posts[0].precedence_min = NOTHING;
 	world->posts[1].precedence_min = NOTHING;
-	world_name_channel(world);
-	for (size_t i = 0; i < 2; i++)
-		world_submit_opening(world, i);
-	world_settle(world);
-	for (size_t i = 0; i < 2; i++)
-		world_submit_officers(world, i);
-	world_settle(world);
-	for (size_t i = 0; i < 2; i++)
-		world_submit_agrements(world, i);
-	world_settle(world);
+	world_open_channel(world, (const size_t[]){0, 1}, 2);
 	assert_true(world_is_open(world, 0) && world_is_open(world, 1));
 	world->posts[1].precedence_min = 0;
 	talk(world, 0, "Its receipt comes to a post that is full.", identity);

@@ -14,16 +14,7 @@
 static void open_channel(struct world *world, const size_t *firsts, size_t count)
 {
 	world_exchange(world);
-	world_name_channel(world);
-	for (size_t i = 0; i < count; i++)
-		world_submit_opening(world, firsts[i]);
-	world_settle(world);
-	for (size_t i = 0; i < count; i++)
-		world_submit_officers(world, firsts[i]);
-	world_settle(world);
-	for (size_t i = 0; i < count; i++)
-		world_submit_agrements(world, firsts[i]);
-	world_settle(world);
+	world_open_channel(world, firsts, count);
 }
 
 static void siblings_hold_the_same_record(void **state)

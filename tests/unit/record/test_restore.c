@@ -147,18 +147,15 @@ static void what_was_under_way_at_the_loss_arrives(void **state)
 	struct image image;
 	uint8_t theirs[12][IDENTITY_SIZE];
 	uint8_t ours[IDENTITY_SIZE];
+	struct world_packet lost;
 
 	image_back_up(world, 0, &image);
 	world->hold = true; /* sealed to keys of epochs that are lost meanwhile */
 	for (size_t i = 0; i < 12; i++)
 		talk_begin(world, 1, "under way", theirs[i]);
 	talk_begin(world, 0, "never left: lost for good", ours);
-	for (size_t i = 0; i < WORLD_PACKETS_MAX; i++) {
-		if (!world->packets[i].used || world->packets[i].from != 0)
-			continue;
-		world->packets[i].used = false;
-		free(world->packets[i].bytes);
-	}
+	while (world_intercept(world, 0, &lost))
+		free(lost.bytes);
 	image_restore(world, 0, &image, IMAGE_ANCHOR_GONE);
 	world->hold = false;
 	world_run(world, MINUTES(10), 1000);
@@ -177,24 +174,19 @@ static void a_receipt_from_before_the_loss_that_comes_late_loses_nothing(void **
 	struct world *world = world_open_line(304);
 	struct image image;
 	uint8_t theirs[IDENTITY_SIZE];
-	struct world_packet late = {0};
+	struct world_packet late;
 
 	image_back_up(world, 0, &image);
 	talk_begin(world, 1, "receipted, then lost", theirs);
 	world_run(world, 10, 10);
 	assert_int_equal(world_state(world, 0, theirs), LOCAL_RECEIVED);
-	for (size_t i = 0; i < WORLD_PACKETS_MAX; i++) {
-		if (!world->packets[i].used || world->packets[i].from != 0)
-			continue;
-		late = world->packets[i];
-		world->packets[i].used = false;
-	}
-	if (late.bytes == NULL)
+	bool is_late = world_intercept(world, 0, &late);
+	if (!is_late)
 		assert_int_equal(world_state(world, 1, theirs), LOCAL_RECEIVED);
 	image_restore(world, 0, &image, IMAGE_ANCHOR_GONE);
 	world->posts[1].mute = true; /* the answer is made, and waits */
 	world_run(world, 2000, 1000);
-	if (late.bytes != NULL) {
+	if (is_late) {
 		world_deliver(world, 1, 0, bytes_make(late.bytes, late.size));
 		world_commit(world, 1);
 		free(late.bytes);

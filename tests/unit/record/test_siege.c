@@ -163,16 +163,7 @@ static struct world *open_council(uint64_t seed)
 	world_add_post(world, world_add_party(world, "Federation"), 1, "Embassy");
 	world_add_post(world, world_add_party(world, "Republic"), 2, "Mission");
 	world_exchange(world);
-	world_name_channel(world);
-	for (size_t i = 0; i < 3; i++)
-		world_submit_opening(world, i);
-	world_settle(world);
-	for (size_t i = 0; i < 3; i++)
-		world_submit_officers(world, i);
-	world_settle(world);
-	for (size_t i = 0; i < 3; i++)
-		world_submit_agrements(world, i);
-	world_settle(world);
+	world_open_channel(world, (const size_t[]){0, 1, 2}, 3);
 	return world;
 }
 

@@ -478,6 +478,18 @@ static bool quiet(const struct world *world)
 	return true;
 }
 
+bool world_intercept(struct world *world, size_t from, struct world_packet *packet)
+{
+	for (size_t i = 0; i < WORLD_PACKETS_MAX; i++) {
+		if (!world->packets[i].used || world->packets[i].from != from)
+			continue;
+		*packet = world->packets[i];
+		world->packets[i].used = false;
+		return true;
+	}
+	return false;
+}
+
 void world_settle(struct world *world)
 {
 	for (size_t i = 0; i < 400 && !quiet(world); i++)

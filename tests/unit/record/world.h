@@ -160,13 +160,17 @@ struct world *world_make_pair(uint64_t seed);
 void world_name_channel(struct world *world);
 void world_submit_opening(struct world *world, size_t post);
 void world_submit_officers(struct world *world, size_t post);
+void world_submit_agrements(struct world *world, size_t post);
+/* Officers and agréments, and all of it, submitted at these posts, one of each party; settled after each
+ * step. */
+void world_accredit(struct world *world, const size_t *firsts, size_t count);
+void world_open_channel(struct world *world, const size_t *firsts, size_t count);
 /* A keying of the parties of two posts; accepted at one of them; both at once. */
 void world_make_keying(struct world *world, uint32_t number, size_t post_a, size_t post_b,
 		       struct keying *keying);
 void world_accept_keying(struct world *world, size_t post, const struct keying *keying);
 void world_new_keying(struct world *world, uint32_t number, size_t post_a, size_t post_b);
-void world_submit_agrements(struct world *world, size_t post);
-/* All of it, run until the channel is open. */
+/* A pair, and its channel, run until it is open. */
 struct world *world_open_line(uint64_t seed);
 
 /* ---- events ---- */
@@ -186,6 +190,8 @@ void world_tick(struct world *world, size_t post);
 void world_run(struct world *world, uint64_t duration_ms, uint64_t step_ms);
 /* Until nothing is under way and nothing waits, at most so long. */
 void world_settle(struct world *world);
+/* Takes one packet of a post off the line; its bytes are the caller's then. False: there is none. */
+bool world_intercept(struct world *world, size_t from, struct world_packet *packet);
 /* Gives sealed bytes to a post as its courier would, and commits. */
 void world_deliver(struct world *world, size_t post, size_t from, struct bytes sealed);
 

@@ -157,19 +157,40 @@ struct world *world_make_pair(uint64_t seed)
 	return world;
 }
 
+static void submit_each(struct world *world, const size_t *firsts, size_t count,
+			void (*submit)(struct world *world, size_t post))
+{
+	for (size_t i = 0; i < count; i++)
+		submit(world, firsts[i]);
+}
+
+void world_accredit(struct world *world, const size_t *firsts, size_t count)
+{
+	submit_each(world, firsts, count, world_submit_officers);
+	world_settle(world);
+	submit_each(world, firsts, count, world_submit_agrements);
+	world_settle(world);
+}
+
+void world_open_channel(struct world *world, const size_t *firsts, size_t count)
+{
+	world_name_channel(world);
+	submit_each(world, firsts, count, world_submit_opening);
+	world_settle(world);
+	world_accredit(world, firsts, count);
+}
+
 struct world *world_open_line(uint64_t seed)
 {
+	static const size_t both[] = {0, 1};
 	struct world *world = world_make_pair(seed);
 
 	world_name_channel(world);
-	for (size_t i = 0; i < 2; i++)
-		world_submit_opening(world, i);
+	submit_each(world, both, 2, world_submit_opening);
 	run_a_moment(world);
-	for (size_t i = 0; i < 2; i++)
-		world_submit_officers(world, i);
+	submit_each(world, both, 2, world_submit_officers);
 	run_a_moment(world);
-	for (size_t i = 0; i < 2; i++)
-		world_submit_agrements(world, i);
+	submit_each(world, both, 2, world_submit_agrements);
 	world_settle(world);
 	return world;
 }
