@@ -41,6 +41,7 @@ void rows_make(struct rows *rows, void *memory, size_t size)
 	rows->memory_size = (size - skipped) / ALIGNMENT * ALIGNMENT;
 	rows->entries = (struct rows_entry **)(void *)rows->memory;
 	rows->count_max = size / MEMORY_PER_ENTRY;
+	rows->resets = 0;
 	rows_reset(rows);
 }
 
@@ -61,6 +62,7 @@ void rows_reset(struct rows *rows)
 	rows->run_error = ERROR_OK;
 	rows->full = false;
 	rows->wanted_count = 0;
+	rows->resets++;
 }
 
 /* What the store holds of an entry now that its last write is in it. */

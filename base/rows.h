@@ -102,6 +102,7 @@ struct rows { /* fields are rows.c's own */
 	bool run_open;
 	enum error run_error;
 	bool full; /* until rows_reset */
+	uint64_t resets;
 	struct rows_want wants[ROWS_WANTED_MAX];
 	size_t wanted_count;
 };
@@ -170,6 +171,14 @@ bool rows_next_write(const struct rows *rows, size_t *at, struct rows_change *ch
  */
 
 enum error rows_get(struct rows *rows, struct bytes key, struct bytes *value);
+
+/*
+ * True if `value`, given by a read of this run, stands where no other bytes will, as long as rows_resets
+ * gives the same: what was worked out from it may be kept beside it and is found by its address. What the run
+ * itself has written may yet be undone, and is not.
+ */
+bool rows_is_lasting(const struct rows *rows, struct bytes value);
+uint64_t rows_resets(const struct rows *rows);
 
 /* The first or the last row whose key begins with `prefix` (1 byte or more). */
 enum error rows_first(struct rows *rows, struct bytes prefix, struct row *row);

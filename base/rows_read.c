@@ -45,6 +45,17 @@ enum error rows_get(struct rows *rows, struct bytes key, struct bytes *value)
 						    .count_max = 1});
 }
 
+bool rows_is_lasting(const struct rows *rows, struct bytes value)
+{
+	assert(rows->run_open);
+	return value.size != 0 && value.data < rows->memory + rows->run_mark;
+}
+
+uint64_t rows_resets(const struct rows *rows)
+{
+	return rows->resets;
+}
+
 static enum error read_ascending(struct rows *rows, struct bytes low, struct bytes high, struct row *row)
 {
 	uint8_t memory[ROW_KEY_SIZE_MAX + 1];

@@ -16,6 +16,10 @@
 void run_start(struct run *run)
 {
 	rows_begin(&run->rows);
+	if (run->decoded_resets != rows_resets(&run->rows)) {
+		memset(run->decoded, 0, sizeof(run->decoded));
+		run->decoded_resets = rows_resets(&run->rows);
+	}
 	run->kept_at = 0;
 	run->arena.used = 0;
 	run->entropy = entropy_make(run->event.entropy);
@@ -105,12 +109,34 @@ void run_random(struct run *run, uint8_t *out, size_t size)
 
 /* ---- rows ---- */
 
+static enum error decode(struct run *run, struct bytes key, const struct schema *schema, struct bytes row,
+			 void *value)
+{
+	if (key.data[0] >= TABLE_EPOCH || schema->size > DECODED_SIZE_MAX ||
+	    !rows_is_lasting(&run->rows, row))
+		return schema_read(schema, row, value);
+	size_t place = 2 * (size_t)key.data[0] + (key.data[key.size - 1] & 1);
+	struct decoded *decoded = &run->decoded[place];
+	uint8_t *kept = run->decoded_values[place];
+	if (decoded->schema != schema || decoded->row.data != row.data || decoded->row.size != row.size) {
+		enum error error = schema_read(schema, row, kept);
+		decoded->schema = error == ERROR_OK ? schema : NULL;
+		decoded->row = row;
+		if (error != ERROR_OK) {
+			memset(value, 0, schema->size);
+			return error;
+		}
+	}
+	memcpy(value, kept, schema->size);
+	return ERROR_OK;
+}
+
 enum error run_get(struct run *run, const struct row_key *key, const struct schema *schema, void *value)
 {
 	struct bytes bytes;
 	enum error error = rows_get(&run->rows, key_view(key), &bytes);
 	if (error == ERROR_OK)
-		return schema_read(schema, bytes, value);
+		return decode(run, key_view(key), schema, bytes, value);
 	memset(value, 0, schema->size);
 	return error;
 }

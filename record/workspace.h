@@ -4,9 +4,12 @@
 #ifndef RECORD_WORKSPACE_H
 #define RECORD_WORKSPACE_H
 
+#include <stddef.h>
+
 #include "envelope/signed.h"
 #include "record/batch.h"
 #include "record/run.h"
+#include "record/schema.h"
 
 #define WORKSPACE_ROWS_SIZE (14 * 1024 * 1024)
 #define WORKSPACE_RUN_SIZE  (6 * 1024 * 1024)
@@ -28,9 +31,26 @@ struct arena {
 	size_t used;
 };
 
+/*
+ * The rows that every event asks for again are decoded once: by a row's table and the last bit of its key.
+ * Not those from TABLE_EPOCH on: keys must not stay where nobody erases them.
+ */
+#define DECODED_MAX      (2 * TABLE_EPOCH)
+#define DECODED_SIZE_MAX 512
+
+struct decoded {
+	const struct schema *schema; /* NULL: none */
+	struct bytes row;            /* what it was decoded from, lasting (rows_is_lasting) */
+};
+
 struct run {
 	struct rows rows;
 	struct record_event event;
+
+	/* over all events, until the rows are reset */
+	struct decoded decoded[DECODED_MAX];
+	_Alignas(max_align_t) uint8_t decoded_values[DECODED_MAX][DECODED_SIZE_MAX];
+	uint64_t decoded_resets;
 
 	/* of the event, over all its runs */
 	struct kept kept[KEPT_MAX];
