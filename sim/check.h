@@ -28,11 +28,6 @@ void check_shown(struct world *world, size_t node, const uint8_t identity[IDENTI
 /* A post's store was replaced by an old image. */
 void check_restored(struct world *world, size_t node);
 
-/* A transfer begins at a courier. */
-void check_transfer(struct world *world, size_t node, const struct queue_transfer *transfer);
-/* A courier's batch is on disk. */
-void check_courier(struct world *world, size_t node);
-
 /* A row of a post's disk; false where there is none. */
 bool check_read_row(const struct disk *disk, const struct row_key *key, const struct schema *schema,
 		    void *value);

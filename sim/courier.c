@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sim/check.h"
+#include "sim/check_courier.h"
 
 #define BATCH_EVENTS_MAX 8
 #define ROWS_MEMORY_SIZE (8 * 1024 * 1024)
