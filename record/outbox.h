@@ -24,6 +24,12 @@
 /* Of what the courier gave up, of one precedence, with a tick: never all that it has no room for. */
 #define OUTBOX_RETRIES_MAX 16
 /*
+ * And of statements among them: no more than so many are kept for each second. A counterpart can have
+ * receipts made without end, by one entry in ever new bundles, and refuse them: they must neither fill the
+ * disk nor take an entry's turn.
+ */
+#define OUTBOX_STATEMENT_RETRIES_MAX 8
+/*
  * Times that a statement is handed over and given up, before it is forgotten: at FLASH two minutes, at
  * ROUTINE an hour. By then what it says is said anew where it is still wanted: a receipt when its entry is
  * resent, heads at their interval, and what was asked for when it is asked for again.
@@ -66,7 +72,7 @@ struct outbox_statement {
 };
 /*
  * Queues a statement, once: it is forgotten when the courier has it on disk, or has given it up
- * OUTBOX_STATEMENT_TRIES times. *serial may be NULL.
+ * OUTBOX_STATEMENT_TRIES times, or once when it has given up too many. *serial may be NULL.
  */
 enum error outbox_statement(struct run *run, const struct outbox_statement *statement, uint64_t *serial);
 

@@ -38,6 +38,32 @@ static void retry_at(struct run *run, struct outgoing *outgoing, uint64_t at_ms)
 	outbox_write(run, outgoing);
 }
 
+/*
+ * A statement's place among those that come again in one second, which one that waits there keeps: the first
+ * milliseconds of the second are the places, by its number. *free: it has that place now.
+ */
+static enum error retry_statement(struct run *run, struct outgoing *outgoing, uint64_t at_ms, bool *free)
+{
+	uint64_t place_ms = (at_ms / 1000 + 1) * 1000 + outgoing->copy.number % OUTBOX_STATEMENT_RETRIES_MAX;
+	struct row_key key = retry_prefix(outgoing->copy.precedence);
+	struct row row;
+
+	key_u64(&key, place_ms);
+	enum error error = rows_first(run_rows(run), key_view(&key), &row);
+	*free = error == ERROR_NOT_FOUND;
+	if (*free)
+		retry_at(run, outgoing, place_ms);
+	return *free ? ERROR_OK : error;
+}
+
+/* An entry's copy keeps clear of the places of statements. */
+static void retry_entry(struct run *run, struct outgoing *outgoing, uint64_t at_ms)
+{
+	bool clear = at_ms % 1000 >= OUTBOX_STATEMENT_RETRIES_MAX;
+
+	retry_at(run, outgoing, clear ? at_ms : at_ms + OUTBOX_STATEMENT_RETRIES_MAX);
+}
+
 static uint64_t retry_ms(uint64_t precedence)
 {
 	switch (precedence) {
@@ -67,7 +93,7 @@ static enum error tell_given_up(struct run *run, struct outgoing *outgoing)
 	struct channel channel;
 	struct entry entry;
 
-	if (outgoing->key.statement != 0 || copy->told || copy->precedence < PRECEDENCE_IMMEDIATE ||
+	if (copy->told || copy->precedence < PRECEDENCE_IMMEDIATE ||
 	    (reason != ERROR_FULL && passes_soon(reason)))
 		return ERROR_OK;
 	enum error error = run_must(registry_channel(run, key.channel, &channel));
@@ -88,6 +114,23 @@ static enum error tell_given_up(struct run *run, struct outgoing *outgoing)
 			  "long");
 }
 
+static enum error given_up_statement(struct run *run, struct outgoing *outgoing)
+{
+	struct copy *copy = &outgoing->copy;
+	enum error error = ERROR_OK;
+	bool kept = false;
+
+	if (++copy->sends < OUTBOX_STATEMENT_TRIES)
+		error = retry_statement(run, outgoing, run_slow_ms(run) + retry_ms(copy->precedence), &kept);
+	if (error != ERROR_OK || kept)
+		return error;
+	outbox_remove(run, outgoing);
+	run_log(run, run_event(run)->of.progress.reason,
+		"the courier gives statements up too often: one is forgotten, and made anew if it is asked "
+		"for");
+	return ERROR_OK;
+}
+
 /* It has not gone, and the courier has it no more: it is handed over again, whatever the reason. */
 static enum error given_up(struct run *run, struct outgoing *outgoing)
 {
@@ -96,24 +139,20 @@ static enum error given_up(struct run *run, struct outgoing *outgoing)
 
 	if (copy->state != COPY_HANDED && copy->state != COPY_QUEUED)
 		return ERROR_OK; /* it is to be handed over as it is, or a neighbour has it */
-	if (outgoing->key.statement != 0 && ++copy->sends >= OUTBOX_STATEMENT_TRIES) {
-		outbox_remove(run, outgoing);
-		run_log(run, reason,
-			"the courier gave a statement up too often: it is made anew if it is asked for");
-		return ERROR_OK;
-	}
+	if (outgoing->key.statement != 0)
+		return given_up_statement(run, outgoing);
 	enum error error = tell_given_up(run, outgoing);
 	if (error != ERROR_OK)
 		return error;
 	/* An entry is offered for ever: what refuses it shall not be asked every few seconds. */
-	if (outgoing->key.statement == 0 && !passes_soon(reason)) {
+	if (!passes_soon(reason)) {
 		outbox_unplace(run, copy);
 		copy->state = COPY_HELD;
 		outbox_write(run, outgoing);
 		run_log(run, reason, "a copy is not taken on its way; it will be handed over when it is due");
 		return ERROR_OK;
 	}
-	retry_at(run, outgoing, run_slow_ms(run) + retry_ms(copy->precedence));
+	retry_entry(run, outgoing, run_slow_ms(run) + retry_ms(copy->precedence));
 	run_log(run, reason, "the courier gave a copy up; it will be handed over again");
 	return ERROR_OK;
 }

@@ -28,6 +28,7 @@ NUMBERS = [
      ("RETRY_FLASH_MS", SECOND), ("RETRY_IMMEDIATE_MS", SECOND), ("RETRY_PRIORITY_MS", SECOND), ("RETRY_ROUTINE_MS", SECOND)),
     ("of each precedence at most {} in a second", "OUTBOX_RETRIES_MAX"),
     ("until the courier has them or has given them up {} times", "OUTBOX_STATEMENT_TRIES"),
+    ("of each precedence {} are kept for each second", "OUTBOX_STATEMENT_RETRIES_MAX"),
     ("(to the epoch key where it was that), at most {} times", "RESEALS_MAX"),
     ("and every {} intervals where none has", "HEADS_IDLE_INTERVALS"),
     ("is kept as proof ({} for each log)", "PROOFS_MAX"),

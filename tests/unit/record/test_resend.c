@@ -142,7 +142,7 @@ static void a_receipt_that_the_courier_has_no_room_for_is_handed_over_again(void
 	size_t sends = world->posts[0].sends;
 
 	world->posts[1].refusal = ERROR_OK;
-	world_run(world, RETRY_FLASH_MS + 1000, 500);
+	world_run(world, RETRY_FLASH_MS + 2000, 500);
 	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
 	assert_int_equal(world->posts[0].sends, sends);
 	assert_int_equal(world_count(world, 1, TABLE_STATEMENT), 0);
@@ -177,9 +177,9 @@ static void a_statement_that_is_given_up_too_often_is_forgotten_and_made_anew(vo
 	world_run(world, 100, 10);
 	assert_int_equal(flash_statements(world), 1);
 	world->cut = true;
-	world_run(world, (OUTBOX_STATEMENT_TRIES - 2) * RETRY_FLASH_MS, RETRY_FLASH_MS);
+	world_run(world, (OUTBOX_STATEMENT_TRIES - 2) * RETRY_FLASH_MS, 1000);
 	assert_int_equal(flash_statements(world), 1);
-	world_run(world, 2 * RETRY_FLASH_MS, RETRY_FLASH_MS);
+	world_run(world, OUTBOX_STATEMENT_TRIES * (UINT64_C(1000) + 2), 1000);
 	assert_int_equal(flash_statements(world), 0);
 	assert_int_equal(world_count(world, 1, TABLE_STATEMENT), world_count(world, 1, TABLE_SEALED));
 	assert_int_equal(world_count(world, 1, TABLE_STATEMENT), world_count(world, 1, TABLE_RETRY));
@@ -261,6 +261,41 @@ static void a_flash_whose_lifetime_ended_is_handed_over_again_in_seconds(void **
 	world_free(world);
 }
 
+/* One entry in ever new bundles, each with a receipt that the counterpart's courier does not take. */
+static void receipts_that_a_counterpart_refuses_are_bounded_and_hold_up_no_entry(void **state)
+{
+	static const enum error reasons[] = {ERROR_FULL, ERROR_UNSUPPORTED};
+	const size_t kept_max = OUTBOX_STATEMENT_RETRIES_MAX * (RETRY_FLASH_MS / 1000 + 2);
+	uint8_t identity[IDENTITY_SIZE];
+
+	for (size_t i = 0; i < 2; i++) {
+		struct world *world = world_open_line(12 + i);
+		struct world_post *post = &world->posts[1];
+		struct world_packet packet;
+
+		world->hold = true;
+		assert_int_equal(world_send(world, 0, &urgent, NULL), ERROR_OK);
+		assert_true(world_intercept(world, 0, &packet));
+		post->refusal = reasons[i];
+		for (size_t k = 0; k < 1000; k++) {
+			world_deliver(world, 1, 0, bytes_make(packet.bytes, packet.size));
+			world_commit(world, 1);
+			assert_true(world_count(world, 1, TABLE_STATEMENT) <= kept_max);
+			world_run(world, 10, 10);
+		}
+		assert_true(world_count(world, 1, TABLE_RETRY) >= OUTBOX_STATEMENT_RETRIES_MAX);
+		post->refusal = ERROR_FULL; /* an own FLASH is given up once */
+		assert_int_equal(world_send(world, 1, &urgent, identity), ERROR_OK);
+		post->refusal = ERROR_OK;
+		world->hold = false;
+		world_run(world, RETRY_FLASH_MS + 2000, 500);
+		assert_int_equal(world_state(world, 1, identity), LOCAL_RECEIVED);
+		assert_int_equal(flash_statements(world), 0);
+		assert_int_equal(post->arrived, 1);
+		world_free(world);
+	}
+}
+
 /* Whoever refuses it asks for it no more often than a receipt that does not come. */
 static void an_entry_that_is_not_taken_on_its_way_waits_twice_as_long_each_time(void **state)
 {
@@ -336,7 +371,7 @@ static void a_receipt_that_is_not_taken_on_its_way_is_handed_over_again_in_secon
 	assert_int_equal(flash_statements(world), 1);
 	assert_int_equal(world_state(world, 0, identity), LOCAL_CARRIED);
 	world->posts[1].refusal = ERROR_OK;
-	world_run(world, RETRY_FLASH_MS + 1000, 500);
+	world_run(world, RETRY_FLASH_MS + 2000, 500);
 	assert_int_equal(world_state(world, 0, identity), LOCAL_RECEIVED);
 	assert_int_equal(world->posts[1].alerts, 0);
 	world_free(world);
@@ -489,6 +524,7 @@ int main(void)
 		cmocka_unit_test(a_copy_that_can_wait_for_room_is_told_to_nobody),
 		cmocka_unit_test(a_receipt_that_the_courier_has_no_room_for_is_handed_over_again),
 		cmocka_unit_test(a_statement_that_is_given_up_too_often_is_forgotten_and_made_anew),
+		cmocka_unit_test(receipts_that_a_counterpart_refuses_are_bounded_and_hold_up_no_entry),
 		cmocka_unit_test(a_flash_without_room_is_handed_over_again_in_seconds_and_before_a_later_one),
 		cmocka_unit_test(a_flash_whose_lifetime_ended_is_handed_over_again_in_seconds),
 		cmocka_unit_test(an_entry_that_is_not_taken_on_its_way_waits_twice_as_long_each_time),
