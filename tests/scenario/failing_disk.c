@@ -1,13 +1,15 @@
 /*
  * A disk that fails when told to, laid under a daemon with LD_PRELOAD: while the working directory holds a
- * file `fail-sync`, fsync and fdatasync fail with EIO; while it holds `fail-write`, writes to files at an
- * offset fail with ENOSPC; while it holds `fail-room`, the file system says that it is full.
+ * file `fail-sync`, fsync and fdatasync fail with EIO, and while it holds a link `fail-sync-of`, those of the
+ * file that the link leads to; while it holds `fail-write`, writes to files at an offset fail with ENOSPC;
+ * while it holds `fail-room`, the file system says that it is full.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -19,6 +21,17 @@ static bool told(const char *name)
 
 	errno = number;
 	return there;
+}
+
+static bool sync_fails(int file)
+{
+	int number = errno;
+	struct stat named, synced;
+	bool fails = stat("fail-sync-of", &named) == 0 && fstat(file, &synced) == 0 &&
+		     named.st_dev == synced.st_dev && named.st_ino == synced.st_ino;
+
+	errno = number;
+	return fails || told("fail-sync");
 }
 
 /* The next definition of a function, as a pointer of the type of *to. */
@@ -34,7 +47,7 @@ int fsync(int file)
 	int (*real)(int);
 
 	next("fsync", &real, sizeof real);
-	if (!told("fail-sync"))
+	if (!sync_fails(file))
 		return real(file);
 	errno = EIO;
 	return -1;
@@ -45,7 +58,7 @@ int fdatasync(int file)
 	int (*real)(int);
 
 	next("fdatasync", &real, sizeof real);
-	if (!told("fail-sync"))
+	if (!sync_fails(file))
 		return real(file);
 	errno = EIO;
 	return -1;

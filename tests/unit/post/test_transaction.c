@@ -123,7 +123,7 @@ static void nothing_is_performed_before_the_commit_and_then_all_in_order(void **
 	assert_int_equal(world->numbers[3], 8);
 }
 
-static void the_rows_and_the_anchor_are_on_disk_after_the_commit(void **state)
+static void the_rows_and_the_anchor_are_in_their_files_after_the_commit(void **state)
 {
 	struct world *world = *state;
 	uint8_t memory[ANCHOR_FILE_PAYLOAD_SIZE_MAX];
@@ -269,7 +269,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		world_test(nothing_is_performed_before_the_commit_and_then_all_in_order),
-		world_test(the_rows_and_the_anchor_are_on_disk_after_the_commit),
+		world_test(the_rows_and_the_anchor_are_in_their_files_after_the_commit),
 		world_test(a_failed_commit_performs_nothing_and_leaves_the_anchor),
 		world_test(a_full_disk_is_told_from_a_failing_one),
 		world_test(an_anchor_that_cannot_be_written_fails_the_commit),
