@@ -7,16 +7,19 @@ tests that its build has, by meson introspect).
 
 The tests that a TAP program reports count one by one; any other program counts as one. A TAP program that
 ends badly counts as one failed test more; so does a SUITE of which its RUN has no result, and a test that a build
-has and that no run has a result of. The last line is `N passed, N failed`.
+has and that no run has a result of. The last line is `N passed, N failed`; the lines above it say how many were skipped,
+and why.
 """
 
+import collections
 import json
 import pathlib
 import re
 import sys
 
 TAP_LINE = re.compile(r"^(not )?ok\b\s*(\d*)\s*-?\s*([^#]*)(#\s*SKIP\b)?", re.IGNORECASE)
-TAP_PLAN = re.compile(r"^1\.\.(\d+)", re.MULTILINE)
+TAP_PLAN = re.compile(r"^1\.\.(\d+)(?:\s*#\s*SKIP\b(.*))?", re.MULTILINE)
+UNTOLD = "it does not say why"
 
 
 class Totals:
@@ -35,15 +38,18 @@ class Totals:
                 continue
             count += 1
             name = f"{program}: {match.group(3).strip()}"
-            if match.group(4):  # cmocka writes "not ok N # SKIP name" for what is skipped
-                self.skipped.append(f"{program}: {line.split('SKIP', 1)[-1].strip()}")
+            rest = line[match.end():].strip()
+            if match.group(4) and match.group(1):  # cmocka writes "not ok N # SKIP name" for what is skipped
+                self.skipped.append((f"{program}: {rest}", UNTOLD))
+            elif match.group(4):
+                self.skipped.append((name, rest or UNTOLD))
             elif match.group(1):
                 self.failed.append(name)
             else:
                 self.passed += 1
         plan = TAP_PLAN.search(output)
         if ended_well and plan is not None and plan.group(1) == "0":
-            self.skipped.append(program)
+            self.skipped.append((program, (plan.group(2) or "").strip() or UNTOLD))
         as_planned = plan is not None and int(plan.group(1)) == count
         if not (ended_well and as_planned) and len(self.failed) == failed_before:
             self.failed.append(f"{program}: it ended early, or badly ({count} tests reported)")
@@ -56,7 +62,7 @@ class Totals:
         elif TAP_PLAN.search(output):
             self.add_tap(test["name"], output, test["returncode"] == 0)
         elif test["result"] == "SKIP":
-            self.skipped.append(test["name"])
+            self.skipped.append((test["name"], UNTOLD))
         elif test["result"] == "OK":
             self.passed += 1
         else:
@@ -115,10 +121,12 @@ def main():
         for line in path.read_text(encoding="utf-8").splitlines():
             totals.add_meson(json.loads(line))
     totals.failed += absences(folder, sys.argv[2:])
-    for name in totals.skipped:
-        print(f"skipped: {name}")
+    for name, why in totals.skipped:
+        print(f"skipped: {name}: {why}")
     for name in totals.failed:
         print(f"FAILED: {name}")
+    for why, count in collections.Counter(why for _, why in totals.skipped).items():
+        print(f"{count} skipped, of which nothing is shown: {why}")
     print(f"{totals.passed} passed, {len(totals.failed)} failed")
     return 1 if totals.failed or totals.passed == 0 else 0
 

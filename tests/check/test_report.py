@@ -51,6 +51,16 @@ ABSENCES = [
         ["liaison:other / a: it was not run", "liaison:unit / b: it was not run"]),
 ]
 
+# What it says, the output of one meson test, the line of the report above its last.
+SKIPS = [
+    ("how many were skipped is said, and why", "1..3\nok 1 - a\nok 2 - b # SKIP no b here\nok 3 - c # SKIP no b here\n",
+        "2 skipped, of which nothing is shown: no b here"),
+    ("cmocka's own way of skipping gives no reason", "1..2\nok 1 - a\nnot ok 2 # SKIP b\n",
+        "1 skipped, of which nothing is shown: it does not say why"),
+    ("a program that skips all says why", "1..0 # SKIP no b here\n", "1 skipped, of which nothing is shown: no b here"),
+    ("nothing is said of skips where there are none", PASSES, "---- run"),
+]
+
 
 def report_of_absences(program, suites, ran, built):
     with tempfile.TemporaryDirectory() as folder:
@@ -84,6 +94,9 @@ def main():
         good = done.stdout.splitlines()[-1] == last
         good = good and (done.returncode == 0) == last.endswith(" 0 failed")
         results.append((title, good and (shown or last.endswith(" 0 failed")), done.stdout))
+    for title, output, line in SKIPS:
+        done = report(program, "ok 1 - it builds\n", {"stdout": output})
+        results.append((title, done.returncode == 0 and done.stdout.splitlines()[-2] == line, done.stdout))
     for title, suites, ran, built, missing in ABSENCES:
         done = report_of_absences(program, suites, ran, built)
         last = f"{1 + len(ran or [])} passed, {len(missing)} failed"

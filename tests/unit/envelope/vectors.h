@@ -17,8 +17,8 @@ void hex_reset(void);
 void assert_hex(struct bytes bytes, const char *text);
 
 /*
- * The parsed file; json_decref it. Where it is absent, says so on standard output and skips the running
- * test.
+ * The parsed file; json_decref it. Where no folder is named, says so on standard output and skips the running
+ * test; a folder that lacks the file fails it.
  */
 json_t *vectors_load(const char *name);
 
