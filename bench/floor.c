@@ -11,6 +11,8 @@
 #include <sodium.h>
 #include <sqlite3.h>
 
+#include "shell/gathered_writes.h"
+
 #define CORES_MAX   4 /* four daemons, of one thread each, can use no more */
 #define TABLES      4 /* disks on the way of a message: two posts', two couriers' */
 #define ROW_SIZE    4096
@@ -31,6 +33,7 @@ struct bare {
 	uint8_t seal_key[crypto_scalarmult_BYTES];
 	uint8_t seal_secret[crypto_scalarmult_SCALARBYTES];
 	uint8_t bytes[ROW_SIZE];
+	struct gathered_writes writes;
 	sqlite3 *database;
 	sqlite3_stmt *insert;
 };
@@ -64,12 +67,16 @@ static bool execute(struct bare *bare, const char *text)
 
 static bool open_bare(struct bare *bare, const char *path)
 {
+	const char *system;
+
 	memset(bare, 0, sizeof *bare);
+	system = gathered_writes_add(&bare->writes);
 	randombytes_buf(bare->bytes, sizeof bare->bytes);
 	crypto_sign_keypair(bare->sign_key, bare->sign_secret);
 	randombytes_buf(bare->seal_secret, sizeof bare->seal_secret);
-	return crypto_scalarmult_base(bare->seal_key, bare->seal_secret) == 0 &&
-	       sqlite3_open(path, &bare->database) == SQLITE_OK &&
+	return system != NULL && crypto_scalarmult_base(bare->seal_key, bare->seal_secret) == 0 &&
+	       sqlite3_open_v2(path, &bare->database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, system) ==
+		       SQLITE_OK &&
 	       execute(bare, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous "
 			     "= FULL;"
 			     "CREATE TABLE rows (number INTEGER PRIMARY KEY, value BLOB NOT NULL)") &&
@@ -136,6 +143,7 @@ static int work_until_end(void *context)
 	}
 	sqlite3_finalize(bare.insert);
 	sqlite3_close(bare.database);
+	gathered_writes_remove(&bare.writes);
 	unlink(path);
 	return well ? 0 : 1;
 }

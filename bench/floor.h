@@ -16,7 +16,7 @@
  * The work is done by one process for each core that the exchanges had, each with a database of its own, as
  * the daemons. Beside it stands what two processes for each core do, where one computes while the other
  * waits for the disk: no process that does one thing after the other can do that much. SQLite as in the
- * daemons: write-ahead log, synchronous=FULL.
+ * daemons: write-ahead log, synchronous=FULL, writes gathered (shell/gathered_writes.h).
  */
 #ifndef BENCH_FLOOR_H
 #define BENCH_FLOOR_H

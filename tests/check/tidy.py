@@ -27,7 +27,7 @@ ARROWS = {
     "courier": {"base", "carry", "shell", "courier"},
     "cli": {"base", "envelope", "shell", "cli"},
     "sim": {"base", "envelope", "record", "carry", "sim"},
-    "bench": {"base", "envelope", "record", "carry", "post", "bench"},
+    "bench": {"base", "envelope", "record", "carry", "post", "shell", "bench"},
 }
 PURE = {"base", "envelope", "record", "carry"}
 
