@@ -80,7 +80,8 @@ static void tell_left(struct line_watch *line, const json_t *left)
 		return;
 	json_int_t count = line->left[highest - 1];
 	snprintf(text, sizeof text,
-		 "%lld %s %s with the courier because the post's disk has no room: free some room on it",
+		 "%lld %s %s with the courier because the post's disk has no room (one that was sent again "
+		 "counts again): free some room on it",
 		 (long long)count, precedence_name(highest), count == 1 ? "waits" : "wait");
 	const struct line_event told = {.event = "left", .route = "", .precedence = highest, .text = text};
 	line->tell(line->context, &told);

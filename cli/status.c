@@ -559,11 +559,11 @@ const struct command command_status = {
 		"them, entries that are missing (they are asked for), logs that branched because\n"
 		"a post was restored, what is overdue, what nobody has acknowledged, whether both\n"
 		"sides' heads agree. Then, where the post's disk has no room for everything, what it\n"
-		"still takes, and how many messages stay with the courier for it; the courier, whether\n"
-		"its disk is nearly full, and its routes, what was refused since the store was made,\n"
-		"why, when last, and from which node (as the courier says), and for each post of others\n"
-		"the keying in use and how long its prekeys last, or that it is sealed to by last\n"
-		"resort, and why.",
+		"still takes, and how many messages stay with the courier for it (one that was sent\n"
+		"again counts again); the courier, whether its disk is nearly full, and its routes,\n"
+		"what was refused since the store was made, why, when last, and from which node (as the\n"
+		"courier says), and for each post of others the keying in use and how long its prekeys\n"
+		"last, or that it is sealed to by last resort, and why.",
 	.options = no_options,
 	.takes = TAKES_POST,
 	.run = run_status,
