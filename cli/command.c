@@ -157,8 +157,11 @@ bool call_confirm(const struct call *call, const char *question)
 		return true;
 	FILE *terminal = fopen("/dev/tty", "r+");
 	if (terminal == NULL) {
-		call_fail(call,
-			  "there is no terminal to ask on: look at what would be signed, then add --yes");
+		call_fail(call, "there is no terminal to ask '%s' on: %sadd --yes if you say yes to that",
+			  question,
+			  call->json
+				  ? "with --json what this is about is not shown; look at it without, then "
+				  : "");
 		return false;
 	}
 	fprintf(terminal, "%s [y/N] ", question);

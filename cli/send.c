@@ -226,7 +226,7 @@ static bool read_text(const struct call *call, const char *path, uint8_t **memor
 	make_plain(*memory, text);
 	if (text->size > 0 && text->data[text->size - 1] == '\n')
 		text->size--;
-	if (text->size == 0)
+	if (text_count_words(*text) == 0)
 		call_fail(call, "there is no text to send");
 	else if (!text_is_plain(*text))
 		say_where(call, *text);
@@ -257,6 +257,23 @@ static void choose_precedence(const struct speaking *speaking)
 			precedence_name(content->precedence));
 }
 
+/* What of the text is too much for the precedence, of which it may have so many words, and bytes by them. */
+static void say_too_long(const struct call *call, struct bytes text, uint64_t precedence,
+			 const struct terms *terms)
+{
+	static const char way_out[] = "shorten it, or send it PRIORITY";
+	size_t words = text_count_words(text);
+	unsigned long long words_max = terms->urgent_words_max;
+	if (words > words_max)
+		call_fail(call, "%zu words are too long for %s (%llu words at most): %s", words,
+			  precedence_name(precedence), words_max, way_out);
+	else
+		call_fail(call,
+			  "%zu bytes are too long for %s (%llu bytes at most, %d for each of %llu words): %s",
+			  text.size, precedence_name(precedence), words_max * URGENT_WORD_SIZE_MAX,
+			  URGENT_WORD_SIZE_MAX, words_max, way_out);
+}
+
 /* The precedence asked for; a text too long for it is refused with the way out. */
 static bool set_precedence(const struct speaking *speaking)
 {
@@ -272,12 +289,8 @@ static bool set_precedence(const struct speaking *speaking)
 	enum error error = message_text_check(text, content->precedence, terms);
 	if (error == ERROR_OK)
 		return true;
-	if (content->precedence >= PRECEDENCE_IMMEDIATE)
-		call_fail(
-			call,
-			"%zu words are too long for %s (%llu words at most): shorten it, or send it PRIORITY",
-			text_count_words(text), precedence_name(content->precedence),
-			(unsigned long long)terms->urgent_words_max);
+	if (content->precedence >= PRECEDENCE_IMMEDIATE && text.size <= terms->text_size_max)
+		say_too_long(call, text, content->precedence, terms);
 	else
 		call_fail_error(call, "this text cannot be sent", error);
 	return false;

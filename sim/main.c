@@ -1,8 +1,7 @@
 /*
  * liaison-sim: the record and the queue of the daemons, in virtual time, each world from one seed.
- *
- *     liaison-sim --seeds A..B [--steps N] [--parties N] [--json] [--trace]
  */
+#include <assert.h>
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -32,10 +31,33 @@ struct totals {
 	uint64_t digest;
 };
 
-static int usage(void)
+static_assert(WORLD_NODES_MAX == 8 && STEPS_DEFAULT == 20000, "the help says so");
+
+static const char help[] =
+	"Usage: liaison-sim --seeds A..B [--steps N] [--parties N] [--json] [--trace]\n"
+	"\n"
+	"Runs the record and the queue of the daemons in virtual time, under crashes, restored images, "
+	"wrong\n"
+	"clocks, lost links and hostile bytes, and tells every violation of what must always hold. Each seed "
+	"is\n"
+	"a world of its own, the same each time. The exit status is 0 if no world violated anything and all\n"
+	"converged after their faults, 1 if not, 2 if the command line is wrong.\n"
+	"\n"
+	"  --seeds A..B    the worlds to run, from A to B; A alone is one\n"
+	"  --steps N       events until the faults end in each (20000)\n"
+	"  --parties N     parties in each, 2 to 8 (2)\n"
+	"  --json          the result as one JSON object\n"
+	"  --trace         tell each step\n"
+	"  --help          this text\n"
+	"\n"
+	"Example: liaison-sim --seeds 1..300 --parties 3\n";
+
+/* What is wrong with an option, and its value if it has one. */
+static bool refuse(const char *option, const char *value, const char *wrong)
 {
-	fprintf(stderr, "usage: liaison-sim --seeds A..B [--steps N] [--parties 2..8] [--json] [--trace]\n");
-	return 2;
+	fprintf(stderr, "liaison-sim: %s%s%s: %s\nTry: liaison-sim --help\n", option,
+		value != NULL ? " " : "", value != NULL ? value : "", wrong);
+	return false;
 }
 
 static bool read_number(const char *text, const char **end, uint64_t *number)
@@ -67,36 +89,54 @@ static bool read_count(const char *text, uint64_t *number)
 	return text != NULL && read_number(text, &end, number) && *end == '\0';
 }
 
+/* An option and its value; false after an error message. */
+static bool read_option(const char *name, const char *value, struct options *options)
+{
+	bool is_seeds = strcmp(name, "--seeds") == 0, is_steps = strcmp(name, "--steps") == 0;
+
+	if (!is_seeds && !is_steps && strcmp(name, "--parties") != 0)
+		return refuse(name, NULL, "there is no such option");
+	if (value == NULL)
+		return refuse(name, NULL, "it needs a value");
+	if (is_seeds)
+		return read_seeds(value, options) ||
+		       refuse(name, value, "it takes a number, or A..B with A not above B");
+	if (is_steps)
+		return read_count(value, &options->steps) || refuse(name, value, "it takes a number");
+	if (read_count(value, &options->parties) && options->parties >= 2 &&
+	    options->parties <= WORLD_NODES_MAX)
+		return true;
+	return refuse(name, value, "it takes a number from 2 to 8");
+}
+
 static bool read_options(int count, char **arguments, struct options *options)
 {
 	bool seeds = false;
 
 	for (int i = 1; i < count; i++) {
 		const char *name = arguments[i];
-		const char *value = i + 1 < count ? arguments[i + 1] : NULL;
-		bool good = true;
+
 		if (strcmp(name, "--json") == 0) {
 			options->json = true;
-			continue;
-		}
-		if (strcmp(name, "--trace") == 0) {
+		} else if (strcmp(name, "--trace") == 0) {
 			options->trace = true;
-			continue;
-		}
-		if (strcmp(name, "--seeds") == 0)
-			good = seeds = value != NULL && read_seeds(value, options);
-		else if (strcmp(name, "--steps") == 0)
-			good = read_count(value, &options->steps);
-		else if (strcmp(name, "--parties") == 0)
-			good = read_count(value, &options->parties) && options->parties >= 2 &&
-			       options->parties <= WORLD_NODES_MAX;
-		else
-			good = false;
-		if (!good)
+		} else if (read_option(name, i + 1 < count ? arguments[i + 1] : NULL, options)) {
+			seeds |= strcmp(name, "--seeds") == 0;
+			i++;
+		} else {
 			return false;
-		i++;
+		}
 	}
-	return seeds;
+	return seeds || refuse("--seeds", NULL, "it is missing, and says which worlds to run");
+}
+
+static bool asks_for_help(int count, char **arguments)
+{
+	for (int i = 1; i < count; i++) {
+		if (strcmp(arguments[i], "--help") == 0 || strcmp(arguments[i], "-h") == 0)
+			return true;
+	}
+	return false;
 }
 
 static void add(struct totals *totals, const struct result *result)
@@ -137,8 +177,12 @@ int main(int count, char **arguments)
 	struct options options = {.steps = STEPS_DEFAULT, .parties = 2};
 	struct totals totals = {.digest = UINT64_C(0xcbf29ce484222325)};
 
+	if (asks_for_help(count, arguments)) {
+		fputs(help, stdout);
+		return 0;
+	}
 	if (!read_options(count, arguments, &options))
-		return usage();
+		return 2;
 	if (sodium_init() < 0) {
 		fprintf(stderr, "liaison-sim: libsodium does not start\n");
 		return 2;

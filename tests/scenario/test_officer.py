@@ -78,10 +78,33 @@ def a_text_of_another_system_is_sent_and_what_cannot_be_is_named():
                         (b"one\r\ntwo\r", "line 2, column 4 of the text is <U+000D>"),
                         (b"one\n\xff\xfe>", "line 2, column 1 of the text is <FF>"),
                         (b"one \xef\xbb\xbf", "line 1, column 5 of the text is <U+FEFF>"),
-                        (b"\xef\xbb\xbf\r\n", "no text to send")):
+                        (b"\xef\xbb\xbf\r\n", "no text to send"), (b"  \n\n \t\r\n\n", "no text to send")):
         file.write_bytes(text)
         result = alliance.run("send", file, "--yes", LIAISON_PASSPHRASE_FILE="/nonexistent")
         assert result.returncode == 1 and where in result.stderr, (text, result)
+
+
+def what_cannot_be_sent_or_asked_is_told_with_the_way_out():
+    def said(*words):
+        result = line.alliance.run(*words)
+        assert result.returncode == 1, result
+        return result.stderr
+
+    assert "201 words are too long for FLASH (200 words at most): shorten it, or send it PRIORITY" in \
+        said("send", "-p", "flash", "-m", "word " * 201, "--yes")
+    assert "6401 bytes are too long for FLASH (6400 bytes at most, 32 for each of 200 words): shorten it" in \
+        said("send", "-p", "flash", "-m", "w" * 6401, "--yes")
+    line.alliance.send("w" * 6400, "-p", "flash")
+    sent = len(line.alliance.json("inbox", "--sent"))
+    # There is no terminal: the sentence names what would have been asked, of each command.
+    shown = said("send", "-m", "Shown.")
+    assert "Shown." in shown and "no terminal to ask 'Sign this?' on: add --yes if you say yes to that" in shown, shown
+    assert "'Sign this?' on: with --json what this is about is not shown; look at it without, then add --yes" in \
+        said("send", "-m", "Hidden.", "--json")
+    card = said("card", "accept", line.federation.folder / "card")
+    assert "'Has the other side read you these same words over a line where you know the voice?' on: add --yes" in card, card
+    assert "sign" not in card.lower(), card
+    assert len(line.alliance.json("inbox", "--sent")) == sent
 
 
 def the_time_of_a_message_is_that_of_its_signing():
@@ -130,6 +153,7 @@ if __name__ == "__main__":
             a_daemon_that_goes_away_in_the_middle_of_sending_is_told_as_just_that,
             sending_from_a_terminal_says_what_it_waits_for,
             a_text_of_another_system_is_sent_and_what_cannot_be_is_named,
+            what_cannot_be_sent_or_asked_is_told_with_the_way_out,
             the_time_of_a_message_is_that_of_its_signing,
             an_answer_goes_at_the_precedence_of_what_it_answers,
             without_standard_error_nothing_goes_astray,

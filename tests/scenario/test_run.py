@@ -134,6 +134,7 @@ def the_readme_shows_what_it_prints():
 def what_is_no_message_is_refused_at_once():
     for name, content in (
             ("binary", b"\xff\xfe\x00"), ("latin", "na\xefve".encode("latin-1")), ("empty", b""),
+            ("blank", b"\xef\xbb\xbf  \t\r\n\n \n"),
             ("long", b"x " * (FILE_SIZE_MAX // 2) + b"x"), ("good", b"Good.\n"), ("bell", b"Ring \x07 here."),
             ("return", "é\r\nmoż\r".encode()), ("mark", b"\xef\xbb\xbf\xef\xbb\xbf."), ("nul", b"one\ntwo\0"),
             ("tag", "\u200d\U000e0041".encode()), ("last", "x\U0010ffff".encode())):
@@ -142,7 +143,8 @@ def what_is_no_message_is_refused_at_once():
     (files / "kept" / "alliance.json").mkdir()
     os.mkfifo(files / "fifo")
     for words, *arguments in (
-            ("is not UTF-8 text", files / "binary"), ("is not UTF-8 text", files / "latin"), ("is empty", files / "empty"),
+            ("is not UTF-8 text", files / "binary"), ("is not UTF-8 text", files / "latin"), ("no text to send", files / "empty"),
+            ("no text to send", files / "blank"),
             (f"larger than the {FILE_SIZE_MAX} bytes", files / "long"), ("there is no file", files / "missing"),
             ("not a regular file", files), ("not a regular file", files / "fifo"), ("is empty", ""),
             ("one FILE", files / "good", files / "good"), ("line 1, column 6 of", files / "bell"),
