@@ -275,11 +275,41 @@ static bool check_proof(const struct verifier *verifier, const json_t *object)
 	return good;
 }
 
+/* The same head stands there once for each post that cosigned it, and else once. */
+static bool stands_twice(const json_t *head, const json_t *earlier)
+{
+	static const char *const same[] = {"log", "incarnation"}, *const shared[] = {"size", "root"};
+	for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
+		if (!json_equal(json_object_get(head, same[i]), json_object_get(earlier, same[i])))
+			return false;
+	for (size_t i = 0; i < sizeof shared / sizeof shared[0]; i++)
+		if (!json_equal(json_object_get(head, shared[i]), json_object_get(earlier, shared[i])))
+			return true;
+	const char *cosigner = json_string_value(json_object_get(head, "cosigner"));
+	const char *other = json_string_value(json_object_get(earlier, "cosigner"));
+	return cosigner == NULL || other == NULL || strcmp(cosigner, other) == 0;
+}
+
+static bool no_log_stands_twice(const struct verifier *verifier, const json_t *heads)
+{
+	for (size_t i = 0; i < json_array_size(heads); i++) {
+		struct told_head head;
+		bool sound = read_head(verifier, json_array_get(heads, i), &head);
+		for (size_t j = 0; sound && j < i; j++)
+			if (stands_twice(json_array_get(heads, i), json_array_get(heads, j))) {
+				call_fail(verifier->call, "log %u, incarnation %u stands in the export twice",
+					  (unsigned)head.log, (unsigned)head.incarnation);
+				return false;
+			}
+	}
+	return true;
+}
+
 bool verify_heads(struct verifier *verifier, const json_t *export)
 {
 	const json_t *heads = json_object_get(export, "logs");
 	const json_t *proofs = json_object_get(export, "equivocations");
-	bool done = true;
+	bool done = no_log_stands_twice(verifier, heads);
 	for (size_t i = 0; done && i < json_array_size(heads); i++)
 		done = check_head(verifier, json_array_get(heads, i));
 	for (size_t i = 0; done && i < json_array_size(proofs); i++)

@@ -199,6 +199,15 @@ def what_holds_but_is_not_whole_does_not_verify():
         del without[part]
         assert "no export" in verify(without).stderr, part
 
+    twice = a_record()
+    twice["logs"].append(dict(twice["logs"][0]))
+    result = verify(twice)
+    assert result.returncode == 1 and f"log {twice['logs'][0]['log']}, incarnation 1 stands in the export twice" in \
+        result.stderr and result.stdout == "", result
+    twice["logs"][-1]["cosigner"] = "third.example"  # as where several posts cosigned one head: only, this one did not
+    result = verify(twice)
+    assert result.returncode == 1 and "twice" not in result.stderr and "do not hold" in result.stderr, result
+
     before = next(head for head in a_record()["logs"] if head["log"] == log_of(line.federation))
     line.wait_until_held(line.alliance, line.federation.send("Left out.", "-p", "immediate"))
     line.alliance.send("Its author has seen what is left out.", "-p", "immediate")
