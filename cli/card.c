@@ -213,8 +213,50 @@ struct accepted_card {
 	char words[FINGERPRINT_TEXT_SIZE];
 };
 
+static bool is_known(const struct known_parties *parties, const uint8_t id[PARTY_ID_SIZE])
+{
+	bool known = false;
+	for (size_t i = 0; i < parties->count; i++)
+		known |= memcmp(parties->party[i].id, id, PARTY_ID_SIZE) == 0;
+	return known;
+}
+
+/*
+ * Anyone can take any name: a new party that is called like another is taken where its id was named, or after
+ * a question that cannot be missed.
+ */
+static bool is_not_mistaken(const struct call *call, const struct known_parties *parties,
+			    const struct open_card *open)
+{
+	const char *wanted = call_value(call, "id", NULL);
+	const uint8_t *id = open->party.id;
+	char hex[2 * PARTY_ID_SIZE + 1], known_hex[2 * PARTY_ID_SIZE + 1];
+	output_hex(bytes_make(id, PARTY_ID_SIZE), hex);
+	if (wanted != NULL && !known_id_begins(wanted, bytes_make(id, PARTY_ID_SIZE)))
+		return call_fail(call,
+				 "the card is of party %s, whose id does not begin with '%s' (%d digits at "
+				 "least)",
+				 hex, wanted, KNOWN_ID_DIGITS_MIN) == 0;
+	const struct known_party *other = known_party_namesake(parties, id, open->party.founding.name);
+	if (wanted != NULL || other == NULL || is_known(parties, id))
+		return true;
+	output_hex(bytes_make(other->id, PARTY_ID_SIZE), known_hex);
+	const char *whose = other == &parties->party[0] ? "the own party" : "a party known here";
+	if (call->yes)
+		return call_fail(call,
+				 "%s is called '%s' too and is another, %s: to accept party %s beside it, "
+				 "let the other side read its id to you and add --id with %d digits of it or "
+				 "more",
+				 whose, other->name, known_hex, hex, KNOWN_ID_DIGITS_MIN) == 0;
+	call_warn(call,
+		  "WARNING: %s is called '%s' too and is another: its id is %s, that of this card is %s; one "
+		  "may have taken the other's name",
+		  whose, other->name, known_hex, hex);
+	return true;
+}
+
 /* The own card changes nothing unless it says more than the post knows: a further letter, another post. */
-static bool is_of_use(struct client *client, const struct call *call, const struct open_card *open)
+static bool is_sound(struct client *client, const struct call *call, const struct open_card *open)
 {
 	struct known_parties parties;
 	uint64_t own_slot;
@@ -225,21 +267,43 @@ static bool is_of_use(struct client *client, const struct call *call, const stru
 		memcmp(own->id, open->party.id, PARTY_ID_SIZE) != 0 || open->party.number > own->chain_number;
 	for (uint64_t slot = 0; slot < POST_SLOTS; slot++)
 		useful |= slot != own_slot && open->party.posts[slot].has_prekeys;
-	known_parties_free(&parties);
 	if (!useful)
 		call_fail(call,
 			  "that is this post's own card: the other party accepts it, and you accept theirs");
-	return useful;
+	bool sound = useful && is_not_mistaken(call, &parties, open);
+	known_parties_free(&parties);
+	return sound;
 }
 
-static bool check_own(const struct call *call, const struct open_card *open)
+static bool check_party(const struct call *call, const struct open_card *open)
 {
 	struct client client;
 	if (!client_open(&client, call))
 		return false;
-	bool done = is_of_use(&client, call, open);
+	bool done = is_sound(&client, call, open);
 	client_close(&client);
 	return done;
+}
+
+/* Of a sealed card, which only the post could open. */
+static void warn_of_namesake(struct client *client, const struct call *call,
+			     const struct accepted_card *accepted)
+{
+	struct known_parties parties;
+	if (!known_parties_get(client, call, &parties))
+		return;
+	const struct known_party *other =
+		known_party_namesake(&parties, accepted->party, bytes_of_text(accepted->name));
+	if (other != NULL) {
+		char hex[2 * PARTY_ID_SIZE + 1], known_hex[2 * PARTY_ID_SIZE + 1];
+		output_hex(bytes_make(accepted->party, PARTY_ID_SIZE), hex);
+		output_hex(bytes_make(other->id, PARTY_ID_SIZE), known_hex);
+		call_warn(call,
+			  "WARNING: the card is of party %s, and party %s, which is another, is called '%s' "
+			  "too; one may have taken the other's name",
+			  hex, known_hex, other->name);
+	}
+	known_parties_free(&parties);
 }
 
 static bool send_card(const struct call *call, struct bytes card, struct accepted_card *accepted)
@@ -260,6 +324,8 @@ static bool send_card(const struct call *call, struct bytes card, struct accepte
 			call_fail_error(call, "the post's answer about the card", reply.error);
 		output_fingerprint(accepted->party, accepted->words);
 	}
+	if (done && call_has(call, "sealed"))
+		warn_of_namesake(&client, call, accepted);
 	client_close(&client);
 	return done;
 }
@@ -282,11 +348,15 @@ static int run_accept(struct call *call)
 	struct accepted_card accepted;
 	const char *path = call->operand[0];
 	bool done = open != NULL;
+	if (call_has(call, "sealed") && call_has(call, "id")) {
+		free(open);
+		return call_usage(call, "leave --id out: whose a sealed card is shows once it is accepted");
+	}
 	if (done && call_has(call, "sealed")) {
 		/* Only the post can open it: whose it is can be shown afterwards only. */
 		done = file_read(call, path, SEALED_CARD_SIZE_MAX, &open->memory, &open->bytes);
 	} else if (done) {
-		done = open_card(call, path, open) && check_own(call, open);
+		done = open_card(call, path, open) && check_party(call, open);
 		if (done && !call->json)
 			print_text(open);
 		done = done && call_confirm(call, "Has the other side read you these same words over a line "
@@ -312,6 +382,7 @@ static const struct option export_options[] = {
 };
 static const struct option accept_options[] = {
 	{"sealed", 0, NULL, "the card was made with card export --for this post's card"},
+	{"id", 0, "ID", "the card must be of this party: the first 8 digits of its id, or more"},
 	{NULL, 0, NULL, NULL},
 };
 static const struct option no_options[] = {{NULL, 0, NULL, NULL}};
@@ -355,7 +426,11 @@ const struct command command_card_accept = {
 	.summary = "accept another party's card, after comparing its fingerprint",
 	.help = "Shows the card's fingerprint in words, asks whether the other side has read the same words "
 		"to you, and\n"
-		"hands the card to the post. A longer card of the same party extends the one held.\n\n"
+		"hands the card to the post. A longer card of the same party extends the one held. A party "
+		"that is "
+		"called\n"
+		"like one known, or like the own, is another: --yes is not enough for it, give its --id as "
+		"well.\n\n"
 		"Example: liaison card accept federation.card",
 	.options = accept_options,
 	.takes = TAKES_POST | TAKES_YES,

@@ -249,6 +249,21 @@ static bool has_no_new_terms(const struct opening *opening)
 	return true;
 }
 
+/* Nobody should be surprised by references that begin with a party. */
+static void say_what_is_alike(const struct opening *opening)
+{
+	const struct known_party *own = &opening->parties.party[0], *other = opening->other;
+	for (size_t i = 0; i < own->posts_count; i++)
+		for (size_t j = 0; j < other->posts_count; j++)
+			if (reference_name_matches(bytes_of_text(own->posts[i].name),
+						   bytes_of_text(other->posts[j].name)))
+				call_warn(opening->call,
+					  "both parties have a post called '%s', so references on this "
+					  "channel say whose it is, as '%s/%s 1' (by the party's id where "
+					  "the parties' names are the same too)",
+					  own->posts[i].name, other->name, other->posts[j].name);
+}
+
 static bool open_all(struct opening *opening)
 {
 	bool known = false, more = true;
@@ -324,6 +339,7 @@ static int run_open(struct call *call)
 	done = done && opening.other != NULL &&
 	       party_directory_unlock(call, opening.party, &opening.authority);
 	if (done) {
+		say_what_is_alike(&opening);
 		done = open_all(&opening);
 		ed25519_pair_erase(&opening.authority);
 	}

@@ -105,13 +105,13 @@ const char *call_officer(const struct call *call)
 }
 
 /* What is named may come from a file or a peer: nothing of it moves the cursor or begins another line. */
-static void complain(const struct call *call, const char *format, va_list arguments)
+static void complain(const struct call *call, bool has_failed, const char *format, va_list arguments)
 {
 	char text[1024], visible[10 * sizeof text];
 	struct buffer buffer = buffer_make(visible, sizeof visible);
 	vsnprintf(text, sizeof text, format, arguments);
 	text_append_visible(&buffer, bytes_of_text(text));
-	if (call->json) {
+	if (call->json && has_failed) {
 		json_t *object = json_pack("{s:s*, s:s%}", "event", call->events ? "error" : NULL, "error",
 					   visible, buffer.size);
 		if (object != NULL)
@@ -129,9 +129,17 @@ int call_fail(const struct call *call, const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
-	complain(call, format, arguments);
+	complain(call, true, format, arguments);
 	va_end(arguments);
 	return 1;
+}
+
+void call_warn(const struct call *call, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	complain(call, false, format, arguments);
+	va_end(arguments);
 }
 
 int call_fail_error(const struct call *call, const char *what, enum error error)
@@ -143,7 +151,7 @@ int call_usage(const struct call *call, const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
-	complain(call, format, arguments);
+	complain(call, true, format, arguments);
 	va_end(arguments);
 	*call->is_misused = true;
 	if (call->command != NULL)

@@ -80,7 +80,9 @@ const char *call_officer(const struct call *call);
 
 /* Prints one sentence (no final stop needed) to standard error, or as JSON to standard output; returns 1. */
 int call_fail(const struct call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The same for a table error: "what: sentence". Returns 1. */
+/* Says something that is no failure, in one sentence on standard error. */
+void call_warn(const struct call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* call_fail for a table error: "what: sentence". Returns 1. */
 int call_fail_error(const struct call *call, const char *what, enum error error);
 /* A wrong command line; returns 2, which is the exit code whatever the command then returns for failure. */
 int call_usage(const struct call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));

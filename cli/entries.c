@@ -10,7 +10,7 @@
 
 #define PAGE_SIZE 64 /* rows of one reply */
 
-#define ROW_TEXT_SIZE_MAX (256 + NAME_SIZE_MAX + SUBJECT_SIZE_MAX)
+#define ROW_TEXT_SIZE_MAX (256 + REFERENCE_SIZE_MAX + NAME_SIZE_MAX + SUBJECT_SIZE_MAX)
 #define ROW_INDENT        8 /* of a row that goes on in another line */
 
 void entry_row_read(struct cbor_reader *reader, struct entry_row *row)
@@ -147,6 +147,33 @@ static bool is_of_year(const struct call *call, const struct entry_row *row,
 	return false;
 }
 
+/* The post bears another name, or shares the one that was typed: what would name it is said. */
+static void say_what_names(const struct call *call, const struct known_channel *channel,
+			   const struct reference *reference)
+{
+	char forms[2048] = "";
+	size_t matches = 0;
+	for (size_t i = 0; i < channel->logs_count; i++) {
+		struct reference_log named = known_log_named(channel, &channel->logs[i]);
+		uint8_t memory[REFERENCE_NAME_SIZE_MAX], text[REFERENCE_SIZE_MAX];
+		struct buffer name = buffer_make(memory, sizeof memory);
+		struct buffer log = buffer_make(text, sizeof text);
+		if (!reference_name_means(reference->post_name, &named))
+			continue;
+		known_log_name(channel, &channel->logs[i], &name);
+		reference_log_append(&log, buffer_bytes(&name), reference->incarnation);
+		size_t used = strlen(forms);
+		snprintf(forms + used, sizeof forms - used, "%s'%.*s %llu'", matches++ > 0 ? " or " : "",
+			 (int)log.size, (const char *)text, (unsigned long long)reference->position + 1);
+	}
+	if (matches == 0)
+		call_fail(call, "no post on this channel is called '%.*s'", (int)reference->post_name.size,
+			  (const char *)reference->post_name.data);
+	else
+		call_fail(call, "more than one post on this channel is called '%.*s': write %s",
+			  (int)reference->post_name.size, (const char *)reference->post_name.data, forms);
+}
+
 bool entry_find(struct client *client, const struct call *call, const struct known_channel *channel,
 		const char *text, struct entry_row *row)
 {
@@ -158,15 +185,14 @@ bool entry_find(struct client *client, const struct call *call, const struct kno
 		return false;
 	}
 	for (size_t i = 0; i < channel->logs_count; i++) {
-		if (reference_name_matches(reference.post_name, bytes_of_text(channel->logs[i].post_name))) {
+		struct reference_log named = known_log_named(channel, &channel->logs[i]);
+		if (reference_name_means(reference.post_name, &named)) {
 			found = &channel->logs[i];
 			matches++;
 		}
 	}
 	if (matches != 1) {
-		call_fail(call, "%s post on this channel is called '%.*s'",
-			  matches == 0 ? "no" : "more than one", (int)reference.post_name.size,
-			  (const char *)reference.post_name.data);
+		say_what_names(call, channel, &reference);
 		return false;
 	}
 	*row = (struct entry_row){
@@ -246,7 +272,7 @@ void entry_due_print(const struct entry_row *row)
 
 void entry_row_print(const char *before, const struct entry_row *row)
 {
-	char written[DATE_TIME_GROUP_SIZE + 1], fields[160];
+	char written[DATE_TIME_GROUP_SIZE + 1], fields[REFERENCE_SIZE_MAX + 96];
 	uint8_t memory[ROW_TEXT_SIZE_MAX];
 	struct buffer line = buffer_make(memory, sizeof memory);
 	uint64_t now = (uint64_t)time(NULL);

@@ -9,8 +9,6 @@
 
 #include "cli/output.h"
 
-#define PREFIX_SIZE_MIN 8 /* hexadecimal digits of an id that may stand for it */
-
 static void read_posts(struct cbor_reader *reader, struct known_party *party)
 {
 	party->posts_count = cbor_read_array(reader, POST_SLOTS);
@@ -61,12 +59,11 @@ void known_parties_free(struct known_parties *parties)
 	*parties = (struct known_parties){0};
 }
 
-/* True if `text` is at least PREFIX_SIZE_MIN hexadecimal digits with which the id begins. */
-static bool is_prefix(const char *text, struct bytes id)
+bool known_id_begins(const char *text, struct bytes id)
 {
 	char hex[2 * CHANNEL_ID_SIZE + 1];
 	output_hex(id, hex);
-	return strlen(text) >= PREFIX_SIZE_MIN && strncasecmp(text, hex, strlen(text)) == 0;
+	return strlen(text) >= KNOWN_ID_DIGITS_MIN && strncasecmp(text, hex, strlen(text)) == 0;
 }
 
 const struct known_party *known_party_find(const struct call *call, const struct known_parties *parties,
@@ -77,21 +74,34 @@ const struct known_party *known_party_find(const struct call *call, const struct
 	for (size_t i = 1; i < parties->count; i++) {
 		const struct known_party *party = &parties->party[i];
 		if (strcasecmp(text, party->name) == 0 ||
-		    is_prefix(text, bytes_make(party->id, PARTY_ID_SIZE))) {
+		    known_id_begins(text, bytes_make(party->id, PARTY_ID_SIZE))) {
 			found = party;
 			matches++;
 		}
 	}
 	if (matches == 1)
 		return found;
-	char known[512] = "";
-	for (size_t i = 1; i < parties->count && strlen(known) + NAME_SIZE_MAX + 4 < sizeof known; i++)
-		snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i > 1 ? ", " : "",
-			 parties->party[i].name);
+	char known[1024] = "";
+	for (size_t i = 1; i < parties->count && strlen(known) + NAME_SIZE_MAX + 16 < sizeof known; i++) {
+		char hex[2 * PARTY_ID_SIZE + 1];
+		output_hex(bytes_make(parties->party[i].id, PARTY_ID_SIZE), hex);
+		snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s (%.*s)",
+			 i > 1 ? ", " : "", parties->party[i].name, KNOWN_ID_DIGITS_MIN, hex);
+	}
 	call_fail(call,
 		  matches > 1 ? "more than one party is called '%s': give its id; known are: %s"
 			      : "no card of a party '%s' has been accepted; known are: %s",
 		  text, parties->count > 1 ? known : "none (liaison card accept)");
+	return NULL;
+}
+
+const struct known_party *known_party_namesake(const struct known_parties *parties,
+					       const uint8_t id[PARTY_ID_SIZE], struct bytes name)
+{
+	for (size_t i = 0; i < parties->count; i++)
+		if (memcmp(parties->party[i].id, id, PARTY_ID_SIZE) != 0 &&
+		    reference_name_matches(name, bytes_of_text(parties->party[i].name)))
+			return &parties->party[i];
 	return NULL;
 }
 
@@ -217,7 +227,7 @@ static bool read_channel_row(struct cbor_reader *reply, const char *wanted, uint
 	cbor_read_uint(reply);
 	size_t parties = cbor_read_array(reply, PARTIES_MAX);
 	bool found = wanted == NULL || strcasecmp(wanted, title) == 0 ||
-		     is_prefix(wanted, bytes_make(id, CHANNEL_ID_SIZE));
+		     known_id_begins(wanted, bytes_make(id, CHANNEL_ID_SIZE));
 	for (size_t i = 0; i < parties; i++) {
 		char name[NAME_SIZE_MAX + 1];
 		cbor_read_array_exact(reply, 2);
@@ -267,6 +277,31 @@ struct known_channel *known_channel_find(struct client *client, const struct cal
 		call_fail(call, "%s channel is '%s'; there are: %s", matches == 0 ? "no" : "more than one",
 			  wanted, known);
 	return channel;
+}
+
+struct reference_log known_log_named(const struct known_channel *channel, const struct known_log *log)
+{
+	const struct known_member *member = &channel->members[log_roster_index(log->log)];
+	struct reference_log named = {
+		.log = log->log,
+		.post_name = bytes_of_text(log->post_name),
+		.party_name = bytes_of_text(member->name),
+	};
+	memcpy(named.party_id, member->id, sizeof named.party_id);
+	return named;
+}
+
+void known_log_name(const struct known_channel *channel, const struct known_log *log, struct buffer *name)
+{
+	struct reference_log named = known_log_named(channel, log);
+	struct reference_choice choice;
+	reference_choice_begin(&choice, &named);
+	for (size_t i = 0; i < channel->logs_count; i++) {
+		struct reference_log other = known_log_named(channel, &channel->logs[i]);
+		if (other.log != named.log)
+			reference_choice_beside(&choice, &other);
+	}
+	reference_choice_append(name, &choice);
 }
 
 void known_channel_aad(const struct known_channel *channel, struct aad *aad)

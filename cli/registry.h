@@ -6,6 +6,7 @@
 
 #include "cli/client.h"
 #include "envelope/aad.h"
+#include "envelope/reference.h"
 #include "envelope/render.h"
 #include "envelope/terms.h"
 
@@ -41,6 +42,14 @@ void known_parties_free(struct known_parties *parties);
  */
 const struct known_party *known_party_find(const struct call *call, const struct known_parties *parties,
 					   const char *text);
+
+#define KNOWN_ID_DIGITS_MIN 8 /* hexadecimal digits of an id that may stand for it */
+/* True if `text` is at least so many hexadecimal digits with which the id (32 bytes) begins. */
+bool known_id_begins(const char *text, struct bytes id);
+
+/* Another party than that of the id, maybe the own, that has this name in any case of a to z; or NULL. */
+const struct known_party *known_party_namesake(const struct known_parties *parties,
+					       const uint8_t id[PARTY_ID_SIZE], struct bytes name);
 
 struct known_member {
 	uint8_t id[PARTY_ID_SIZE];
@@ -94,6 +103,11 @@ void known_channel_free(struct known_channel *channel);
  * there is. NULL after an error message that lists those known.
  */
 struct known_channel *known_channel_find(struct client *client, const struct call *call);
+
+/* A log as references name it (envelope/reference.h); views into the channel. */
+struct reference_log known_log_named(const struct known_channel *channel, const struct known_log *log);
+/* Appends what stands for it in references on this channel. */
+void known_log_name(const struct known_channel *channel, const struct known_log *log, struct buffer *name);
 
 /* The aad of an entry that the own party signs on this channel. */
 void known_channel_aad(const struct known_channel *channel, struct aad *aad);

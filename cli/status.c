@@ -252,24 +252,27 @@ static bool add_overdue(struct client *client, const struct call *call, json_t *
 }
 
 /* "HEADQUARTERS.2 0008": a reference without its year, which only the entry itself tells. */
-static json_t *reference_json(const char *post_name, uint64_t incarnation, uint64_t position)
+static json_t *reference_json(struct bytes name, uint64_t incarnation, uint64_t position)
 {
 	uint8_t memory[REFERENCE_SIZE_MAX];
 	struct buffer buffer = buffer_make(memory, sizeof memory);
-	reference_append(&buffer, bytes_of_text(post_name), incarnation, position, 0);
+	reference_append(&buffer, name, incarnation, position, 0);
 	struct bytes reference = buffer_bytes(&buffer);
 	while (reference.size > 0 && reference.data[reference.size - 1] != '/')
 		reference.size--;
 	return output_json_text(bytes_make(reference.data, reference.size > 0 ? reference.size - 1 : 0));
 }
 
-static const char *name_of_log(const struct known_channel *channel, const json_t *object)
+/* What stands in references for the log that the object is of, in `memory`. */
+static struct bytes name_of_log(const struct known_channel *channel, const json_t *object,
+				uint8_t memory[REFERENCE_NAME_SIZE_MAX])
 {
+	struct buffer name = buffer_make(memory, REFERENCE_NAME_SIZE_MAX);
 	uint64_t log = (uint64_t)json_integer_value(json_object_get(object, "log"));
 	for (size_t i = 0; i < channel->logs_count; i++)
 		if (channel->logs[i].log == log)
-			return channel->logs[i].post_name;
-	return "?";
+			known_log_name(channel, &channel->logs[i], &name);
+	return name.size > 0 ? buffer_bytes(&name) : bytes_of_text("?");
 }
 
 static uint64_t number_of(const json_t *object, const char *name)
@@ -280,21 +283,23 @@ static uint64_t number_of(const json_t *object, const char *name)
 /* Says by its name which post's numbers are missing. */
 static void name_gap(json_t *gap, const struct known_channel *channel)
 {
-	const char *name = name_of_log(channel, gap);
+	uint8_t memory[REFERENCE_NAME_SIZE_MAX];
+	struct bytes name = name_of_log(channel, gap, memory);
 	uint64_t incarnation = number_of(gap, "incarnation"), first = number_of(gap, "first");
 	json_object_set_new(gap, "from", reference_json(name, incarnation, first));
 	uint64_t last = first + number_of(gap, "count") - 1;
 	json_object_set_new(gap, "to", reference_json(name, incarnation, last));
 }
 
-static json_t *end_json(const char *name, uint64_t incarnation, uint64_t size)
+static json_t *end_json(struct bytes name, uint64_t incarnation, uint64_t size)
 {
 	return size == 0 ? json_string("nothing") : reference_json(name, incarnation, size - 1);
 }
 
 static void name_branch(json_t *branch, const struct known_channel *channel)
 {
-	const char *name = name_of_log(channel, branch);
+	uint8_t memory[REFERENCE_NAME_SIZE_MAX];
+	struct bytes name = name_of_log(channel, branch, memory);
 	uint64_t follows = number_of(branch, "follows");
 	json_object_set_new(branch, "begins", reference_json(name, number_of(branch, "incarnation"), 0));
 	json_object_set_new(branch, "after", end_json(name, follows, number_of(branch, "size")));

@@ -230,20 +230,37 @@ static bool find_keys(const struct verifier *verifier, uint64_t log, struct sign
 	return true;
 }
 
-/* The reference is the one that name, incarnation, position and time make (of a leaf alone: but for the
- * year). */
-static bool check_reference(const struct verifier *verifier, const struct held_entry *held)
+/* The reference that a form of the log's name, incarnation, position and time make (of a leaf alone: but for
+ * the year). */
+static bool is_reference(const struct verifier *verifier, const struct held_entry *held,
+			 const struct reference_log *log, enum reference_form form)
 {
-	uint8_t memory[REFERENCE_SIZE_MAX];
+	uint8_t memory[REFERENCE_SIZE_MAX], name_memory[REFERENCE_NAME_SIZE_MAX];
 	struct buffer made = buffer_make(memory, sizeof memory);
+	struct buffer name = buffer_make(name_memory, sizeof name_memory);
 	struct bytes given = bytes_of_text(verify_name(held));
-	reference_append(&made, bytes_of_text(verifier->post_name[held->log]), held->incarnation,
-			 held->position, held->leaf_alone ? 0 : content_time(&verifier->entry.content));
+	reference_name_append(&name, log, form);
+	reference_append(&made, buffer_bytes(&name), held->incarnation, held->position,
+			 held->leaf_alone ? 0 : content_time(&verifier->entry.content));
 	struct bytes wanted = buffer_bytes(&made);
 	if (held->leaf_alone && given.size == wanted.size)
 		given.size = wanted.size -= 2;
-	if (bytes_equal(given, wanted))
-		return true;
+	return bytes_equal(given, wanted);
+}
+
+/* Which form it has hangs on the posts that the exporting post knew of, some of which may not have opened. */
+static bool check_reference(const struct verifier *verifier, const struct held_entry *held)
+{
+	size_t index = log_roster_index(held->log);
+	struct reference_log log = {
+		.log = held->log,
+		.post_name = bytes_of_text(verifier->post_name[held->log]),
+		.party_name = bytes_of_text(verifier->party_name[index]),
+	};
+	memcpy(log.party_id, verifier->roster.ids[index], sizeof log.party_id);
+	for (enum reference_form form = REFERENCE_BY_POST; form < REFERENCE_FORMS; form++)
+		if (is_reference(verifier, held, &log, form))
+			return true;
 	call_fail(verifier->call, "%s is the reference of another entry than the one beside it",
 		  verify_name(held));
 	return false;

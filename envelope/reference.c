@@ -110,10 +110,10 @@ static uint8_t to_capital(uint8_t byte)
 	return byte >= 'a' && byte <= 'z' ? (uint8_t)(byte - 'a' + 'A') : byte;
 }
 
-/* Appends a name in capitals, made visible. Names are at most NAME_SIZE_MAX bytes; more is cut off. */
+/* Appends a name in capitals, made visible. It is at most REFERENCE_NAME_SIZE_MAX bytes; more is cut off. */
 static void append_name(struct buffer *buffer, struct bytes name)
 {
-	uint8_t capitals[NAME_SIZE_MAX];
+	uint8_t capitals[REFERENCE_NAME_SIZE_MAX];
 	size_t size = name.size < sizeof(capitals) ? name.size : sizeof(capitals);
 
 	for (size_t i = 0; i < size; i++)
@@ -121,22 +121,22 @@ static void append_name(struct buffer *buffer, struct bytes name)
 	text_append_visible(buffer, bytes_make(capitals, size));
 }
 
-void reference_log_append(struct buffer *buffer, struct bytes post_name, uint64_t incarnation)
+void reference_log_append(struct buffer *buffer, struct bytes name, uint64_t incarnation)
 {
-	append_name(buffer, post_name);
+	append_name(buffer, name);
 	if (incarnation > 1) {
 		buffer_append_byte(buffer, '.');
 		append_number(buffer, incarnation, 1);
 	}
 }
 
-void reference_append(struct buffer *buffer, struct bytes post_name, uint64_t incarnation, uint64_t position,
+void reference_append(struct buffer *buffer, struct bytes name, uint64_t incarnation, uint64_t position,
 		      uint64_t time)
 {
 	struct civil_time civil;
 
 	civil_from_time(time, &civil);
-	reference_log_append(buffer, post_name, incarnation);
+	reference_log_append(buffer, name, incarnation);
 	buffer_append_byte(buffer, ' ');
 	append_number(buffer, position + 1, 4);
 	buffer_append_byte(buffer, '/');

@@ -87,7 +87,7 @@ enum error reference_parse(struct bytes text, struct reference *reference)
 	reference->position = number - 1;
 	reference->post_name = trim(rest);
 	take_incarnation(&reference->post_name, &reference->incarnation);
-	if (reference->post_name.size == 0 || reference->post_name.size > NAME_SIZE_MAX)
+	if (reference->post_name.size == 0 || reference->post_name.size > REFERENCE_NAME_SIZE_MAX)
 		return ERROR_BAD_ARGUMENT;
 	return ERROR_OK;
 }

@@ -1,5 +1,7 @@
 #include "record/query.h"
 
+#include <string.h>
+
 #include "base/cbor.h"
 #include "base/local.h"
 #include "envelope/reference.h"
@@ -30,16 +32,87 @@ static enum error post_name_of(struct run *run, uint64_t number, const struct ch
 	return error;
 }
 
+static enum error log_named(struct run *run, uint64_t number, const struct channel *channel, uint64_t log,
+			    struct reference_log *named)
+{
+	struct party party;
+
+	enum error error = post_name_of(run, number, channel, log, &named->post_name);
+	if (error == ERROR_OK)
+		error = run_must(
+			registry_party(run, registry_party_of(channel, log_roster_index(log)), &party));
+	if (error != ERROR_OK)
+		return error;
+	named->log = log;
+	named->party_name = party.name;
+	memcpy(named->party_id, party.id, sizeof(named->party_id));
+	return ERROR_OK;
+}
+
+/* The other log of the channel after *log whose post's name meets `name`. ERROR_NOT_FOUND: none is left. */
+static enum error next_meeting(struct run *run, uint64_t number, const struct channel *channel, uint64_t of,
+			       struct bytes name, uint64_t *log)
+{
+	enum error error;
+
+	while ((error = registry_next_line(run, number, log, NULL)) == ERROR_OK) {
+		struct log_post post;
+		if (*log == of)
+			continue;
+		error = run_must(registry_log_post(run, number, channel, *log, &post));
+		if (error != ERROR_OK || reference_names_meet(name, post.name))
+			break;
+	}
+	return error;
+}
+
+/* What stands for the log in references. Mostly no other name is alike, and no party is asked for. */
+static enum error append_log_name(struct run *run, uint64_t number, const struct channel *channel,
+				  uint64_t log, struct buffer *buffer)
+{
+	struct reference_log named = {.log = log};
+	struct reference_choice choice;
+	uint64_t other = LINES_START;
+
+	enum error error = post_name_of(run, number, channel, log, &named.post_name);
+	if (error == ERROR_OK)
+		error = next_meeting(run, number, channel, log, named.post_name, &other);
+	if (error == ERROR_NOT_FOUND && reference_form_fits(&named, REFERENCE_BY_POST)) {
+		reference_name_append(buffer, &named, REFERENCE_BY_POST);
+		return ERROR_OK;
+	}
+	bool none_is_left = error == ERROR_NOT_FOUND;
+	if (error == ERROR_OK || none_is_left)
+		error = log_named(run, number, channel, log, &named);
+	if (error != ERROR_OK)
+		return error;
+	reference_choice_begin(&choice, &named);
+	while (!none_is_left) {
+		struct reference_log beside;
+		error = log_named(run, number, channel, other, &beside);
+		if (error != ERROR_OK)
+			return error;
+		reference_choice_beside(&choice, &beside);
+		error = next_meeting(run, number, channel, log, named.post_name, &other);
+		none_is_left = error == ERROR_NOT_FOUND;
+		if (error != ERROR_OK && !none_is_left)
+			return error;
+	}
+	reference_choice_append(buffer, &choice);
+	return ERROR_OK;
+}
+
 enum error query_reference(struct run *run, const struct entry_key *key, uint64_t time, struct buffer *buffer)
 {
+	uint8_t memory[REFERENCE_NAME_SIZE_MAX];
+	struct buffer name = buffer_make(memory, sizeof(memory));
 	struct channel channel;
-	struct bytes name;
 
 	enum error error = run_must(registry_channel(run, key->channel, &channel));
 	if (error == ERROR_OK)
-		error = post_name_of(run, key->channel, &channel, key->log, &name);
+		error = append_log_name(run, key->channel, &channel, key->log, &name);
 	if (error == ERROR_OK)
-		reference_append(buffer, name, key->incarnation, key->position, time);
+		reference_append(buffer, buffer_bytes(&name), key->incarnation, key->position, time);
 	return error;
 }
 
@@ -62,18 +135,19 @@ static enum error alert_of_channel(struct run *run, uint64_t number, struct run_
 enum error query_alert(struct run *run, const struct entry_key *log, enum error reason, const char *detail)
 {
 	struct buffer text = run_buffer(run, REFERENCE_SIZE_MAX);
+	uint8_t memory[REFERENCE_NAME_SIZE_MAX];
+	struct buffer name = buffer_make(memory, sizeof(memory));
 	struct channel channel;
 	struct run_alert_of of;
-	struct bytes name;
 
 	enum error error = alert_of_channel(run, log->channel, &of);
 	if (error == ERROR_OK)
 		error = run_must(registry_channel(run, log->channel, &channel));
 	if (error == ERROR_OK)
-		error = post_name_of(run, log->channel, &channel, log->log, &name);
+		error = append_log_name(run, log->channel, &channel, log->log, &name);
 	if (error != ERROR_OK)
 		return error;
-	reference_log_append(&text, name, log->incarnation);
+	reference_log_append(&text, buffer_bytes(&name), log->incarnation);
 	of.log = buffer_bytes(&text);
 	run_alert_of(run, reason, detail, &of);
 	return ERROR_OK;

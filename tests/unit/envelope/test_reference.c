@@ -170,12 +170,152 @@ static void a_name_that_would_deceive_is_made_visible(void **state)
 
 static void the_longest_reference_fits_its_bound(void **state)
 {
-	char name[NAME_SIZE_MAX + 1];
+	char name[REFERENCE_NAME_SIZE_MAX + 1];
 
-	memset(name, 'x', NAME_SIZE_MAX);
-	name[NAME_SIZE_MAX] = '\0';
+	memset(name, 'x', REFERENCE_NAME_SIZE_MAX);
+	name[REFERENCE_NAME_SIZE_MAX] = '\0';
 	reference(name, INCARNATIONS_MAX, POSITION_MAX, TIME_MAX);
 	assert_true(buffer.size <= REFERENCE_SIZE_MAX);
+}
+
+/* ---- what stands for a log on its channel ---- */
+
+struct named_log {
+	uint64_t log;
+	const char *party;
+	const char *post;
+	uint8_t id[2]; /* its bytes: the first four, and the others */
+};
+
+static struct reference_log log_of(const struct named_log *named)
+{
+	struct reference_log log = {
+		.log = named->log,
+		.post_name = bytes_of_text(named->post),
+		.party_name = bytes_of_text(named->party),
+	};
+
+	memset(log.party_id, named->id[1], sizeof(log.party_id));
+	memset(log.party_id, named->id[0], REFERENCE_ID_DIGITS_MIN / 2);
+	return log;
+}
+
+/* The reference of the first entry of logs[at], of which `text` holds the words. */
+static const char *chosen(const struct named_log *logs, size_t count, size_t at, uint64_t incarnation)
+{
+	char name_text[REFERENCE_NAME_SIZE_MAX];
+	struct buffer name = buffer_make(name_text, sizeof(name_text));
+	struct reference_log of = log_of(&logs[at]);
+	struct reference_choice choice;
+
+	reference_choice_begin(&choice, &of);
+	for (size_t i = 0; i < count; i++) {
+		struct reference_log other = log_of(&logs[i]);
+		/* What need not be asked for changes nothing. */
+		if (i != at && (!reference_form_fits(&of, REFERENCE_BY_POST) ||
+				reference_names_meet(of.post_name, other.post_name)))
+			reference_choice_beside(&choice, &other);
+	}
+	reference_choice_append(&name, &choice);
+	buffer = buffer_make(text, sizeof(text) - 1);
+	reference_append(&buffer, buffer_bytes(&name), incarnation, 0, 1795320300);
+	assert_int_equal(buffer_error(&buffer), ERROR_OK);
+	text[buffer.size] = '\0';
+	return text;
+}
+
+static void a_name_that_two_posts_bear_is_told_apart_by_the_party(void **state)
+{
+	static const struct named_log logs[] = {{0, "Alliance", "Embassy", {1, 2}},
+						{64, "Duchy", "EMBASSY", {3, 4}},
+						{128, "East", "Capital", {5, 6}}};
+
+	assert_string_equal(chosen(logs, 3, 0, 1), "ALLIANCE/EMBASSY 0001/26");
+	assert_string_equal(chosen(logs, 3, 1, 2), "DUCHY/EMBASSY.2 0001/26");
+	assert_string_equal(chosen(logs, 3, 2, 1), "CAPITAL 0001/26");
+}
+
+static void parties_of_one_name_are_told_apart_by_their_ids(void **state)
+{
+	static const struct named_log logs[] = {{0, "Duchy", "Embassy", {0x1f, 2}},
+						{64, "DUCHY", "embassy", {0xa0, 4}}};
+	static const struct named_log same[] = {{0, "Duchy", "Embassy", {0x1f, 2}},
+						{64, "Duchy", "Embassy", {0x1f, 4}}};
+
+	assert_string_equal(chosen(logs, 2, 0, 1), "1F1F1F1F/EMBASSY 0001/26");
+	assert_string_equal(chosen(logs, 2, 1, 1), "A0A0A0A0/EMBASSY 0001/26");
+	/* The first digits of an id can be had by trying. */
+	assert_string_equal(chosen(same, 2, 0, 1), "LOG 0 0001/26");
+	assert_string_equal(chosen(same, 2, 1, 2), "LOG 64.2 0001/26");
+}
+
+static void what_is_printed_means_one_log_whatever_names_are_chosen(void **state)
+{
+	static const struct named_log logs[] = {
+		{0, "Alliance", "Embassy", {1, 1}},
+		{1, "Alliance", "Embassy", {1, 1}}, /* by no command of ours */
+		{64, "Duchy", "Alliance/Embassy", {2, 2}},
+		{128, "Duchy", "Embassy", {3, 3}},
+		{192, "03030303", "Embassy", {4, 4}},
+		{256, "A", "Embassy.2", {5, 5}},
+		{320, "B", "Log 0", {6, 6}},
+		{384, "Log 128", "Log 384", {7, 7}},
+		{448, "C", "Capital ", {8, 8}},
+		{512, "D", "Capital", {9, 9}},
+		{576, "E", " Capital", {10, 10}},
+		{640, "F", "Capital 0001/26", {11, 11}},
+		{704, "G/H", "I", {12, 12}},
+		{768, "G", "H/I", {13, 13}},
+		{832, "", "I", {14, 14}},
+		{896, "J", "/", {15, 15}},
+	};
+	static const size_t count = sizeof(logs) / sizeof(logs[0]);
+
+	for (size_t at = 0; at < count; at++) {
+		for (uint64_t incarnation = 1; incarnation <= 2; incarnation++) {
+			struct reference read;
+			chosen(logs, count, at, incarnation);
+			assert_int_equal(reference_parse(bytes_of_text(text), &read), ERROR_OK);
+			assert_int_equal(read.incarnation, incarnation);
+			for (size_t i = 0; i < count; i++) {
+				struct reference_log log = log_of(&logs[i]);
+				assert_int_equal(reference_name_means(read.post_name, &log), i == at);
+			}
+		}
+	}
+}
+
+static bool means(const char *typed, const struct named_log *named)
+{
+	struct reference_log log = log_of(named);
+
+	return reference_name_means(bytes_of_text(typed), &log);
+}
+
+static void a_log_is_meant_by_each_form_and_by_no_other(void **state)
+{
+	static const struct named_log log = {65, "Duchy", "Embassy", {0x1f, 0xab}};
+	static const char *const forms[] = {
+		"embassy", "DUCHY/embassy", "1f1F1f1f/Embassy", "1f1f1f1fababa/Embassy", "log 65", "LOG 65"};
+	static const char *const others[] = {"",
+					     "mbassy",
+					     "/Embassy",
+					     "uchy/Embassy",
+					     "Duchy.Embassy",
+					     "1f1f1f1/Embassy",
+					     "1f1f1f1fb/Embassy",
+					     "1f1f1f1g/Embassy",
+					     "log 64",
+					     "log 065x",
+					     "log ",
+					     "log 99965",
+					     "Duchy/Embass",
+					     "Duchy/Duchy/Embassy"};
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		assert_true(means(forms[i], &log));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_false(means(others[i], &log));
 }
 
 static struct reference parsed;
@@ -221,8 +361,17 @@ static void what_is_no_reference_is_refused(void **state)
 	assert_int_equal(parse(" 0042/26"), ERROR_BAD_ARGUMENT);
 	assert_int_equal(parse("E 4294967297/26"), ERROR_BAD_ARGUMENT);
 	assert_int_equal(parse("E 99999999999999999999/26"), ERROR_BAD_ARGUMENT);
-	assert_int_equal(parse("0123456789012345678901234567890123456789012345678901234567890123x 1/26"),
-			 ERROR_BAD_ARGUMENT);
+}
+
+static void a_name_longer_than_any_is_refused(void **state)
+{
+	char typed[REFERENCE_NAME_SIZE_MAX + sizeof("x 1/26")];
+
+	memset(typed, 'x', sizeof(typed));
+	memcpy(typed + sizeof(typed) - sizeof(" 1/26"), " 1/26", sizeof(" 1/26"));
+	assert_int_equal(parse(typed), ERROR_BAD_ARGUMENT);
+	assert_int_equal(parse(typed + 1), ERROR_OK);
+	assert_int_equal(parsed.post_name.size, REFERENCE_NAME_SIZE_MAX);
 }
 
 static void names_match_whatever_their_case(void **state)
@@ -245,8 +394,13 @@ int main(void)
 		cmocka_unit_test(the_year_of_a_reference_is_that_of_utc),
 		cmocka_unit_test(a_name_that_would_deceive_is_made_visible),
 		cmocka_unit_test(the_longest_reference_fits_its_bound),
+		cmocka_unit_test(a_name_that_two_posts_bear_is_told_apart_by_the_party),
+		cmocka_unit_test(parties_of_one_name_are_told_apart_by_their_ids),
+		cmocka_unit_test(what_is_printed_means_one_log_whatever_names_are_chosen),
+		cmocka_unit_test(a_log_is_meant_by_each_form_and_by_no_other),
 		cmocka_unit_test(a_reference_is_read_as_people_type_it),
 		cmocka_unit_test(what_is_no_reference_is_refused),
+		cmocka_unit_test(a_name_longer_than_any_is_refused),
 		cmocka_unit_test(names_match_whatever_their_case),
 	};
 
