@@ -292,6 +292,7 @@ static void receipts_that_a_counterpart_refuses_are_bounded_and_hold_up_no_entry
 		assert_int_equal(world_state(world, 1, identity), LOCAL_RECEIVED);
 		assert_int_equal(flash_statements(world), 0);
 		assert_int_equal(post->arrived, 1);
+		free(packet.bytes);
 		world_free(world);
 	}
 }
