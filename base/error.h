@@ -47,6 +47,7 @@
 	X(BAD_ARGUMENT, 59, "an argument is not one that this takes") \
 	X(TIMED_OUT, 60, "the time for this has run out") \
 	X(NEW_INCARNATION, 61, "a log goes on in a new incarnation, with numbers from 0001 on") \
+	X(NAMESAKE, 62, "a party of that name is known here: give the id of the one to accept") \
 	/* 64-: reasons why an entry is refused; these travel in receipts and verdicts */ \
 	X(REFUSED_FORM, 64, "the entry is not of the form that the protocol says") \
 	X(REFUSED_CHANNEL, 65, "the channel is not open between these parties") \

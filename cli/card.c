@@ -213,50 +213,8 @@ struct accepted_card {
 	char words[FINGERPRINT_TEXT_SIZE];
 };
 
-static bool is_known(const struct known_parties *parties, const uint8_t id[PARTY_ID_SIZE])
-{
-	bool known = false;
-	for (size_t i = 0; i < parties->count; i++)
-		known |= memcmp(parties->party[i].id, id, PARTY_ID_SIZE) == 0;
-	return known;
-}
-
-/*
- * Anyone can take any name: a new party that is called like another is taken where its id was named, or after
- * a question that cannot be missed.
- */
-static bool is_not_mistaken(const struct call *call, const struct known_parties *parties,
-			    const struct open_card *open)
-{
-	const char *wanted = call_value(call, "id", NULL);
-	const uint8_t *id = open->party.id;
-	char hex[2 * PARTY_ID_SIZE + 1], known_hex[2 * PARTY_ID_SIZE + 1];
-	output_hex(bytes_make(id, PARTY_ID_SIZE), hex);
-	if (wanted != NULL && !known_id_begins(wanted, bytes_make(id, PARTY_ID_SIZE)))
-		return call_fail(call,
-				 "the card is of party %s, whose id does not begin with '%s' (%d digits at "
-				 "least)",
-				 hex, wanted, KNOWN_ID_DIGITS_MIN) == 0;
-	const struct known_party *other = known_party_namesake(parties, id, open->party.founding.name);
-	if (wanted != NULL || other == NULL || is_known(parties, id))
-		return true;
-	output_hex(bytes_make(other->id, PARTY_ID_SIZE), known_hex);
-	const char *whose = other == &parties->party[0] ? "the own party" : "a party known here";
-	if (call->yes)
-		return call_fail(call,
-				 "%s is called '%s' too and is another, %s: to accept party %s beside it, "
-				 "let the other side read its id to you and add --id with %d digits of it or "
-				 "more",
-				 whose, other->name, known_hex, hex, KNOWN_ID_DIGITS_MIN) == 0;
-	call_warn(call,
-		  "WARNING: %s is called '%s' too and is another: its id is %s, that of this card is %s; one "
-		  "may have taken the other's name",
-		  whose, other->name, known_hex, hex);
-	return true;
-}
-
 /* The own card changes nothing unless it says more than the post knows: a further letter, another post. */
-static bool is_sound(struct client *client, const struct call *call, const struct open_card *open)
+static bool is_of_use(struct client *client, const struct call *call, const struct open_card *open)
 {
 	struct known_parties parties;
 	uint64_t own_slot;
@@ -270,52 +228,53 @@ static bool is_sound(struct client *client, const struct call *call, const struc
 	if (!useful)
 		call_fail(call,
 			  "that is this post's own card: the other party accepts it, and you accept theirs");
-	bool sound = useful && is_not_mistaken(call, &parties, open);
 	known_parties_free(&parties);
-	return sound;
+	return useful;
 }
 
-static bool check_party(const struct call *call, const struct open_card *open)
+static bool check_own(const struct call *call, const struct open_card *open)
 {
 	struct client client;
 	if (!client_open(&client, call))
 		return false;
-	bool done = is_sound(&client, call, open);
+	bool done = is_of_use(&client, call, open);
 	client_close(&client);
 	return done;
 }
 
-/* Of a sealed card, which only the post could open. */
-static void warn_of_namesake(struct client *client, const struct call *call,
-			     const struct accepted_card *accepted)
+/* The post knows for whom the card's party could be taken; an officer has to say whom it must be of. */
+static bool ask_to_accept(struct client *client, const struct call *call, struct bytes card,
+			  struct cbor_reader *reply)
 {
-	struct known_parties parties;
-	if (!known_parties_get(client, call, &parties))
-		return;
-	const struct known_party *other =
-		known_party_namesake(&parties, accepted->party, bytes_of_text(accepted->name));
-	if (other != NULL) {
-		char hex[2 * PARTY_ID_SIZE + 1], known_hex[2 * PARTY_ID_SIZE + 1];
-		output_hex(bytes_make(accepted->party, PARTY_ID_SIZE), hex);
-		output_hex(bytes_make(other->id, PARTY_ID_SIZE), known_hex);
-		call_warn(call,
-			  "WARNING: the card is of party %s, and party %s, which is another, is called '%s' "
-			  "too; one may have taken the other's name",
-			  hex, known_hex, other->name);
-	}
-	known_parties_free(&parties);
+	const char *id = call_value(call, "id", NULL);
+	char detail[512];
+	size_t results;
+	struct buffer *request = client_begin(client, LOCAL_CARD_ACCEPT, id == NULL ? 1 : 2);
+	cbor_write_bytes(request, card);
+	if (id != NULL)
+		cbor_write_text(request, bytes_of_text(id));
+	enum error error = client_request(client, reply, &results, detail, sizeof detail);
+	if (error == ERROR_NAMESAKE)
+		call_fail(
+			call,
+			"%s: one may have taken the other's name. To accept the card, let the other side "
+			"read its party's id to you over a line where you know the voice, and add --id with "
+			"%d digits of it or more",
+			detail, KNOWN_ID_DIGITS_MIN);
+	else if (error == ERROR_BAD_ARGUMENT && id != NULL)
+		call_fail(call, "--id '%s': %s", id, detail);
+	else if (error != ERROR_OK)
+		client_explain(call, "accepting the card", error, detail);
+	return error == ERROR_OK;
 }
 
 static bool send_card(const struct call *call, struct bytes card, struct accepted_card *accepted)
 {
 	struct client client;
 	struct cbor_reader reply;
-	size_t results;
 	if (!client_open(&client, call))
 		return false;
-	struct buffer *request = client_begin(&client, LOCAL_CARD_ACCEPT, 1);
-	cbor_write_bytes(request, card);
-	bool done = client_ask(&client, call, "accepting the card", &reply, &results);
+	bool done = ask_to_accept(&client, call, card, &reply);
 	if (done) {
 		cbor_read_bytes_exact(&reply, accepted->party, sizeof accepted->party);
 		cbor_read_text_copy(&reply, accepted->name, NAME_SIZE_MAX);
@@ -324,8 +283,6 @@ static bool send_card(const struct call *call, struct bytes card, struct accepte
 			call_fail_error(call, "the post's answer about the card", reply.error);
 		output_fingerprint(accepted->party, accepted->words);
 	}
-	if (done && call_has(call, "sealed"))
-		warn_of_namesake(&client, call, accepted);
 	client_close(&client);
 	return done;
 }
@@ -348,15 +305,11 @@ static int run_accept(struct call *call)
 	struct accepted_card accepted;
 	const char *path = call->operand[0];
 	bool done = open != NULL;
-	if (call_has(call, "sealed") && call_has(call, "id")) {
-		free(open);
-		return call_usage(call, "leave --id out: whose a sealed card is shows once it is accepted");
-	}
 	if (done && call_has(call, "sealed")) {
 		/* Only the post can open it: whose it is can be shown afterwards only. */
 		done = file_read(call, path, SEALED_CARD_SIZE_MAX, &open->memory, &open->bytes);
 	} else if (done) {
-		done = open_card(call, path, open) && check_party(call, open);
+		done = open_card(call, path, open) && check_own(call, open);
 		if (done && !call->json)
 			print_text(open);
 		done = done && call_confirm(call, "Has the other side read you these same words over a line "
@@ -429,8 +382,9 @@ const struct command command_card_accept = {
 		"hands the card to the post. A longer card of the same party extends the one held. A party "
 		"that is "
 		"called\n"
-		"like one known, or like the own, is another: --yes is not enough for it, give its --id as "
-		"well.\n\n"
+		"like one known, or like the own, is another: it is accepted only with its --id, as the "
+		"other side\n"
+		"reads it to you.\n\n"
 		"Example: liaison card accept federation.card",
 	.options = accept_options,
 	.takes = TAKES_POST | TAKES_YES,

@@ -61,9 +61,7 @@ void known_parties_free(struct known_parties *parties)
 
 bool known_id_begins(const char *text, struct bytes id)
 {
-	char hex[2 * CHANNEL_ID_SIZE + 1];
-	output_hex(id, hex);
-	return strlen(text) >= KNOWN_ID_DIGITS_MIN && strncasecmp(text, hex, strlen(text)) == 0;
+	return reference_id_begins(bytes_of_text(text), id.data);
 }
 
 const struct known_party *known_party_find(const struct call *call, const struct known_parties *parties,
@@ -92,16 +90,6 @@ const struct known_party *known_party_find(const struct call *call, const struct
 		  matches > 1 ? "more than one party is called '%s': give its id; known are: %s"
 			      : "no card of a party '%s' has been accepted; known are: %s",
 		  text, parties->count > 1 ? known : "none (liaison card accept)");
-	return NULL;
-}
-
-const struct known_party *known_party_namesake(const struct known_parties *parties,
-					       const uint8_t id[PARTY_ID_SIZE], struct bytes name)
-{
-	for (size_t i = 0; i < parties->count; i++)
-		if (memcmp(parties->party[i].id, id, PARTY_ID_SIZE) != 0 &&
-		    reference_name_matches(name, bytes_of_text(parties->party[i].name)))
-			return &parties->party[i];
 	return NULL;
 }
 

@@ -43,13 +43,9 @@ void known_parties_free(struct known_parties *parties);
 const struct known_party *known_party_find(const struct call *call, const struct known_parties *parties,
 					   const char *text);
 
-#define KNOWN_ID_DIGITS_MIN 8 /* hexadecimal digits of an id that may stand for it */
+#define KNOWN_ID_DIGITS_MIN REFERENCE_ID_DIGITS_MIN /* hexadecimal digits of an id that may stand for it */
 /* True if `text` is at least so many hexadecimal digits with which the id (32 bytes) begins. */
 bool known_id_begins(const char *text, struct bytes id);
-
-/* Another party than that of the id, maybe the own, that has this name in any case of a to z; or NULL. */
-const struct known_party *known_party_namesake(const struct known_parties *parties,
-					       const uint8_t id[PARTY_ID_SIZE], struct bytes name);
 
 struct known_member {
 	uint8_t id[PARTY_ID_SIZE];

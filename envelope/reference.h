@@ -66,6 +66,9 @@ enum reference_form {
 };
 #define REFERENCE_ID_DIGITS_MIN 8 /* so many are written; more are read */
 
+/* True if these are hexadecimal digits, in any case and at least so many, with which the id begins. */
+bool reference_id_begins(struct bytes typed, const uint8_t id[PARTY_ID_SIZE]);
+
 struct reference_log {
 	uint64_t log;
 	struct bytes post_name;

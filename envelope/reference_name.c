@@ -78,7 +78,7 @@ static unsigned digit_value(uint8_t byte)
 	return byte >= 'A' && byte <= 'F' ? byte - (unsigned)'A' + 10 : 16;
 }
 
-static bool begins_id(struct bytes typed, const uint8_t id[PARTY_ID_SIZE])
+bool reference_id_begins(struct bytes typed, const uint8_t id[PARTY_ID_SIZE])
 {
 	if (typed.size < REFERENCE_ID_DIGITS_MIN || typed.size > 2 * PARTY_ID_SIZE)
 		return false;
@@ -102,7 +102,7 @@ bool reference_name_means(struct bytes typed, const struct reference_log *log)
 	struct bytes party = bytes_make(typed.data, party_size);
 	struct bytes post = bytes_make(typed.data + party_size + 1, log->post_name.size);
 	return typed.data[party_size] == '/' && reference_name_matches(post, log->post_name) &&
-	       (reference_name_matches(party, log->party_name) || begins_id(party, log->party_id));
+	       (reference_name_matches(party, log->party_name) || reference_id_begins(party, log->party_id));
 }
 
 /* ---- choosing ---- */

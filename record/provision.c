@@ -7,6 +7,7 @@
 #include "base/local.h"
 #include "envelope/card.h"
 #include "envelope/post_file.h"
+#include "envelope/reference.h"
 #include "envelope/x25519.h"
 #include "record/clock.h"
 #include "record/keys.h"
@@ -133,22 +134,146 @@ static bool looks_sealed(struct bytes bytes)
 	return cose_sealed_decode(bytes, &object) == ERROR_OK;
 }
 
-enum error provision_card_accept(struct run *run, struct cbor_reader *arguments)
+/* The size of the space, or of what shows as nothing, that the name goes on with; 0: of neither. */
+static size_t blank_size(struct bytes name)
+{
+	const uint8_t *at = name.data;
+
+	if (at[0] == ' ')
+		return 1;
+	if (name.size >= 2 && at[0] == 0xc2 && at[1] == 0xa0) /* U+00A0 */
+		return 2;
+	if (name.size >= 3 && at[0] == 0xe2 && at[1] == 0x80) /* U+2000 to U+200D, U+202F */
+		return (at[2] >= 0x80 && at[2] <= 0x8d) || at[2] == 0xaf ? 3 : 0;
+	return name.size >= 3 && at[0] == 0xe3 && at[1] == 0x80 && at[2] == 0x80 ? 3 : 0; /* U+3000 */
+}
+
+/* What of a name tells it from another by eye or ear: no spaces, and nothing that shows as nothing. */
+static void append_heard(struct buffer *buffer, struct bytes name)
+{
+	while (name.size > 0) {
+		size_t blank = blank_size(name), size = blank > 0 ? blank : 1;
+		if (blank == 0)
+			buffer_append_byte(buffer, name.data[0]);
+		name = bytes_make(name.data + size, name.size - size);
+	}
+}
+
+/* The command line takes a party by name, in any case, or by the first digits of its id: none is two's. */
+static bool may_be_taken_for(const struct card_party *party, const struct party *known)
+{
+	uint8_t memory[2][NAME_SIZE_MAX];
+	struct buffer name = buffer_make(memory[0], sizeof(memory[0]));
+	struct buffer known_name = buffer_make(memory[1], sizeof(memory[1]));
+
+	append_heard(&name, party->founding.name);
+	append_heard(&known_name, known->name);
+	return reference_name_matches(buffer_bytes(&name), buffer_bytes(&known_name)) ||
+	       reference_id_begins(party->founding.name, known->id) ||
+	       reference_id_begins(known->name, party->id);
+}
+
+/* The first party, maybe the own, for which the new one may be taken. ERROR_NOT_FOUND: none. */
+static enum error find_namesake(struct run *run, const struct card_party *party, struct party *namesake)
+{
+	bool missing = false, found = false;
+
+	for (uint64_t i = 0; i <= run_state(run)->parties && !found; i++) {
+		enum error error = registry_party(run, i, namesake);
+		found = error == ERROR_OK && may_be_taken_for(party, namesake);
+		if (!run_missing(error, &missing))
+			return run_must(error);
+	}
+	if (missing)
+		return ERROR_NEEDS_ROWS;
+	return found ? ERROR_OK : ERROR_NOT_FOUND;
+}
+
+static void append_id(struct buffer *buffer, const uint8_t id[PARTY_ID_SIZE])
+{
+	char hex[2 * PARTY_ID_SIZE + 1];
+
+	sodium_bin2hex(hex, sizeof(hex), id, PARTY_ID_SIZE);
+	buffer_append(buffer, bytes_of_text(hex));
+}
+
+static enum error fail_about(struct run *run, enum error reason, const struct card_party *party,
+			     const struct party *namesake)
+{
+	char memory[512];
+	struct buffer sentence = buffer_make(memory, sizeof(memory));
+
+	buffer_append(&sentence, bytes_of_text("the card is of party "));
+	append_id(&sentence, party->id);
+	if (namesake == NULL) {
+		buffer_append(&sentence,
+			      bytes_of_text(", whose id does not begin with the digits given (8 at "
+					    "least)"));
+	} else {
+		bool is_own = memcmp(namesake->id, run_post(run)->party_id, PARTY_ID_SIZE) == 0;
+		buffer_append(&sentence, bytes_of_text(", but "));
+		buffer_append(&sentence, bytes_of_text(is_own ? "the own party" : "a party known here"));
+		buffer_append(&sentence, bytes_of_text(" is called '"));
+		buffer_append(&sentence, namesake->name);
+		buffer_append(&sentence, bytes_of_text("' and is another, "));
+		append_id(&sentence, namesake->id);
+	}
+	buffer_append_byte(&sentence, 0);
+	assert(buffer_error(&sentence) == ERROR_OK);
+	return fail(run, reason, memory);
+}
+
+/*
+ * Anyone can take any name, so a new party that is called like one known is accepted only for who it is:
+ * every program at the socket has to say the id. *refused: it was answered.
+ */
+static enum error refuse_mistaken(struct run *run, const struct card_party *party, bool has_id,
+				  struct bytes id, bool *refused)
+{
+	struct party namesake;
+	uint64_t number;
+
+	*refused = has_id && !reference_id_begins(id, party->id);
+	if (*refused)
+		return fail_about(run, ERROR_BAD_ARGUMENT, party, NULL);
+	if (has_id)
+		return ERROR_OK;
+	enum error error = registry_party_by_id(run, party->id, &number);
+	if (error == ERROR_NOT_FOUND)
+		error = find_namesake(run, party, &namesake);
+	else if (error == ERROR_OK)
+		return ERROR_OK; /* known already */
+	*refused = error == ERROR_OK;
+	if (*refused)
+		return fail_about(run, ERROR_NAMESAKE, party, &namesake);
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+enum error provision_card_accept(struct run *run, struct cbor_reader *arguments, bool has_id)
 {
 	uint64_t number;
 	struct party party;
+	struct registry_card read;
 	enum error reason = ERROR_OK;
+	bool refused = false;
 
 	struct bytes card = cbor_read_bytes(arguments, CARD_SIZE_MAX);
+	struct bytes id = has_id ? cbor_read_text(arguments, LOCAL_FRAME_SIZE_MAX) : bytes_make(NULL, 0);
 	if (cbor_read_end(arguments) != ERROR_OK)
 		return fail(run, ERROR_BAD_ARGUMENT, NULL);
 	enum error error = ERROR_OK;
 	if (looks_sealed(card))
 		error = keys_open_card(run, card, &card, &reason);
 	if (error == ERROR_OK && reason == ERROR_OK)
-		error = registry_take_card(run, card, &number, &reason);
-	if (error != ERROR_OK || reason != ERROR_OK)
-		return error != ERROR_OK ? error : fail(run, reason, NULL);
+		registry_read_card(run, card, &read, &reason);
+	if (error == ERROR_OK && reason == ERROR_OK)
+		error = refuse_mistaken(run, read.party, has_id, id, &refused);
+	if (error == ERROR_OK && reason == ERROR_OK && !refused)
+		error = registry_take_card(run, &read, &number, &reason);
+	if (error != ERROR_OK || refused)
+		return error;
+	if (reason != ERROR_OK)
+		return fail(run, reason, NULL);
 	error = registry_party(run, number, &party);
 	if (error != ERROR_OK)
 		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;

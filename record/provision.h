@@ -13,7 +13,12 @@
 enum error provision_handle(struct run *run);
 
 enum error provision_card_seal(struct run *run, struct cbor_reader *arguments);
-enum error provision_card_accept(struct run *run, struct cbor_reader *arguments);
+/*
+ * A new party that could be taken for the own or for one that is known is refused (ERROR_NAMESAKE, with
+ * both ids) unless its id is given (has_id); a card of another party than the id's is refused whoever's it
+ * is.
+ */
+enum error provision_card_accept(struct run *run, struct cbor_reader *arguments, bool has_id);
 enum error provision_keying_accept(struct run *run, struct cbor_reader *arguments);
 
 #endif

@@ -44,8 +44,8 @@ static enum error request_dispatch(struct run *run, uint64_t verb, struct cbor_r
 		return count == 1 ? provision_card_seal(run, arguments)
 				  : not_answered(run, ERROR_BAD_ARGUMENT);
 	case LOCAL_CARD_ACCEPT:
-		return count == 1 ? provision_card_accept(run, arguments)
-				  : not_answered(run, ERROR_BAD_ARGUMENT);
+		return count == 1 || count == 2 ? provision_card_accept(run, arguments, count == 2)
+						: not_answered(run, ERROR_BAD_ARGUMENT);
 	case LOCAL_KEYING_ACCEPT:
 		return count == 1 ? provision_keying_accept(run, arguments)
 				  : not_answered(run, ERROR_BAD_ARGUMENT);

@@ -69,16 +69,27 @@ void registry_own_cosigner(const struct own_post *post, const uint8_t channel[CH
 
 /* ---- cards ---- */
 
+/* A card whose signatures are good: views into its bytes, and into memory of the event. */
+struct registry_card {
+	const struct card *card;
+	const struct card_party *party;
+};
+
+/* Verifies a card, once an event. *reason: what card_decode and card_verify gave. */
+void registry_read_card(struct run *run, struct bytes encoded, struct registry_card *card,
+			enum error *reason);
+
 /*
- * Takes another party's card in: verifies it (card_verify; once an event), numbers the party if it is
- * new, and writes the rows from TABLE_PARTY to TABLE_NODE_ID, extending a chain that is held. Prekeys go
- * to keys_take_prekeys, posts to keys_post_named (record/keys.h). *reason: what card_decode and
- * card_verify gave; ERROR_BAD_KEY for a prekey that is no good point; ERROR_REFUSED_CHAIN if the chain
- * differs from the one held; ERROR_FULL beyond COUNTERPARTS_MAX. A shorter card of the same chain adds
+ * Takes another party's card in: numbers the party if it is new, and writes the rows from TABLE_PARTY to
+ * TABLE_NODE_ID, extending a chain that is held. Prekeys go to keys_take_prekeys, posts to keys_post_named
+ * (record/keys.h). *reason: ERROR_BAD_KEY for a prekey that is no good point; ERROR_REFUSED_CHAIN if the
+ * chain differs from the one held; ERROR_FULL beyond COUNTERPARTS_MAX. A shorter card of the same chain adds
  * nothing but its prekeys. A newer card of the own party is taken too, as party 0: so siblings and later
- * letters become known. A node id stays with the post that was the first to be named by it.
+ * letters become known. A node id stays with the post that was the first to be named by it. Whether the
+ * party may be taken for another is the caller's to ask (record/provision.h).
  */
-enum error registry_take_card(struct run *run, struct bytes card, uint64_t *party, enum error *reason);
+enum error registry_take_card(struct run *run, const struct registry_card *card, uint64_t *party,
+			      enum error *reason);
 
 /* The same for the own party, party 0, from the post file: a card without prekeys. */
 enum error registry_take_own_card(struct run *run, const struct card *card, enum error *reason);

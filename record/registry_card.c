@@ -309,7 +309,7 @@ struct verified_card {
 	struct card_party party;
 };
 
-enum error registry_take_card(struct run *run, struct bytes encoded, uint64_t *number, enum error *reason)
+void registry_read_card(struct run *run, struct bytes encoded, struct registry_card *read, enum error *reason)
 {
 	struct card *card = run_take(run, sizeof(*card));
 	struct signed_entry *entry = run_take(run, sizeof(*entry));
@@ -318,13 +318,20 @@ enum error registry_take_card(struct run *run, struct bytes encoded, uint64_t *n
 
 	*reason = card_decode(encoded, card);
 	if (*reason != ERROR_OK)
-		return ERROR_OK;
+		return;
 	bool kept = run_kept(run, sizeof(struct verified_card), &room);
 	struct verified_card *verified = room;
 	if (!kept)
 		verified->reason = card_verify(card, entry, &work, &verified->party);
 	*reason = verified->reason;
-	return *reason == ERROR_OK ? take_card(run, card, &verified->party, number, reason) : ERROR_OK;
+	*read = (struct registry_card){.card = card, .party = &verified->party};
+}
+
+enum error registry_take_card(struct run *run, const struct registry_card *card, uint64_t *number,
+			      enum error *reason)
+{
+	*reason = ERROR_OK;
+	return take_card(run, card->card, card->party, number, reason);
 }
 
 enum error registry_take_own_card(struct run *run, const struct card *card, enum error *reason)

@@ -274,6 +274,26 @@ class Side:
         return result.returncode == 0 and len(json.loads(result.stdout)["officers"]) >= count
 
 
+def export_card_of_stranger(side, card, name, node, sealed=None, receiver=None):
+    """The card of a further party of that name, made by `side`'s hand; also sealed for a card, if one is given. Its id."""
+    folder = card.with_suffix(".folder")
+    there = {"LIAISON_POST": str(folder / "post")}
+    folder.mkdir(mode=0o700)
+    side.json("party", "create", folder / "party", "--name", name, "--yes")
+    side.json("post", "create", folder / "post", "--party", folder / "party", "--name", "North", "--node", node,
+              "--pin", "00" * 32, "--yes")
+    daemon = Daemon(side.line.programs["liaisond"], folder / "post", folder / "liaisond.log")
+    daemon.start()
+    try:
+        wait_for(lambda: side.run("card", "show", **there).returncode == 0, "the stranger's post answers")
+        side.json("card", "export", card, **there)
+        if sealed is not None:
+            side.json("card", "export", sealed, "--for", receiver, **there)
+    finally:
+        assert daemon.end() == 0
+    return side.json("party", "show", "--party", folder / "party")["party"]
+
+
 class Line:
     """Both sides. `build`: the build directory whose programs run."""
 

@@ -5,10 +5,12 @@ import re
 import subprocess
 import sys
 
-from line import Line, wait_for
+from line import Line, export_card_of_stranger, wait_for
 from post_shell import run_tests
 
 NAME = "HEADQUARTERS"
+CARD_ACCEPT, PARTIES = 5, 10
+BAD_ARGUMENT, NAMESAKE = 59, 62
 
 line = None
 facts = {}
@@ -95,6 +97,44 @@ def what_is_watched_has_the_same_reference():
         watch.wait(20)
 
 
+# ---- parties of one name ----
+
+
+def no_program_has_a_party_of_a_known_name_accepted_without_its_id():
+    alliance, card = line.alliance, line.folder / "stranger.card"
+    known = line.federation.json("party", "show")["party"]
+    party = export_card_of_stranger(alliance, card, "FEDERATION", "ipn:3002.0")
+    with alliance.client() as client:
+        _, error, detail = client.ask(CARD_ACCEPT, card.read_bytes())
+        assert error == NAMESAKE and party in detail and known in detail, (error, detail)
+        for wrong in known, party[:7], "", party + "0":
+            assert client.ask(CARD_ACCEPT, card.read_bytes(), wrong)[1] == BAD_ARGUMENT, wrong
+        for wrong in [bytes.fromhex(party)], [party, party], [None]:
+            assert client.ask(CARD_ACCEPT, card.read_bytes(), *wrong)[1] == BAD_ARGUMENT, wrong
+        assert party not in [row[0].hex() for row in client.ask(PARTIES)[2]]
+        assert client.ask(CARD_ACCEPT, card.read_bytes(), party[:8])[1:3] == [0, bytes.fromhex(party)]
+        assert client.ask(CARD_ACCEPT, card.read_bytes())[1] == 0  # known by now
+    result = alliance.run("keying", "make", line.folder / "k", "--with", "Federation")
+    assert result.returncode == 1 and "more than one party is called" in result.stderr, result
+
+
+def a_sealed_card_of_a_party_of_a_known_name_is_accepted_with_its_id_alone():
+    federation = line.federation
+    card, sealed = line.folder / "third.card", line.folder / "third.sealed"
+    party = export_card_of_stranger(federation, card, "alliance", "ipn:3003.0", sealed, federation.folder / "card")
+    known = line.alliance.json("party", "show")["party"]
+    accept = ["card", "accept", sealed, "--sealed", "--yes"]
+    result = federation.run(*accept)
+    assert result.returncode == 1 and result.stdout == "", result
+    assert party in result.stderr and known in result.stderr and "--id" in result.stderr, result
+    result = federation.run(*accept, "--id", known)
+    assert result.returncode == 1 and "does not begin with" in result.stderr, result
+    result = federation.run("keying", "make", line.folder / "k", "--with", party)
+    assert "no card of a party" in result.stderr, result
+    assert federation.json(*accept, "--id", party[:8].upper())["party"] == party
+    federation.json("keying", "make", line.folder / "k", "--with", party)
+
+
 if __name__ == "__main__":
     with Line(sys.argv[1], fresh=True, prepare=choose_one_name) as line:
         run_tests(
@@ -103,4 +143,6 @@ if __name__ == "__main__":
             both_sides_print_the_same_references,
             the_short_form_is_refused_with_the_forms_that_work,
             what_is_watched_has_the_same_reference,
+            no_program_has_a_party_of_a_known_name_accepted_without_its_id,
+            a_sealed_card_of_a_party_of_a_known_name_is_accepted_with_its_id_alone,
         )

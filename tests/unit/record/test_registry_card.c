@@ -135,7 +135,11 @@ struct taking {
 static enum error take_handler(struct run *run, void *context)
 {
 	struct taking *taking = context;
-	return registry_take_card(run, taking->card, &taking->party, &taking->reason);
+	struct registry_card card;
+	registry_read_card(run, taking->card, &card, &taking->reason);
+	if (taking->reason != ERROR_OK)
+		return ERROR_OK;
+	return registry_take_card(run, &card, &taking->party, &taking->reason);
 }
 
 /* The card of the first `letters` letters. */
