@@ -54,6 +54,7 @@ static void begin(struct hooks *hooks, const struct hook_facts *facts, int64_t n
 	char *const arguments[] = {(char[]){"sh"}, (char[]){"-c"}, strdup(hooks->command), NULL};
 
 	setenv("LIAISON_EVENT", facts->event, 1);
+	setenv("LIAISON_CHANNEL", facts->channel, 1);
 	setenv("LIAISON_REFERENCE", facts->reference, 1);
 	setenv("LIAISON_PRECEDENCE", facts->precedence, 1);
 	setenv("LIAISON_KIND", facts->kind, 1);

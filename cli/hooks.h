@@ -24,6 +24,7 @@ struct hook_facts {
 	const char *event; /* static, as the next two */
 	const char *precedence;
 	const char *kind;
+	char channel[2 * CHANNEL_ID_SIZE + 1]; /* its id, as --channel takes it; empty: of no channel */
 	char reference[REFERENCE_SIZE_MAX + 1];
 	char state[HOOK_STATE_SIZE];
 	uint64_t urgency; /* PRECEDENCE_FLASH begins first; 0 last */

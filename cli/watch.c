@@ -47,15 +47,14 @@ static int64_t steady_ms(void)
 /* ---- what is told ---- */
 
 static void begin_hook(const struct watching *watching, const char *event, const struct entry_row *row,
-		       const char *state, uint64_t urgency)
+		       uint64_t urgency)
 {
-	struct hook_facts facts = {.event = event, .precedence = "", .kind = "", .urgency = urgency};
-	if (row != NULL) {
-		facts.precedence = precedence_name(row->precedence);
-		facts.kind = content_kind_name(row->kind);
-		snprintf(facts.reference, sizeof facts.reference, "%s", row->reference);
-	}
-	snprintf(facts.state, sizeof facts.state, "%s", state);
+	struct hook_facts facts = {.event = event, .urgency = urgency};
+	facts.precedence = precedence_name(row->precedence);
+	facts.kind = content_kind_name(row->kind);
+	output_hex(bytes_make(row->channel, CHANNEL_ID_SIZE), facts.channel);
+	snprintf(facts.reference, sizeof facts.reference, "%s", row->reference);
+	snprintf(facts.state, sizeof facts.state, "%s", state_name(row->state));
 	hooks_add(watching->hooks, &facts, steady_ms());
 }
 
@@ -78,7 +77,7 @@ static void announce(struct watching *watching, const char *what, const struct e
 		entry_row_print(before, row);
 	}
 	fflush(stdout);
-	begin_hook(watching, what, row, state_name(row->state), is_change ? 0 : row->precedence);
+	begin_hook(watching, what, row, is_change ? 0 : row->precedence);
 	bell_tend(&watching->bell, steady_ms());
 }
 
@@ -146,6 +145,8 @@ static void take_alert(struct watching *watching, struct cbor_reader *reader)
 	if (cbor_read_end(reader) != ERROR_OK)
 		return;
 	bool is_of_log = log.size != 0;
+	if (id.size == CHANNEL_ID_SIZE)
+		output_hex(id, facts.channel);
 	struct bytes of = is_of_log ? log : message;
 	/* What is said of a message says all. */
 	snprintf(facts.state, sizeof facts.state, "%s%s%.*s",
@@ -163,11 +164,20 @@ static void take_alert(struct watching *watching, struct cbor_reader *reader)
 	hooks_add(watching->hooks, &facts, steady_ms());
 }
 
-static void announce_channel(const struct watching *watching)
+static void take_channel(const struct watching *watching, struct cbor_reader *reader)
 {
-	static const char text[] = "the registry of a channel changed";
-	print_plain(watching, "channel", text, NULL);
-	begin_hook(watching, "channel", NULL, text, 0);
+	struct hook_facts facts = {.event = "channel", .precedence = "", .kind = ""};
+	uint8_t id[CHANNEL_ID_SIZE] = {0};
+	char text[64];
+	cbor_read_bytes_exact(reader, id, sizeof id);
+	if (cbor_read_end(reader) != ERROR_OK)
+		return;
+	output_hex(bytes_make(id, sizeof id), facts.channel);
+	snprintf(text, sizeof text, "the registry of channel %.*s changed", KNOWN_ID_DIGITS_MIN,
+		 facts.channel);
+	snprintf(facts.state, sizeof facts.state, "%s", text);
+	print_plain(watching, "channel", text, json_pack("{s:s}", "channel", facts.channel));
+	hooks_add(watching->hooks, &facts, steady_ms());
 }
 
 /* A notice, also one that comes before the reply to a question. */
@@ -188,7 +198,7 @@ static void take_notice(void *context, struct bytes frame)
 			announce(watching, notice == LOCAL_ARRIVED ? "arrived" : "state", &row);
 		break;
 	case LOCAL_CHANNEL_CHANGED:
-		announce_channel(watching);
+		take_channel(watching, &reader);
 		break;
 	case LOCAL_ALERT:
 		take_alert(watching, &reader);
@@ -465,8 +475,9 @@ const struct command command_watch = {
 		"route up and disk ample tell the end of it. The watch goes on until Ctrl-C, also while\n"
 		"the daemon is gone.\n\n"
 		"A hook is told LIAISON_EVENT (unread, arrived, state, overdue, channel, alert, and\n"
-		"those above), LIAISON_REFERENCE (of route: its name), LIAISON_PRECEDENCE, LIAISON_KIND\n"
-		"and LIAISON_STATE (of route: up, degraded, silent, down; of disk: ample, low, scarce,\n"
+		"those above), LIAISON_CHANNEL (its id, as --channel takes it; empty: it is of none),\n"
+		"LIAISON_REFERENCE (of route: its name), LIAISON_PRECEDENCE, LIAISON_KIND and\n"
+		"LIAISON_STATE (of route: up, degraded, silent, down; of disk: ample, low, scarce,\n"
 		"last), and no content. Nothing waits for a hook: 16 run at a time, the last 8 of them\n"
 		"for FLASH, alerts and cut lines alone, others wait, the urgent first. A hook is ended\n"
 		"after 60 seconds, and with the watch.\n\n"

@@ -26,7 +26,7 @@ RECEIVED, READ = 4, 5
 SUBSCRIBE, ENTRIES, ENTRY, STATUS = 15, 11, 12, 14
 AMPLE, LOW, SCARCE, LAST = range(1, 5)
 UP, DEGRADED, SILENT, DOWN = range(1, 5)
-ARRIVED, ALERT = 1, 4
+ARRIVED, CHANNEL_CHANGED, ALERT = 1, 3, 4
 NEW_INCARNATION, FULL = 61, 48
 RECEIVED_MESSAGES, AWAITED = 2, 4
 
@@ -148,6 +148,22 @@ def a_hook_is_told_a_harmless_reference():
         told = watch.hooked[0]
     assert all(character.isalnum() or character in " ./-_" for character in told), ascii(told)
     assert told.startswith("X") and told.endswith(" 0001/26"), ascii(told)
+
+
+def a_hook_is_told_of_which_channel_an_event_is():
+    hook = 'echo "$LIAISON_EVENT $LIAISON_CHANNEL $LIAISON_REFERENCE" >> "$TOLD"'
+    rows = [[bytes([number]) * 32] + row(1, FLASH)[1:] for number in (0x1a, 0x2b)]  # logs of one name on two channels
+    with Watch("--json", "--hook", hook) as watch:
+        watch.arrive(*rows)
+        watch.send([0, CHANNEL_CHANGED, b"\x3c" * 32])
+        watch.send([0, ALERT, NEW_INCARNATION, "its post was restored", b"\x4d" * 32, "the line", "EMBASSY.2", ""])
+        watch.send([0, ALERT, NEW_INCARNATION, "of no channel", None, "", "", ""])
+        wait_for(lambda: len(watch.hooked) == 5, "the hooks are run")
+        expected = [f"arrived {'1a' * 32} EMBASSY 0001/26", f"arrived {'2b' * 32} EMBASSY 0001/26", f"channel {'3c' * 32} ",
+                    f"alert {'4d' * 32} EMBASSY.2", "alert  "]
+        assert sorted(watch.hooked) == sorted(expected), watch.hooked
+        told = [event.get("channel") for event in watch.events if event["event"] in ("arrived", "channel", "alert")]
+        assert told == ["1a" * 32, "2b" * 32, "3c" * 32, "4d" * 32, None], told
 
 
 def a_hook_that_does_not_return_silences_no_flash():
@@ -340,6 +356,7 @@ def the_example_pages_for_a_flash_that_arrived_and_for_nothing_else():
 if __name__ == "__main__":
     run_tests(
         a_hook_is_told_a_harmless_reference,
+        a_hook_is_told_of_which_channel_an_event_is,
         a_hook_that_does_not_return_silences_no_flash,
         hooks_are_few_at_a_time_and_flash_has_places_of_its_own,
         hooks_end_with_the_watch,
