@@ -102,17 +102,21 @@ void outbox_write(struct run *run, const struct outgoing *outgoing)
 	run_put(run, &key, &schema_statement_copy, &statement);
 }
 
-/* Takes it out of the table that its state says it is in. */
-void outbox_unplace(struct run *run, const struct copy *copy)
+/* Takes it out of the tables that its state says it is in. */
+void outbox_unplace(struct run *run, const struct outgoing *outgoing)
 {
+	const struct copy *copy = &outgoing->copy;
 	struct row_key key = outbox_waiting_row(copy);
+	struct row_key place = outbox_place_row(outgoing);
 
 	if (copy->state == COPY_HANDED)
 		key = outbox_handed_row(copy);
 	if (copy->state == COPY_RETRYING)
-		key = outbox_retry_row(copy);
+		key = outbox_retry_row(outgoing);
 	if (copy->state == COPY_WAITING || copy->state == COPY_HANDED || copy->state == COPY_RETRYING)
 		run_delete(run, &key);
+	if (copy->state == COPY_RETRYING && outgoing->key.statement != 0)
+		run_delete(run, &place);
 }
 
 void outbox_forget_due(struct run *run, struct copy *copy)
@@ -151,7 +155,7 @@ void outbox_remove(struct run *run, const struct outgoing *outgoing)
 	struct copy copy = outgoing->copy;
 	struct row_key key = outbox_copy_row(&outgoing->key);
 
-	outbox_unplace(run, &copy);
+	outbox_unplace(run, outgoing);
 	outbox_forget_due(run, &copy);
 	outbox_drop_seal(run, &copy);
 	run_delete(run, &key);
@@ -161,7 +165,7 @@ void outbox_wait_until_due(struct run *run, struct outgoing *outgoing)
 {
 	struct copy *copy = &outgoing->copy;
 
-	outbox_unplace(run, copy);
+	outbox_unplace(run, outgoing);
 	copy->state = COPY_WAITING;
 	struct row_key key = outbox_waiting_row(copy);
 	run_put(run, &key, &schema_copy_key, &outgoing->key);
@@ -340,7 +344,7 @@ enum error outbox_hold(struct run *run, struct outgoing *outgoing)
 	if (error != ERROR_OK)
 		return error;
 	set_due(run, outgoing, &terms);
-	outbox_unplace(run, &outgoing->copy);
+	outbox_unplace(run, outgoing);
 	outgoing->copy.state = COPY_HELD;
 	outbox_write(run, outgoing);
 	return ERROR_OK;
@@ -375,7 +379,7 @@ static enum error give(struct run *run, struct outgoing *outgoing, const struct 
 	/* One that the courier gave up keeps its time: it was not sent, and nothing begins anew. */
 	if (outgoing->copy.due_ms == 0)
 		set_due(run, outgoing, terms);
-	outbox_unplace(run, &outgoing->copy);
+	outbox_unplace(run, outgoing);
 	outgoing->copy.state = COPY_HANDED;
 	outgoing->copy.turn = run_state(run)->session;
 	struct row_key key = outbox_handed_row(&outgoing->copy);

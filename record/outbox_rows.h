@@ -19,7 +19,8 @@ struct outgoing {
 struct row_key outbox_copy_row(const struct copy_key *key);
 struct row_key outbox_waiting_row(const struct copy *copy);
 struct row_key outbox_handed_row(const struct copy *copy);
-struct row_key outbox_retry_row(const struct copy *copy);
+struct row_key outbox_retry_row(const struct outgoing *outgoing);
+struct row_key outbox_place_row(const struct outgoing *outgoing);
 struct row_key outbox_due_row(const struct copy *copy);
 struct row_key outbox_sealed_row(const struct copy *copy);
 struct row_key outbox_id_row(const uint8_t id[16]);
@@ -29,8 +30,8 @@ enum error outbox_read(struct run *run, const struct copy_key *key, struct outgo
 void outbox_write(struct run *run, const struct outgoing *outgoing);
 /* Deletes all rows of it. */
 void outbox_remove(struct run *run, const struct outgoing *outgoing);
-/* Takes it out of the table that its state says it is in; forgets when it is due. */
-void outbox_unplace(struct run *run, const struct copy *copy);
+/* Takes it out of the tables that its state says it is in; forgets when it is due. */
+void outbox_unplace(struct run *run, const struct outgoing *outgoing);
 void outbox_forget_due(struct run *run, struct copy *copy);
 /* Keeps the bytes that it has been sealed to, and drops them. */
 void outbox_keep_seal(struct run *run, const struct outgoing *outgoing, struct bytes sealed);

@@ -10,18 +10,34 @@
 
 /* ---- what the courier gives up ---- */
 
-static struct row_key retry_prefix(uint64_t precedence)
+static struct row_key retry_prefix(uint64_t precedence, bool statement)
 {
 	struct row_key key = key_make(TABLE_RETRY);
-	key_u8(&key, PRECEDENCE_COUNT - precedence);
+	key_u8(&key, PRECEDENCE_COUNT - precedence + (statement ? PRECEDENCE_COUNT : 0));
 	return key;
 }
 
-struct row_key outbox_retry_row(const struct copy *copy)
+struct row_key outbox_retry_row(const struct outgoing *outgoing)
 {
-	struct row_key key = retry_prefix(copy->precedence);
+	const struct copy *copy = &outgoing->copy;
+	struct row_key key = retry_prefix(copy->precedence, outgoing->key.statement != 0);
 	key_u64(&key, copy->turn);
 	key_u64(&key, copy->number);
+	return key;
+}
+
+static struct row_key place_prefix(const struct outgoing *outgoing)
+{
+	struct row_key key = key_make(TABLE_PLACE);
+	key_u8(&key, PRECEDENCE_COUNT - outgoing->copy.precedence);
+	key_u8(&key, outgoing->party);
+	return key;
+}
+
+struct row_key outbox_place_row(const struct outgoing *outgoing)
+{
+	struct row_key key = place_prefix(outgoing);
+	key_u64(&key, outgoing->copy.number);
 	return key;
 }
 
@@ -30,38 +46,32 @@ static void retry_at(struct run *run, struct outgoing *outgoing, uint64_t at_ms)
 {
 	struct copy *copy = &outgoing->copy;
 
-	outbox_unplace(run, copy);
+	outbox_unplace(run, outgoing);
 	copy->state = COPY_RETRYING;
 	copy->turn = at_ms;
-	struct row_key key = outbox_retry_row(copy);
+	struct row_key key = outbox_retry_row(outgoing);
 	run_put(run, &key, &schema_copy_key, &outgoing->key);
 	outbox_write(run, outgoing);
 }
 
-/*
- * A statement's place among those that come again in one second, which one that waits there keeps: the first
- * milliseconds of the second are the places, by its number. *free: it has that place now.
- */
-static enum error retry_statement(struct run *run, struct outgoing *outgoing, uint64_t at_ms, bool *free)
+/* A statement takes one of its party's places, if one is free. *kept: it has. */
+static enum error retry_statement(struct run *run, struct outgoing *outgoing, uint64_t at_ms, bool *kept)
 {
-	uint64_t place_ms = (at_ms / 1000 + 1) * 1000 + outgoing->copy.number % OUTBOX_STATEMENT_RETRIES_MAX;
-	struct row_key key = retry_prefix(outgoing->copy.precedence);
+	struct row_key prefix = place_prefix(outgoing);
+	struct row_key key = outbox_place_row(outgoing);
+	size_t taken = 0;
 	struct row row;
 
-	key_u64(&key, place_ms);
-	enum error error = rows_first(run_rows(run), key_view(&key), &row);
-	*free = error == ERROR_NOT_FOUND;
-	if (*free)
-		retry_at(run, outgoing, place_ms);
-	return *free ? ERROR_OK : error;
-}
-
-/* An entry's copy keeps clear of the places of statements. */
-static void retry_entry(struct run *run, struct outgoing *outgoing, uint64_t at_ms)
-{
-	bool clear = at_ms % 1000 >= OUTBOX_STATEMENT_RETRIES_MAX;
-
-	retry_at(run, outgoing, clear ? at_ms : at_ms + OUTBOX_STATEMENT_RETRIES_MAX);
+	*kept = false;
+	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
+	while (error == ERROR_OK && ++taken < OUTBOX_STATEMENT_PLACES)
+		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
+	if (error != ERROR_NOT_FOUND)
+		return error;
+	*kept = true;
+	retry_at(run, outgoing, at_ms);
+	run_put(run, &key, &schema_copy_key, &outgoing->key);
+	return ERROR_OK;
 }
 
 static uint64_t retry_ms(uint64_t precedence)
@@ -84,7 +94,10 @@ static bool passes_soon(enum error reason)
 	return reason == ERROR_FULL || reason == ERROR_TIMED_OUT || reason == ERROR_IO;
 }
 
-/* That an urgent copy does not leave is told once, until the courier has taken it. */
+/*
+ * That an urgent copy does not leave is told once an hour, and when it has left and comes back: not each time
+ * that the courier has taken it and gives it up, which it may do in turn without end.
+ */
 static enum error tell_given_up(struct run *run, struct outgoing *outgoing)
 {
 	enum error reason = run_event(run)->of.progress.reason;
@@ -93,8 +106,10 @@ static enum error tell_given_up(struct run *run, struct outgoing *outgoing)
 	struct channel channel;
 	struct entry entry;
 
-	if (copy->told || copy->precedence < PRECEDENCE_IMMEDIATE ||
-	    (reason != ERROR_FULL && passes_soon(reason)))
+	uint64_t *told_ms = reason == ERROR_FULL ? &copy->told_full_ms : &copy->told_refused_ms;
+
+	if (copy->precedence < PRECEDENCE_IMMEDIATE || (reason != ERROR_FULL && passes_soon(reason)) ||
+	    (*told_ms != 0 && run_slow_ms(run) - *told_ms < OUTBOX_TOLD_AGAIN_MS))
 		return ERROR_OK;
 	enum error error = run_must(registry_channel(run, key.channel, &channel));
 	if (error != ERROR_OK)
@@ -103,7 +118,7 @@ static enum error tell_given_up(struct run *run, struct outgoing *outgoing)
 	error = run_must(log_entry(run, &key, &entry));
 	if (error != ERROR_OK)
 		return error;
-	copy->told = true;
+	*told_ms = run_slow_ms(run) + (run_slow_ms(run) == 0);
 	return query_alert_message(
 		run, &key, entry.time, reason,
 		reason == ERROR_FULL
@@ -146,37 +161,53 @@ static enum error given_up(struct run *run, struct outgoing *outgoing)
 		return error;
 	/* An entry is offered for ever: what refuses it shall not be asked every few seconds. */
 	if (!passes_soon(reason)) {
-		outbox_unplace(run, copy);
+		outbox_unplace(run, outgoing);
 		copy->state = COPY_HELD;
 		outbox_write(run, outgoing);
 		run_log(run, reason, "a copy is not taken on its way; it will be handed over when it is due");
 		return ERROR_OK;
 	}
-	retry_entry(run, outgoing, run_slow_ms(run) + retry_ms(copy->precedence));
+	retry_at(run, outgoing, run_slow_ms(run) + retry_ms(copy->precedence));
 	run_log(run, reason, "the courier gave a copy up; it will be handed over again");
 	return ERROR_OK;
 }
 
-enum error outbox_retry(struct run *run)
+/* What waits no longer, at most `left` of each precedence. */
+static enum error list_retries(struct run *run, bool statements, size_t left, struct outbox_moved *moved,
+			       size_t *count)
 {
-	struct outbox_moved *moved = run_take(run, PRECEDENCE_COUNT * OUTBOX_RETRIES_MAX * sizeof(*moved));
 	bool missing = false;
-	size_t count = 0;
 
+	*count = 0;
 	for (uint64_t precedence = PRECEDENCE_FLASH; precedence >= PRECEDENCE_ROUTINE; precedence--) {
-		struct row_key prefix = retry_prefix(precedence);
+		struct row_key prefix = retry_prefix(precedence, statements);
 		size_t more;
-		enum error error = outbox_list_moved(run, &prefix, run_slow_ms(run) + 1, OUTBOX_RETRIES_MAX,
-						     moved + count, &more);
+		enum error error =
+			outbox_list_moved(run, &prefix, run_slow_ms(run) + 1, left, moved + *count, &more);
 		if (!run_missing(error, &missing))
 			return error;
-		count += more;
+		*count += more;
 	}
+	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
+}
+
+enum error outbox_retry(struct run *run)
+{
+	const size_t each_max = OUTBOX_RETRIES_MAX + OUTBOX_STATEMENT_RETRIES_MAX;
+	struct outbox_moved *moved = run_take(run, PRECEDENCE_COUNT * each_max * sizeof(*moved));
+	bool missing = false;
+	size_t entries, statements = 0;
+
+	enum error error = list_retries(run, false, OUTBOX_RETRIES_MAX, moved, &entries);
+	if (run_missing(error, &missing))
+		error = list_retries(run, true, OUTBOX_STATEMENT_RETRIES_MAX, moved + entries, &statements);
+	if (!run_missing(error, &missing))
+		return error;
 	if (missing)
 		return ERROR_NEEDS_ROWS;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < entries + statements; i++) {
 		struct outgoing outgoing;
-		enum error error = outbox_read(run, &moved[i].key, &outgoing);
+		error = outbox_read(run, &moved[i].key, &outgoing);
 		if (error == ERROR_OK)
 			outbox_wait_until_due(run, &outgoing);
 		else if (error != ERROR_NOT_FOUND)
@@ -227,8 +258,9 @@ enum error outbox_progress(struct run *run)
 	}
 	/* One that waits to be sent again does, whatever is said. */
 	if (outgoing.copy.state != COPY_WAITING && outgoing.copy.state != COPY_RETRYING) {
-		outgoing.copy.told = false;
-		outbox_unplace(run, &outgoing.copy);
+		if (state == LOCAL_CARRIED)
+			outgoing.copy.told_full_ms = outgoing.copy.told_refused_ms = 0;
+		outbox_unplace(run, &outgoing);
 		outgoing.copy.state = state == LOCAL_CARRIED || outgoing.copy.state == COPY_CARRIED
 					      ? COPY_CARRIED
 					      : COPY_QUEUED;
@@ -297,7 +329,7 @@ enum error outbox_due(struct run *run)
 		error = outbox_read(run, &moved[i].key, &outgoing);
 		if (error == ERROR_OK) {
 			recall(run, &outgoing.copy);
-			outbox_unplace(run, &outgoing.copy);
+			outbox_unplace(run, &outgoing);
 			outgoing.copy.state = COPY_HELD;
 			error = promote(run, &outgoing);
 			if (error == ERROR_OK)

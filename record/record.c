@@ -249,6 +249,7 @@ bool record_row_in_backup(struct bytes key)
 	case TABLE_HANDED:
 	case TABLE_DUE:
 	case TABLE_RETRY:
+	case TABLE_PLACE:
 	case TABLE_SENT:
 	case TABLE_REQUEUE:
 		return false;

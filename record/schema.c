@@ -184,8 +184,8 @@ struct row_key key_acknowledged_in(uint64_t channel, const uint8_t identity[IDEN
 #define C(type, name)                                                                                        \
 	U(type, name state), U(type, name precedence), U(type, name urgency), U(type, name number),          \
 		U(type, name turn), U(type, name due_ms), U(type, name sends), U(type, name seals),          \
-		T(type, name last_resort), T(type, name again), T(type, name told), T(type, name sealed),    \
-		F(type, name sha256)
+		U(type, name told_full_ms), U(type, name told_refused_ms), T(type, name last_resort),        \
+		T(type, name again), T(type, name sealed), F(type, name sha256)
 
 #define SCHEMA(type, ...)                                               \
 	static const struct schema_field type##_fields[] = {__VA_ARGS__}; \

@@ -132,7 +132,10 @@ enum table {
 	TABLE_SENT =
 		0x58, /* party u8, slot u8, number u8 -> SHA-256: of the last statements sent to that post */
 	TABLE_REQUEUE = 0x57, /* -> the key in TABLE_COPY up to which that is done */
-	TABLE_RETRY = 0x5a, /* rank u8, slow ms u64, number u64 -> struct copy_key: given up by the courier */
+	/* rank u8 (a statement: 4 more), slow ms u64, number u64 -> struct copy_key: what was given up */
+	TABLE_RETRY = 0x5a,
+	/* rank u8, party u8, number u64 -> struct copy_key: the statements of these, by receiver */
+	TABLE_PLACE = 0x5b,
 	TABLE_PENDING = 0x56, /* channel u16 -> struct pending: own entries without receipt, for STATUS */
 };
 
@@ -467,7 +470,8 @@ struct copy {
 	uint64_t sends;  /* times handed over for want of a receipt; of a statement: times given up */
 	uint64_t seals;
 	bool last_resort; /* the last seal was to the last-resort key */
-	bool told;        /* that it does not leave, since the courier last took it */
+	uint64_t told_full_ms; /* slow clock: when an alert last said so: the courier has no room; 0: none */
+	uint64_t told_refused_ms; /* and: it is not taken on its way */
 	bool again;       /* its receiver asked for what it had receipted: another receipt says nothing new */
 	bool sealed;
 	uint8_t sha256[32]; /* of the sealed bytes; the copy id is its first half */

@@ -366,7 +366,7 @@ static void check_bounds(struct world *world, size_t node)
 		world_violation(world, "nothing is unbounded", "%zu epochs at %zu", disk->tables[TABLE_EPOCH],
 				node);
 	if (disk->tables[TABLE_SEALED] > copies || disk->tables[TABLE_COPY_ID] > copies ||
-	    disk->tables[TABLE_DUE] > copies ||
+	    disk->tables[TABLE_DUE] > copies || disk->tables[TABLE_PLACE] > disk->tables[TABLE_RETRY] ||
 	    disk->tables[TABLE_WAITING] + disk->tables[TABLE_HANDED] + disk->tables[TABLE_RETRY] > copies)
 		world_violation(world, "nothing is unbounded", "the outbox of %zu has more rows than copies",
 				node);

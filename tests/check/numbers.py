@@ -26,9 +26,10 @@ NUMBERS = [
     ("then after twice as long each time, at most after {} hours", ("OUTBOX_RESEND_MAX_MS", HOUR)),
     ("is handed over again after {} s at FLASH, {} s at IMMEDIATE, {} s at PRIORITY and {} s at ROUTINE",
      ("RETRY_FLASH_MS", SECOND), ("RETRY_IMMEDIATE_MS", SECOND), ("RETRY_PRIORITY_MS", SECOND), ("RETRY_ROUTINE_MS", SECOND)),
-    ("of each precedence at most {} in a second", "OUTBOX_RETRIES_MAX"),
+    ("of each precedence at most {} at a look", "OUTBOX_RETRIES_MAX"),
+    ("(at most {} of each precedence at a look)", "OUTBOX_STATEMENT_RETRIES_MAX"),
     ("until the courier has them or has given them up {} times", "OUTBOX_STATEMENT_TRIES"),
-    ("of each precedence {} are kept for each second", "OUTBOX_STATEMENT_RETRIES_MAX"),
+    ("of each precedence {} are kept for each party's posts", "OUTBOX_STATEMENT_PLACES"),
     ("(to the epoch key where it was that), at most {} times", "RESEALS_MAX"),
     ("and every {} intervals where none has", "HEADS_IDLE_INTERVALS"),
     ("is kept as proof ({} for each log)", "PROOFS_MAX"),
@@ -46,6 +47,8 @@ NUMBERS = [
 
 # Numbers that the page says in words.
 WORDS = [
+    ("up to a second later, since a post looks once a second", "LOOP_TICK_MS", SECOND),
+    ("is told to those who watch once an hour, each", "OUTBOX_TOLD_AGAIN_MS", HOUR),
     ("256 ranges of refusals for each author's log in a day", "QUOTA_WINDOW_MS", 24 * HOUR),
     ("the first four after a new own incarnation tell the last heads", "FORMER_TOLD_TIMES", 4),
     ("Epochs are a day long", "KEYS_EPOCH_S", 24 * HOUR // SECOND),
@@ -61,7 +64,7 @@ NO_NUMBERS = [r"sections? \d+", r"2\^32", r"`[A-Z]+(?:\.\d+)? \d{4}/\d\d`", r"^#
 def read_constants(root):
     """All constants of the post's core, by name and by file and name."""
     constants = {}
-    for path in [root / "base/limits.h", root / "envelope/party.h", *sorted((root / "record").glob("*.[ch]"))]:
+    for path in [root / "base/limits.h", root / "envelope/party.h", root / "post/loop.h", *sorted((root / "record").glob("*.[ch]"))]:
         text = path.read_text(encoding="utf-8")
         found = re.findall(r"^#define (\w+)\s+(?:UINT64_C\()?(\d+)\b", text, re.M) + re.findall(
             r"^\s(\w+) = (\d+),", text, re.M)

@@ -449,7 +449,7 @@ def rows_now(side, table):
 def heads_to_be_sent(side):
     """The sizes of its own log in the statements of heads that wait to be sent."""
     # record/schema.h: the kind of the statement, and its COSE.
-    payloads = [cbor2.loads(cbor2.loads(row[18])[2]) for row in rows_now(side, "STATEMENT") if row[14] == HEADS_STATEMENT]
+    payloads = [cbor2.loads(cbor2.loads(row[19])[2]) for row in rows_now(side, "STATEMENT") if row[15] == HEADS_STATEMENT]
     return {payload[2][0][2] for payload in payloads}
 
 

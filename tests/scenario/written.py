@@ -20,7 +20,7 @@ COSE_ROWS, SEALED_ROWS = {"CARD_LETTER", "COSE"}, {"SEALED"}
 # Which fields of a row hold CBOR, and what.
 ROW_FIELDS = {
     "ENTRY": {1: "leaf", 11: "state times"}, "CHANNEL": {1: "terms"}, "RECEIPT": {3: "statement"}, "PREKEYS": {-1: "statement"},
-    "STATEMENT": {18: "statement"}}
+    "STATEMENT": {19: "statement"}}
 EVIDENCE_HEADS, EVIDENCE_ENTRY = 1, 2
 SEALED_AT = {LINK_SEND: 5, LINK_RECEIVED: 4}  # base/link.h: which element holds sealed bytes
 IS_FRAGMENT = 1  # RFC 9171, section 4.2.3
@@ -110,7 +110,7 @@ WRITTEN = {
 
 # Rows of the post that need weeks or a third party, or stand there for a moment only. One function writes them all
 # (schema_write), from lists of fields; tests/unit/record reads each.
-ROWS_NOT_PROVOKED = {"FORMER", "AGREED", "AWAITED", "PUBLISHED", "RETRY"}
+ROWS_NOT_PROVOKED = {"FORMER", "AGREED", "AWAITED", "PUBLISHED", "RETRY", "PLACE"}
 
 
 def writing_sources():

@@ -253,7 +253,7 @@ static void a_store_of_another_version_is_refused(void **state)
 	store_close(&store);
 	execute(scratch_path(*state, "store.db", path), "PRAGMA user_version = 1");
 	assert_int_equal(open_result(path), ERROR_BAD_VERSION);
-	execute(path, "PRAGMA user_version = 4");
+	execute(path, "PRAGMA user_version = 5");
 	assert_int_equal(open_result(path), ERROR_BAD_VERSION);
 }
 
