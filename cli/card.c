@@ -78,50 +78,51 @@ static int print_json(const struct call *call, const struct open_card *open)
 }
 
 /* A name as one word of a configuration file: what is no letter or digit of ASCII becomes a hyphen. */
-static void print_word(struct bytes name)
+static void print_word(struct bytes name, FILE *stream)
 {
 	for (size_t i = 0; i < name.size; i++) {
 		uint8_t byte = name.data[i];
 		bool fits = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
 			    (byte >= 'A' && byte <= 'Z');
-		putchar(fits ? byte : '-');
+		putc(fits ? byte : '-', stream);
 	}
 }
 
 /* The line for the courier's configuration: one that waits to be dialled where the card gives no address. */
-static void print_neighbour(const struct open_card *open, uint64_t slot)
+static void print_neighbour(const struct open_card *open, uint64_t slot, FILE *stream)
 {
 	const struct post_letter *post = &open->party.posts[slot].letter;
 	struct bytes address = address_of(&open->card, slot);
 	char pin[2 * sizeof post->courier_pin + 1];
 	output_hex(bytes_make(post->courier_pin, sizeof post->courier_pin), pin);
-	printf("  for courier.conf: neighbour ");
-	print_word(post->name);
-	printf(" node %.*s pin %s", (int)post->node.size, (const char *)post->node.data, pin);
+	fprintf(stream, "  for courier.conf: neighbour ");
+	print_word(post->name, stream);
+	fprintf(stream, " node %.*s pin %s", (int)post->node.size, (const char *)post->node.data, pin);
 	if (address.size > 0)
-		printf(" address %.*s dial", (int)address.size, (const char *)address.data);
-	printf("\n");
+		fprintf(stream, " address %.*s dial", (int)address.size, (const char *)address.data);
+	fprintf(stream, "\n");
 }
 
-static void print_text(const struct open_card *open)
+static void print_text(const struct open_card *open, FILE *stream)
 {
 	char id[2 * PARTY_ID_SIZE + 1], words[FINGERPRINT_TEXT_SIZE];
 	output_hex(bytes_make(open->party.id, PARTY_ID_SIZE), id);
 	output_fingerprint(open->party.id, words);
-	printf("Card of ");
-	output_text(open->party.founding.name);
-	printf("\nparty %s\n\n%s\n\n", id, words);
-	qr_print(bytes_of_text(id), stdout);
+	fprintf(stream, "Card of ");
+	output_text_on(stream, open->party.founding.name);
+	fprintf(stream, "\nparty %s\n\n%s\n\n", id, words);
+	qr_print(bytes_of_text(id), stream);
 	for (uint64_t slot = 0; slot < POST_SLOTS; slot++) {
 		const struct card_post *post = &open->party.posts[slot];
 		if (!post->known)
 			continue;
-		printf("\npost %u: ", (unsigned)slot);
-		output_text(post->letter.name);
-		printf(", %s, node ", post_kind_name(post->letter.kind));
-		output_text(post->letter.node);
-		printf("%s\n", post->has_prekeys ? "" : " (no prekeys: it cannot be written to yet)");
-		print_neighbour(open, slot);
+		fprintf(stream, "\npost %u: ", (unsigned)slot);
+		output_text_on(stream, post->letter.name);
+		fprintf(stream, ", %s, node ", post_kind_name(post->letter.kind));
+		output_text_on(stream, post->letter.node);
+		fprintf(stream, "%s\n",
+			post->has_prekeys ? "" : " (no prekeys: it cannot be written to yet)");
+		print_neighbour(open, slot, stream);
 	}
 }
 
@@ -198,7 +199,7 @@ static int run_show(struct call *call)
 	if (done && call->json)
 		code = print_json(call, open);
 	else if (done)
-		print_text(open);
+		print_text(open, stdout);
 	client_close(&client);
 	if (open != NULL)
 		free(open->memory);
@@ -310,10 +311,13 @@ static int run_accept(struct call *call)
 		done = file_read(call, path, SEALED_CARD_SIZE_MAX, &open->memory, &open->bytes);
 	} else if (done) {
 		done = open_card(call, path, open) && check_own(call, open);
-		if (done && !call->json)
-			print_text(open);
-		done = done && call_confirm(call, "Has the other side read you these same words over a line "
-						  "where you know the voice?");
+		FILE *shown = call->json ? stderr : stdout; /* the JSON stays alone */
+		if (done)
+			print_text(open, shown);
+		done = done && call_confirm(call,
+					    "Has the other side read you these same words over a line where "
+					    "you know the voice?",
+					    shown);
 	}
 	done = done && send_card(call, open->bytes, &accepted);
 	if (open != NULL)
@@ -377,8 +381,8 @@ const struct command command_card_accept = {
 	.name = "card accept",
 	.operands = "FILE",
 	.summary = "accept another party's card, after comparing its fingerprint",
-	.help = "Shows the card's fingerprint in words, asks whether the other side has read the same words "
-		"to you, and\n"
+	.help = "Shows the card's fingerprint in words (with --json on standard error), asks whether the "
+		"other side has read the same words to you, and\n"
 		"hands the card to the post. A longer card of the same party extends the one held. A party "
 		"that is "
 		"called\n"

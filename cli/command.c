@@ -159,17 +159,26 @@ int call_usage(const struct call *call, const char *format, ...)
 	return 2;
 }
 
-bool call_confirm(const struct call *call, const char *question)
+/* Nobody is asked about what he was not shown. What standard output has lost is told at the end. */
+static bool could_see(const struct call *call, FILE *shown)
+{
+	if (fflush(shown) == 0 && !ferror(shown))
+		return true;
+	if (shown != stdout)
+		call_fail(call, "what this is about cannot be shown on standard error");
+	return false;
+}
+
+bool call_confirm(const struct call *call, const char *question, FILE *shown)
 {
 	if (call->yes)
 		return true;
+	if (!could_see(call, shown))
+		return false;
 	FILE *terminal = fopen("/dev/tty", "r+");
 	if (terminal == NULL) {
-		call_fail(call, "there is no terminal to ask '%s' on: %sadd --yes if you say yes to that",
-			  question,
-			  call->json
-				  ? "with --json what this is about is not shown; look at it without, then "
-				  : "");
+		call_fail(call, "there is no terminal to ask '%s' on: add --yes if you say yes to that",
+			  question);
 		return false;
 	}
 	fprintf(terminal, "%s [y/N] ", question);

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/error.h"
 
@@ -87,9 +88,12 @@ int call_fail_error(const struct call *call, const char *what, enum error error)
 /* A wrong command line; returns 2, which is the exit code whatever the command then returns for failure. */
 int call_usage(const struct call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Asks `question` on the terminal; true for y or yes, and with --yes. Without a terminal and --yes: false,
- * after an error message that names --yes. */
-bool call_confirm(const struct call *call, const char *question);
+/*
+ * Asks `question` on the terminal about what was printed on `shown`, which is flushed first; true for y or
+ * yes, and with --yes. False where what was printed there got lost, and without a terminal and --yes, after
+ * an error message that names --yes.
+ */
+bool call_confirm(const struct call *call, const char *question, FILE *shown);
 
 /*
  * Parses argv against `commands` (ends with NULL) and runs one. Returns the exit code: 1 also where the

@@ -120,11 +120,16 @@ void output_lines(struct bytes text)
 	}
 }
 
-void output_text(struct bytes text)
+void output_text_on(FILE *stream, struct bytes text)
 {
 	struct buffer buffer = visible(text);
-	fwrite(buffer.data, 1, buffer.size, stdout);
+	fwrite(buffer.data, 1, buffer.size, stream);
 	free(buffer.data);
+}
+
+void output_text(struct bytes text)
+{
+	output_text_on(stdout, text);
 }
 
 void output_fingerprint(const uint8_t party_id[PARTY_ID_SIZE], char text[FINGERPRINT_TEXT_SIZE])

@@ -29,8 +29,9 @@ json_t *output_json_hex(struct bytes bytes);
 json_t *output_json_text(struct bytes text);
 /* The columns of the terminal that a stream goes to (80 where it does not say); 0: it goes to none. */
 size_t output_columns(FILE *stream);
-/* Prints text from outside, made visible. */
+/* Prints text from outside, made visible: on standard output, or on a stream. */
 void output_text(struct bytes text);
+void output_text_on(FILE *stream, struct bytes text);
 /*
  * Prints one line of text, made visible, and its end. What is too wide for a terminal goes on, between words,
  * in lines that `indent` spaces begin.

@@ -405,8 +405,8 @@ const struct command command_send = {
 	.name = "send",
 	.operands = "[FILE]",
 	.summary = "sign a message and hand it to the post",
-	.help = "Takes the text from -m, FILE or standard input, shows exactly what will be signed, asks, "
-		"signs it with\n"
+	.help = "Takes the text from -m, FILE or standard input, shows exactly what will be signed (on "
+		"standard error, with --json and --yes too), asks, signs it with\n"
 		"the officer's key and hands it to the post. It returns 0 only when the message is on the "
 		"post's\n"
 		"disk: from then on the post and its courier see to it until the receipt is there. IMMEDIATE "

@@ -47,15 +47,6 @@ static enum error encode_checked(const struct content *content, const struct ter
 	return error;
 }
 
-/* Nobody is asked about what he was not shown. */
-static bool could_see(const struct call *call)
-{
-	if (call->yes || (fflush(stderr) == 0 && !ferror(stderr)))
-		return true;
-	call_fail(call, "what is to be signed cannot be shown on standard error");
-	return false;
-}
-
 bool sign_shown(const struct call *call, const struct content *content, const struct terms *terms,
 		const struct aad *aad, const struct render_names *names, const struct ed25519_pair *pair,
 		struct buffer *out)
@@ -71,10 +62,9 @@ bool sign_shown(const struct call *call, const struct content *content, const st
 	bool done = error == ERROR_OK;
 	if (!done)
 		call_fail_error(call, "this cannot be sent", error);
-	else if (!call->json)
-		done = show_payload(call, buffer_bytes(&payload), names, stderr) && could_see(call);
-	if (done)
-		done = call_confirm(call, "Sign this?");
+	else
+		done = show_payload(call, buffer_bytes(&payload), names, stderr) &&
+		       call_confirm(call, "Sign this?", stderr);
 	if (done) {
 		error = signed_alone(pair, aad, buffer_bytes(&payload), &work, out);
 		done = error == ERROR_OK;

@@ -16,8 +16,8 @@ void content_begin(struct content *content, uint64_t kind, uint64_t precedence,
 
 /*
  * Encodes the content, checks it (terms: NULL where there is no channel), renders the encoded bytes to
- * standard error, asks, and signs alone: appends the COSE_Sign1 to `out`. With --json nothing is rendered,
- * and --yes is needed. False after an error message; nothing is signed then.
+ * standard error (with --json and with --yes too), asks, and signs alone: appends the COSE_Sign1 to `out`.
+ * False after an error message; nothing is signed then.
  */
 bool sign_shown(const struct call *call, const struct content *content, const struct terms *terms,
 		const struct aad *aad, const struct render_names *names, const struct ed25519_pair *pair,

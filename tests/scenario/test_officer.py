@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -99,8 +100,8 @@ def what_cannot_be_sent_or_asked_is_told_with_the_way_out():
     # There is no terminal: the sentence names what would have been asked, of each command.
     shown = said("send", "-m", "Shown.")
     assert "Shown." in shown and "no terminal to ask 'Sign this?' on: add --yes if you say yes to that" in shown, shown
-    assert "'Sign this?' on: with --json what this is about is not shown; look at it without, then add --yes" in \
-        said("send", "-m", "Hidden.", "--json")
+    shown = said("send", "-m", "Shown.", "--json")
+    assert "Shown." in shown and "no terminal to ask 'Sign this?' on: add --yes if you say yes to that" in shown, shown
     card = said("card", "accept", line.federation.folder / "card")
     assert "'Has the other side read you these same words over a line where you know the voice?' on: add --yes" in card, card
     assert "sign" not in card.lower(), card
@@ -110,7 +111,8 @@ def what_cannot_be_sent_or_asked_is_told_with_the_way_out():
 def the_time_of_a_message_is_that_of_its_signing():
     with subprocess.Popen(
             [str(line.programs["liaison"]), "send", "--yes", "--json", "--ack-by", "+30"], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, env={**os.environ, **SANITIZER, **line.alliance.environment}) as sender:
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env={**os.environ, **SANITIZER, **line.alliance.environment}) as sender:
         time.sleep(1.5)  # the officer still writes
         written = int(time.time())
         said = sender.communicate(b"Late.", 30)[0]
@@ -130,6 +132,45 @@ def an_answer_goes_at_the_precedence_of_what_it_answers():
     for words in (["reply", message, "-m", "To myself."], ["ack", message]):
         result = federation.run(*words, "--yes", LIAISON_PASSPHRASE_FILE="/nonexistent")
         assert result.returncode == 1 and f"{message} is our own" in result.stderr, result
+
+
+def with_json_too_nobody_is_asked_about_what_he_was_not_shown():
+    """What is signed, and the words of a card, stand on the terminal before the question; the JSON stands alone."""
+    alliance, federation = line.sides
+    out = line.folder / "out.json"
+    environment = {**os.environ, **SANITIZER, **alliance.environment}
+
+    def answered(answer, question, *words, into=out):
+        command = [str(line.programs["liaison"]), *map(str, words)]
+        with Terminal(["sh", "-c", f'exec "$0" "$@" > {into}', *command], line.folder, environment) as terminal:
+            if question is not None:
+                terminal.until(re.escape(question) + r" \[y/N\] ")
+                terminal.type(answer)
+            status = terminal.end(30)[0]
+            return terminal.said.replace("\n", " "), status
+
+    message = federation.send("Is this ours?", "-p", "flash")
+    line.wait_until_held(alliance, message)
+    sent = len(alliance.json("inbox", "--sent"))
+    for words, shown in ((["send", "-p", "flash", "-m", "Launch detected"], ("FLASH", "Launch detected")),
+                         (["reply", message, "-m", "Not ours."], ("FLASH", "Not ours.")),
+                         (["ack", message, "--note", "seen"], ("ACKNOWLEDGMENT", "seen"))):
+        said, status = answered("n\n", "Sign this?", *words, "--json")
+        assert status == 1 and "did not say yes" in json.loads(out.read_text())["error"], said
+        assert all(word in said for word in shown), said
+        said, status = answered("y\n", "Sign this?", *words, "--json")
+        assert status == 0 and all(word in said for word in shown), said
+        assert json.loads(out.read_text())["reference"] not in said
+        with_yes = alliance.run(*words, "--json", "--yes") if words[0] != "ack" else None
+        assert with_yes is None or all(word in with_yes.stderr for word in shown), with_yes
+    assert len(alliance.json("inbox", "--sent")) == sent + 4  # an acknowledgment is no message
+
+    card, question = federation.folder / "card", "Has the other side read you these same words over a line where you know the voice?"
+    words = alliance.json("card", "show", card)["fingerprint"].replace("\n", " ")
+    said, status = answered("y\n", question, "card", "accept", card, "--json")
+    assert status == 0 and words in said and json.loads(out.read_text())["accepted"] is True, said
+    said, status = answered(None, None, "card", "accept", card, into="/dev/full")
+    assert status == 1 and "[y/N]" not in said and "the output cannot be written" in said, said
 
 
 def without_standard_error_nothing_goes_astray():
@@ -156,5 +197,6 @@ if __name__ == "__main__":
             what_cannot_be_sent_or_asked_is_told_with_the_way_out,
             the_time_of_a_message_is_that_of_its_signing,
             an_answer_goes_at_the_precedence_of_what_it_answers,
+            with_json_too_nobody_is_asked_about_what_he_was_not_shown,
             without_standard_error_nothing_goes_astray,
         )
