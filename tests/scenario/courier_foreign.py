@@ -29,8 +29,7 @@ import time
 import cbor2
 
 from capture import CLIENT, CONTACT_HEADER_SIZE, Recorder
-from courier_pair import read_to_end
-from courier_world import run_tests
+from courier_world import read_to_end, run_tests
 from fake_post import FLASH, ROUTINE
 
 XFER_SEGMENT, XFER_ACK, XFER_REFUSE, KEEPALIVE, SESS_TERM, MSG_REJECT, SESS_INIT = range(1, 8)

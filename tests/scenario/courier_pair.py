@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 
-from courier_world import World, run_tests, until
+from courier_world import World, is_open, read_to_end, run_tests, until
 from fake_post import CARRIED, FAILED, FLASH, PRIORITY, QUEUED, ROUTINE
 from terminal import let_children_trace
 
@@ -23,6 +23,7 @@ BETA = "ipn:2002.0"
 CONTACT_TLS = b"dtn!\x04\x01"
 CONTACT_PLAIN = b"dtn!\x04\x00"
 TERM_CONTACT_FAILURE = b"\x05\x00\x04"
+STRANGERS_OF_ADDRESS_MAX = 8
 
 
 def message(size=400):
@@ -190,18 +191,6 @@ def dial_raw(courier, hello):
     return connection
 
 
-def read_to_end(connection):
-    data = b""
-    while True:
-        try:
-            part = connection.recv(4096)
-        except ConnectionResetError:
-            return data
-        if not part:
-            return data
-        data += part
-
-
 def no_client_certificate_is_refused(world):
     a, b = world.pair()
     b.up()
@@ -262,10 +251,10 @@ def strangers_keep_nobody_out(world):
     a.link_is_up(b)
     a.post.send(b.node, ROUTINE, message())
     b.post.wait(lambda: len(b.post.received) == 1, 5, "a message")
-    # One address gets no more than its share.
+    # One address gets no more than its share. Of those that came faster than they were taken some are connections for this
+    # side only, until the kernel tries them again.
     same += [socket.create_connection(("127.0.0.1", b.port)) for _ in range(5)]
-    same[-1].settimeout(5)
-    assert read_to_end(same[-1]) == b""
+    until(lambda: sum(map(is_open, same)) <= STRANGERS_OF_ADDRESS_MAX, 10, "the end of those that are too many")
     for connection in (*held, *same):
         connection.close()
 

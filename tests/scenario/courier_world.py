@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import select
 import shutil
 import signal
 import socket
@@ -150,3 +151,23 @@ def until(condition, timeout, what):
         if time.monotonic() > end:
             raise AssertionError(f"in vain for {timeout} s: {what}")
         time.sleep(0.01)
+
+
+def read_to_end(connection):
+    data = b""
+    while True:
+        try:
+            part = connection.recv(4096)
+        except ConnectionResetError:
+            return data
+        if not part:
+            return data
+        data += part
+
+
+def is_open(connection):
+    """False once the other side has closed it; whatever it sent is thrown away."""
+    try:
+        return not select.select([connection], [], [], 0)[0] or connection.recv(4096) != b""
+    except ConnectionResetError:
+        return False
