@@ -16,17 +16,43 @@ static const struct range hidden[] = {
 	{ 0x000b, 0x001f },   /* C0 controls after LF */
 	{ 0x007f, 0x009f },   /* DEL and C1 controls */
 	{ 0x00ad, 0x00ad },   /* soft hyphen */
+	{ 0x034f, 0x034f },   /* combining grapheme joiner */
 	{ 0x061c, 0x061c },   /* Arabic letter mark */
+	{ 0x115f, 0x1160 },   /* Hangul fillers */
+	{ 0x17b4, 0x17b5 },   /* Khmer inherent vowels */
 	{ 0x180e, 0x180e },   /* Mongolian vowel separator */
 	{ 0x200b, 0x200b },   /* zero width space */
 	{ 0x200e, 0x200f },   /* left-to-right and right-to-left marks */
 	{ 0x2028, 0x202e },   /* line and paragraph separators, embeddings and overrides */
-	{ 0x2060, 0x2064 },   /* word joiner, invisible operators */
-	{ 0x2066, 0x206f },   /* isolates, deprecated format characters */
+	{ 0x2060, 0x206f },   /* word joiner, invisible operators, isolates, deprecated format characters */
+	{ 0x3164, 0x3164 },   /* Hangul filler */
 	{ 0xfdd0, 0xfdef },   /* noncharacters */
 	{ 0xfeff, 0xfeff },   /* zero width no-break space */
-	{ 0xfff9, 0xfffb },   /* interlinear annotation */
-	{ 0xe0000, 0xe007f }, /* tags */
+	{ 0xffa0, 0xffa0 },   /* halfwidth Hangul filler */
+	{ 0xfff0, 0xfffb },   /* invisible ones to come, interlinear annotation */
+	{ 0x1bca0, 0x1bca3 }, /* shorthand format controls */
+	{ 0x1d173, 0x1d17a }, /* musical beams and slurs */
+	{ 0xe0000, 0xe00ff }, /* tags, invisible ones to come */
+	{ 0xe01f0, 0xe0fff }, /* invisible ones to come */
+};
+
+/*
+ * What text_is_plain lets pass and nobody sees: spaces, and those of Default_Ignorable_Code_Point (Unicode
+ * 15.0, DerivedCoreProperties.txt) that scripts and signs need: joiners and variation selectors.
+ */
+static const struct range blank[] = {
+	{ 0x0009, 0x000a },   /* TAB, LF */
+	{ 0x0020, 0x0020 },   /* space */
+	{ 0x00a0, 0x00a0 },   /* no-break space */
+	{ 0x1680, 0x1680 },   /* Ogham space mark */
+	{ 0x180b, 0x180f },   /* Mongolian variation selectors */
+	{ 0x2000, 0x200d },   /* spaces of all widths, ZWNJ, ZWJ */
+	{ 0x202f, 0x202f },   /* narrow no-break space */
+	{ 0x205f, 0x205f },   /* medium mathematical space */
+	{ 0x2800, 0x2800 },   /* Braille pattern blank */
+	{ 0x3000, 0x3000 },   /* ideographic space */
+	{ 0xfe00, 0xfe0f },   /* variation selectors */
+	{ 0xe0100, 0xe01ef }, /* variation selectors */
 };
 
 static bool is_continuation(uint8_t byte)
@@ -81,17 +107,17 @@ static struct bytes text_after(struct bytes text, size_t size)
 	return bytes_make(text.data + size, text.size - size);
 }
 
+static bool is_in(const struct range *ranges, size_t count, uint32_t character)
+{
+	for (size_t i = 0; i < count && character >= ranges[i].first; i++)
+		if (character <= ranges[i].last)
+			return true;
+	return false;
+}
+
 static bool character_is_plain(uint32_t character)
 {
-	if ((character & 0xfffe) == 0xfffe)
-		return false;
-	for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++) {
-		if (character < hidden[i].first)
-			return true;
-		if (character <= hidden[i].last)
-			return false;
-	}
-	return true;
+	return (character & 0xfffe) != 0xfffe && !is_in(hidden, sizeof hidden / sizeof hidden[0], character);
 }
 
 bool text_is_utf8(struct bytes text)
@@ -135,6 +161,21 @@ bool text_is_plain_line(struct bytes text)
 			return false;
 	}
 	return text_is_plain(text);
+}
+
+size_t text_blank_size(struct bytes text)
+{
+	struct bytes rest = text;
+	uint32_t character;
+
+	while (rest.size != 0) {
+		size_t size = character_decode(rest, &character);
+
+		if (size == 0 || !is_in(blank, sizeof blank / sizeof blank[0], character))
+			break;
+		rest = text_after(rest, size);
+	}
+	return text.size - rest.size;
 }
 
 size_t text_count_words(struct bytes text)

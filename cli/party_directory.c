@@ -112,9 +112,12 @@ bool party_directory_sign_letter(const struct call *call, struct party_directory
 static bool name_is_fit(const struct call *call, const char *what, const char *name, bool may_be_empty)
 {
 	struct bytes text = bytes_of_text(name);
-	if ((text.size > 0 || may_be_empty) && text.size <= NAME_SIZE_MAX && text_is_plain_line(text))
+	if (text.size == 0 ? may_be_empty
+			   : text.size <= NAME_SIZE_MAX && text_is_plain_line(text) &&
+				     text_blank_size(text) < text.size)
 		return true;
-	call_usage(call, "the %s must be one line of 1 to %d bytes of plain text", what, NAME_SIZE_MAX);
+	call_usage(call, "the %s must be one line of 1 to %d bytes of plain text that can be seen", what,
+		   NAME_SIZE_MAX);
 	return false;
 }
 

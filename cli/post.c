@@ -73,7 +73,7 @@ static bool name_is_fit(const struct call *call, struct bytes name)
 	uint8_t memory[REFERENCE_SIZE_MAX + NAME_SIZE_MAX];
 	struct buffer text = buffer_make(memory, sizeof memory);
 	struct reference reference;
-	if (name.size <= NAME_SIZE_MAX && text_is_plain_line(name) &&
+	if (name.size <= NAME_SIZE_MAX && text_is_plain_line(name) && text_blank_size(name) < name.size &&
 	    strchr(call_value(call, "name", ""), '/') == NULL &&
 	    reference_parse(name, &reference) != ERROR_OK) {
 		reference_append(&text, name, 1, 0, 0);

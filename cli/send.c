@@ -414,8 +414,8 @@ const struct command command_send = {
 		"FLASH are for at most 200 words, unless the terms say otherwise. A byte order mark is left "
 		"out "
 		"of the text and CR LF is LF; another control or invisible character is refused, with its "
-		"line "
-		"and column.\n\n"
+		"line and\ncolumn, but for spaces and for the joiners and variation selectors that some "
+		"scripts need.\n\n"
 		"Example: liaison send -p flash -s 'Drone over the strait' -m 'Ours, off course. Do not "
 		"engage.'",
 	.options = send_options,

@@ -24,12 +24,12 @@ const char *post_kind_name(uint64_t kind)
 	return kind >= POST_MISSION && kind <= POST_HEADQUARTERS ? post_kind_names[kind - POST_MISSION] : "?";
 }
 
-/* A name is one plain line of 1 to NAME_SIZE_MAX bytes. */
+/* A name is one plain line of 1 to NAME_SIZE_MAX bytes in which something is to be seen. */
 static enum error check_name(struct bytes name)
 {
 	if (name.size == 0 || name.size > NAME_SIZE_MAX)
 		return ERROR_REFUSED_FORM;
-	return text_is_plain_line(name) ? ERROR_OK : ERROR_REFUSED_TEXT;
+	return text_is_plain_line(name) && text_blank_size(name) < name.size ? ERROR_OK : ERROR_REFUSED_TEXT;
 }
 
 static enum error check_title(struct bytes title)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/local.h"
+#include "base/text.h"
 #include "envelope/card.h"
 #include "envelope/post_file.h"
 #include "envelope/reference.h"
@@ -134,27 +135,15 @@ static bool looks_sealed(struct bytes bytes)
 	return cose_sealed_decode(bytes, &object) == ERROR_OK;
 }
 
-/* The size of the space, or of what shows as nothing, that the name goes on with; 0: of neither. */
-static size_t blank_size(struct bytes name)
-{
-	const uint8_t *at = name.data;
-
-	if (at[0] == ' ')
-		return 1;
-	if (name.size >= 2 && at[0] == 0xc2 && at[1] == 0xa0) /* U+00A0 */
-		return 2;
-	if (name.size >= 3 && at[0] == 0xe2 && at[1] == 0x80) /* U+2000 to U+200D, U+202F */
-		return (at[2] >= 0x80 && at[2] <= 0x8d) || at[2] == 0xaf ? 3 : 0;
-	return name.size >= 3 && at[0] == 0xe3 && at[1] == 0x80 && at[2] == 0x80 ? 3 : 0; /* U+3000 */
-}
-
 /* What of a name tells it from another by eye or ear: no spaces, and nothing that shows as nothing. */
 static void append_heard(struct buffer *buffer, struct bytes name)
 {
 	while (name.size > 0) {
-		size_t blank = blank_size(name), size = blank > 0 ? blank : 1;
-		if (blank == 0)
+		size_t size = text_blank_size(name);
+		if (size == 0) {
 			buffer_append_byte(buffer, name.data[0]);
+			size = 1;
+		}
 		name = bytes_make(name.data + size, name.size - size);
 	}
 }

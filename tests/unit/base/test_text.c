@@ -43,9 +43,8 @@ static bool is_plain(uint32_t c)
 	switch (c) {
 	case 0x7f: case 0xad: case 0x61c: case 0x180e: case 0x200b: case 0x200e: case 0x200f:
 	case 0x2028: case 0x2029: case 0x202a: case 0x202b: case 0x202c: case 0x202d: case 0x202e:
-	case 0x2060: case 0x2061: case 0x2062: case 0x2063: case 0x2064: case 0x2066: case 0x2067:
-	case 0x2068: case 0x2069: case 0x206a: case 0x206b: case 0x206c: case 0x206d: case 0x206e:
-	case 0x206f: case 0xfeff: case 0xfff9: case 0xfffa: case 0xfffb:
+	case 0x34f: case 0x115f: case 0x1160: case 0x17b4: case 0x17b5: case 0x3164: case 0xfeff: case 0xffa0:
+	case 0x1bca0: case 0x1bca1: case 0x1bca2: case 0x1bca3:
 		return false;
 	default:
 		break;
@@ -53,7 +52,8 @@ static bool is_plain(uint32_t c)
 	if (c < 0x20)
 		return c == 9 || c == 10;
 	return !(c >= 0x80 && c < 0xa0) && !(c >= 0xfdd0 && c < 0xfdf0) && c % 0x10000 < 0xfffe &&
-		c >> 7 != 0xe0000 >> 7;
+		c >> 4 != 0x206 && !(c >= 0xfff0 && c < 0xfffc) && !(c >= 0x1d173 && c <= 0x1d17a) &&
+		(c >> 12 != 0xe0 || (c >= 0xe0100 && c < 0xe01f0));
 }
 
 static void every_character_is_judged_by_the_rule(void **state)
@@ -70,6 +70,21 @@ static void every_character_is_judged_by_the_rule(void **state)
 			text_is_plain_line(text) != line)
 			fail_msg("U+%04X is judged wrongly", (unsigned)character);
 	}
+}
+
+static void what_is_plain_and_invisible_is_blank(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t size;
+	} blank[] = { { "", 0 }, { "x", 0 }, { " \t\nx ", 3 }, { "\xc2\xa0\xe2\x80\x8c\xe2\x80\x8d", 8 },
+		{ "\xe2\x80\x80\xe3\x80\x80\xe2\x80\xaf\xe2\x81\x9f\xe1\x9a\x80\xe2\xa0\x80-", 18 },
+		{ "\xef\xb8\x80\xef\xb8\x8f\xf3\xa0\x84\x80\xf3\xa0\x87\xaf", 14 },
+		{ "\xe1\xa0\x8b\xe1\xa0\x8f\xe1\xa0\x90", 6 }, { "\xef\xb7\xbf", 0 }, { "\xef\xb8", 0 },
+		{ "\xe2\x80\x90", 0 }, { " \xff", 1 } };
+
+	for (size_t i = 0; i < sizeof blank / sizeof blank[0]; i++)
+		assert_int_equal(text_blank_size(bytes_of_text(blank[i].text)), blank[i].size);
 }
 
 static void every_sequence_of_two_bytes_is_judged_by_the_standard(void **state)
@@ -202,6 +217,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_character_is_judged_by_the_rule),
+		cmocka_unit_test(what_is_plain_and_invisible_is_blank),
 		cmocka_unit_test(every_sequence_of_two_bytes_is_judged_by_the_standard),
 		cmocka_unit_test(longer_sequences_are_judged_by_the_standard),
 		cmocka_unit_test(overlong_surrogate_and_too_large_forms_are_refused),

@@ -317,6 +317,8 @@ static void texts_of_letters_are_bounded(void **state)
 	letter->of.founding.name = bytes_make(text, NAME_SIZE_MAX + 1);
 	assert_int_equal(check_card_letter(), ERROR_REFUSED_FORM);
 	assert_int_equal(encode_and_decode(), ERROR_TOO_LARGE);
+	letter->of.founding.name = bytes_of_text("\xe2\x80\x8c\xc2\xa0 \xef\xb8\x8f");
+	assert_int_equal(check_card_letter(), ERROR_REFUSED_TEXT);
 	load("post content");
 	letter->of.post.node = bytes_make(text, EID_SIZE_MAX + 1);
 	assert_int_equal(encode_and_decode(), ERROR_TOO_LARGE);

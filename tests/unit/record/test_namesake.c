@@ -102,6 +102,7 @@ static void a_party_that_is_called_like_another_is_accepted_with_its_id_alone(vo
 		{" Federation", 1},
 		{"Feder  ation", 1},
 		{"Federation\xe2\x80\x8d", 1},
+		{"Federation\xef\xb8\x8f", 1},
 		{"\xc2\xa0"
 		 "Alliance",
 		 0},
