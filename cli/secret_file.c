@@ -27,13 +27,35 @@ struct header {
 	uint8_t nonce[crypto_aead_xchacha20poly1305_ietf_NPUBBYTES];
 };
 
-static bool read_line(FILE *from, struct passphrase *passphrase)
+enum line_read {
+	LINE_TAKEN,
+	LINE_MISSING,
+	LINE_UNFIT, /* only a part of it could be taken, so nothing was */
+};
+
+/* The line up to CR, LF or the end. */
+static enum line_read read_line(FILE *from, struct passphrase *passphrase)
 {
-	if (fgets(passphrase->text, sizeof passphrase->text, from) == NULL)
-		return false;
-	passphrase->size = strcspn(passphrase->text, "\r\n");
+	int byte = getc(from);
+	if (byte == EOF)
+		return LINE_MISSING;
+	passphrase->size = 0;
+	for (; byte != EOF && byte != '\r' && byte != '\n'; byte = getc(from)) {
+		if (byte == '\0' || passphrase->size == PASSPHRASE_SIZE_MAX)
+			return LINE_UNFIT;
+		passphrase->text[passphrase->size++] = (char)byte;
+	}
 	passphrase->text[passphrase->size] = '\0';
-	return true;
+	return ferror(from) ? LINE_MISSING : LINE_TAKEN;
+}
+
+/* What would be cut would protect less than its owner thinks. */
+static void say_unfit(const struct call *call)
+{
+	call_fail(call,
+		  "the passphrase has more than %d bytes, or a NUL among them, and is not taken in part: "
+		  "choose another",
+		  PASSPHRASE_SIZE_MAX);
 }
 
 /* ---- asking ---- */
@@ -66,12 +88,12 @@ static bool wait_for_line(FILE *terminal, const sigset_t *ending)
  * What comes meanwhile to end the program ends it when the terminal shows again what is typed. Ctrl-Z does
  * not pass: whoever took the terminal over would not see what he types.
  */
-static bool ask(FILE *terminal, const char *prompt, const char *what, struct passphrase *passphrase)
+static enum line_read ask(FILE *terminal, const char *prompt, const char *what, struct passphrase *passphrase)
 {
 	struct termios before, quiet;
 	sigset_t ending, former;
 	if (tcgetattr(fileno(terminal), &before) != 0)
-		return false;
+		return LINE_MISSING;
 	quiet = before;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
 	quiet.c_cc[VSUSP] = _POSIX_VDISABLE;
@@ -80,11 +102,12 @@ static bool ask(FILE *terminal, const char *prompt, const char *what, struct pas
 	fprintf(terminal, "%s %s: ", prompt, what);
 	fflush(terminal);
 	tcsetattr(fileno(terminal), TCSAFLUSH, &quiet);
-	bool done = wait_for_line(terminal, &ending) && read_line(terminal, passphrase);
-	tcsetattr(fileno(terminal), TCSAFLUSH, &before);
+	enum line_read line =
+		wait_for_line(terminal, &ending) ? read_line(terminal, passphrase) : LINE_MISSING;
+	tcsetattr(fileno(terminal), TCSAFLUSH, &before); /* the rest of a line too long goes to nobody */
 	fprintf(terminal, "\n");
 	sigprocmask(SIG_SETMASK, &former, NULL);
-	return done;
+	return line;
 }
 
 static bool ask_on_terminal(const struct call *call, const char *what, bool is_new,
@@ -96,14 +119,19 @@ static bool ask_on_terminal(const struct call *call, const char *what, bool is_n
 		return false;
 	}
 	setvbuf(terminal, NULL, _IONBF, 0);
-	bool done = ask(terminal, is_new ? "New passphrase for" : "Passphrase for", what, passphrase);
+	enum line_read line =
+		ask(terminal, is_new ? "New passphrase for" : "Passphrase for", what, passphrase);
+	bool done = line == LINE_TAKEN;
 	if (done && is_new) {
 		struct passphrase again = {0};
-		done = ask(terminal, "Again, for", what, &again) && again.size == passphrase->size &&
+		done = ask(terminal, "Again, for", what, &again) == LINE_TAKEN &&
+		       again.size == passphrase->size &&
 		       memcmp(again.text, passphrase->text, again.size) == 0;
 		passphrase_wipe(&again);
 		if (!done)
 			call_fail(call, "the two passphrases differ: nothing was written");
+	} else if (line == LINE_UNFIT) {
+		say_unfit(call);
 	} else if (!done) {
 		call_fail(call, "no passphrase was given");
 	}
@@ -121,10 +149,13 @@ bool passphrase_get(const struct call *call, const char *what, bool is_new, stru
 			return call_fail(call, "cannot read %s: %s", path, strerror(errno)) == 0;
 		setvbuf(file, NULL, _IONBF, 0); /* nothing of it stays in a buffer that is not wiped */
 		bool is_private = file_is_private(call, path, fileno(file));
-		bool done = is_private && read_line(file, passphrase);
+		enum line_read line = is_private ? read_line(file, passphrase) : LINE_MISSING;
 		fclose(file);
-		if (!done) {
-			if (is_private)
+		if (line != LINE_TAKEN) {
+			passphrase_wipe(passphrase);
+			if (line == LINE_UNFIT)
+				say_unfit(call);
+			else if (is_private)
 				call_fail(call, "cannot read a passphrase from %s", path);
 			return false;
 		}

@@ -37,8 +37,8 @@ struct passphrase {
 
 /*
  * The passphrase for `what`: from --passphrase-file or LIAISON_PASSPHRASE_FILE (first line), else asked on
- * the terminal without echo; twice if `is_new`. False after an error message. The caller wipes it with
- * passphrase_wipe.
+ * the terminal without echo; twice if `is_new`. A line of more than PASSPHRASE_SIZE_MAX bytes, or with a NUL
+ * in it, is refused. False after an error message. The caller wipes it with passphrase_wipe.
  */
 bool passphrase_get(const struct call *call, const char *what, bool is_new, struct passphrase *passphrase);
 void passphrase_wipe(struct passphrase *passphrase);

@@ -13,6 +13,7 @@ import time
 
 from between import lost_at
 from line import SANITIZER, Daemon, Line, export_card_of_stranger, wait_for
+from officer import open_secret_file
 from post_shell import KEYING_ACCEPT, run_tests
 from terminal import Terminal
 
@@ -349,6 +350,47 @@ def a_title_that_is_made_of_names_is_cut_between_characters():
     assert status == 1 and re.search("Alliance - \u00e4{26}(?!\u00e4)", shown), (status, shown)
 
 
+# ---- passphrases ----
+
+
+def a_passphrase_is_taken_whole_or_not_at_all():
+    """What was cut would open with less than its owner typed; so from a file and from the terminal alike."""
+    side, key, file = line.alliance, line.folder / "third.key", line.folder / "long-passphrase"
+    words = ["officer", "create", key, "--name", "Third"]
+    file.touch(mode=0o600)
+    for unfit in (b"x" * 1025, b"x" * 5000 + b"\n", b"several\0words\n", b"several words\0"):
+        file.write_bytes(unfit)
+        sentence = refused(side, *words, LIAISON_PASSPHRASE_FILE=str(file))
+        assert "more than 1024 bytes, or a NUL among them, and is not taken in part" in sentence, (unfit, sentence)
+        assert not key.exists(), unfit
+    file.write_bytes(b"\n")
+    assert "shorter than 8 bytes" in refused(side, *words, LIAISON_PASSPHRASE_FILE=str(file))
+    for end in (b"\n", b"\r\n", b""):
+        file.write_bytes(b"x" * 1024 + end)
+        side.json(*words, LIAISON_PASSPHRASE_FILE=str(file))
+        assert open_secret_file(key.read_bytes(), b"x" * 1024)[0] == "officer key"
+        key.unlink()
+
+    environment = {**os.environ, **SANITIZER, **side.environment}
+    del environment["LIAISON_PASSPHRASE_FILE"]
+    command = [str(line.programs["liaison"]), *map(str, words)]
+
+    def answer(terminal, question, text):
+        terminal.until(question)
+        # What is typed before is thrown away.
+        wait_for(lambda: termios.tcgetattr(terminal.terminal)[3] & termios.ECHO == 0, "what is typed is hidden", 10)
+        terminal.type(text + "\n")
+
+    with Terminal(command, line.folder, environment) as terminal:
+        answer(terminal, "New passphrase for", "x" * 1025)
+        assert terminal.end(20)[0] == 1 and terminal.said.count("liaison: ") == 1 and "1024 bytes" in terminal.said, terminal.said
+    with Terminal(command, line.folder, environment) as terminal:
+        for question in ("New passphrase for", "Again, for"):
+            answer(terminal, question, "y" * 1024)
+        assert terminal.end(20)[0] == 0, terminal.said
+    assert open_secret_file(key.read_bytes(), b"y" * 1024)[0] == "officer key"
+
+
 # ---- names that are alike ----
 
 
@@ -398,5 +440,6 @@ if __name__ == "__main__":
             what_was_signed_before_one_declines_is_said,
             a_further_post_is_given_keys_by_a_keying_of_its_own,
             a_title_that_is_made_of_names_is_cut_between_characters,
+            a_passphrase_is_taken_whole_or_not_at_all,
             a_party_that_is_called_like_another_is_not_taken_for_it,
         )
