@@ -42,8 +42,9 @@ struct backup {
 	FILE *file;
 	uint8_t head[HEAD_SIZE];
 	crypto_secretstream_xchacha20poly1305_state state;
-	bool begun; /* the first chunk is past: later ones have no additional data */
-	uint64_t bytes;
+	bool begun;         /* the first chunk is past: later ones have no additional data */
+	uint64_t bytes;     /* of the image */
+	uint64_t file_size; /* of a file that was read to its end */
 	uint8_t sealed[SEALED_CHUNK_SIZE_MAX];
 	uint8_t plain[SEALED_CHUNK_SIZE_MAX];
 };
@@ -124,8 +125,10 @@ static bool read_head(struct backup *backup)
 	const uint8_t *numbers = backup->head + MAGIC_SIZE;
 	if (fread(backup->head, 1, HEAD_SIZE, backup->file) == HEAD_SIZE &&
 	    memcmp(backup->head, MAGIC, MAGIC_SIZE) == 0 && load_u32(numbers) == OPERATIONS &&
-	    load_u32(numbers + 4) == MEMORY_KIB)
+	    load_u32(numbers + 4) == MEMORY_KIB) {
+		backup->file_size = HEAD_SIZE;
 		return true;
+	}
 	return call_fail(backup->call,
 			 "this is no backup made by liaison backup, or its beginning is damaged") == 0;
 }
@@ -163,6 +166,7 @@ static bool read_chunk(struct backup *backup, size_t *size, bool *last)
 	backup->bytes += plain_size;
 	*size = (size_t)plain_size;
 	*last = tag == crypto_secretstream_xchacha20poly1305_TAG_FINAL;
+	backup->file_size += sizeof length + sealed_size;
 	if (*last && fgetc(backup->file) != EOF)
 		return call_fail(backup->call, "the backup is damaged: something follows its end") == 0;
 	return true;
@@ -258,11 +262,14 @@ static int run_backup(struct call *call)
 	bool done = write_backup(backup, call->operand[0], &passphrase) &&
 		    verify_backup(backup, call->operand[0], &passphrase, backup->bytes);
 	passphrase_wipe(&passphrase);
-	json_int_t bytes = (json_int_t)backup->bytes;
+	json_int_t bytes = (json_int_t)backup->file_size;
 	sodium_memzero(backup, sizeof *backup);
 	free(backup);
 	if (done && call->json)
 		return output_json(call, json_pack("{s:I, s:b}", "bytes", bytes, "verified", 1));
+	if (done)
+		printf("%s: %lld bytes, read back to the end: with its passphrase it can be restored\n",
+		       call->operand[0], (long long)bytes);
 	return done ? 0 : 1;
 }
 
@@ -358,8 +365,8 @@ const struct command command_backup = {
 	.operands = "FILE",
 	.summary = "write an encrypted backup of the post while it runs, and read it back",
 	.help = "Takes a consistent image of the post's store while it works, encrypts it under a\n"
-		"passphrase into FILE, and opens FILE again to the end: it returns 0 only for a\n"
-		"backup that can be restored.\n\n"
+		"passphrase into FILE, and opens FILE again to the end: it returns 0, and says\n"
+		"how many bytes FILE has, only for a backup that can be restored.\n\n"
 		"The image holds the record, the registry, the post's own keys, its last-resort\n"
 		"key and the PSKs that go with it. It never holds the keys of epochs: whoever\n"
 		"finds a backup and its passphrase can speak as the post and read what is sealed\n"

@@ -114,7 +114,10 @@ def a_backup_is_made_while_the_line_is_in_use():
     stop.set()
     for talker in talkers:
         talker.join()
-    assert made["verified"] is True and made["bytes"] > 0
+    assert made["verified"] is True and made["bytes"] == facts["backup"].stat().st_size, made
+    said = line.folder / "said.backup"
+    shown = federation.text("backup", said)
+    assert shown == f"{said}: {said.stat().st_size} bytes, read back to the end: with its passphrase it can be restored\n", shown
     assert (facts["backup"].stat().st_mode & 0o777) == 0o600
     assert all(after[side] > before[side] for side in line.sides), sent
     for side, messages in sent.items():
