@@ -8,8 +8,6 @@
 #include "envelope/checkpoint.h"
 #include "envelope/equivocation.h"
 
-#define HEAD_NOTE_SIZE_MAX 4096 /* a head's text, and two lines of signatures with the longest names */
-
 struct told_head {
 	struct checkpoint head;
 	uint8_t key[32];

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/export.h"
 #include "cli/verify_parts.h"
 #include "envelope/checkpoint.h"
 #include "envelope/equivocation.h"
@@ -97,6 +98,40 @@ static bool check_log_signature(const struct verifier *verifier, const json_t *h
 	       checkpoint_verify(checkpoint, key, signature) == ERROR_OK;
 }
 
+/*
+ * The note beside a head, where there is one, is the very one that the head and its signatures make: other
+ * tools read it alone. The signatures have been checked.
+ */
+static bool check_note(const struct verifier *verifier, const json_t *head, uint64_t head_log,
+		       const struct checkpoint *checkpoint)
+{
+	uint8_t memory[HEAD_NOTE_SIZE_MAX], signature[ED25519_SIGNATURE_SIZE];
+	struct buffer made = buffer_make(memory, sizeof memory);
+	const json_t *note = json_object_get(head, "note");
+	uint64_t time, log;
+	if (note == NULL)
+		return true;
+	bool sound =
+		verify_get_hex_exact(head, "signature", signature, sizeof signature) &&
+		checkpoint_note_write(checkpoint, verifier->log_key[head_log], signature, &made) == ERROR_OK;
+	if (sound && json_object_get(head, "cosignature") != NULL)
+		sound = verify_cosigner(verifier, head, &log) &&
+			verify_get_hex_exact(head, "cosignature", signature, sizeof signature) &&
+			verify_get_number(head, "cosigned_at", TIME_MAX, &time) &&
+			checkpoint_note_add(
+				&made, bytes_of_text(json_string_value(json_object_get(head, "cosigner"))),
+				verifier->cosigner_key[log], time, signature) == ERROR_OK;
+	sound = sound && json_is_string(note) &&
+		bytes_equal(bytes_make(json_string_value(note), json_string_length(note)),
+			    buffer_bytes(&made));
+	if (!sound)
+		call_fail(verifier->call,
+			  "log %u: the note beside its head is not the one that this head and its "
+			  "signatures make",
+			  (unsigned)head_log);
+	return sound;
+}
+
 /* The post that is said to have cosigned stands in no opening here. */
 static bool cosigner_is_unknown(const struct verifier *verifier, const json_t *head)
 {
@@ -165,7 +200,7 @@ static bool check_head(struct verifier *verifier, const json_t *object)
 	struct checkpoint checkpoint = {bytes_of_text(origin), head.size, computed};
 	if (check_log_signature(verifier, object, head.log, &checkpoint) &&
 	    check_cosignature(verifier, object, head.log, &checkpoint))
-		return true;
+		return check_note(verifier, object, head.log, &checkpoint);
 	return refuse_signatures(verifier, object, head.log);
 }
 

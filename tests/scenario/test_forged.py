@@ -16,6 +16,8 @@ from line import Daemon, Line, wait_for
 from post_shell import run_tests
 from recompute_heads import sha256, tree_root
 
+COSIGNED = ("cosigner", "cosigner_key", "cosigned_at", "cosignature")
+
 line = None
 
 
@@ -55,7 +57,7 @@ def sign_again(record, key, alter):
         entry["leaf"] = cbor2.dumps(leaf).hex()
     head["root"] = tree_root([bytes.fromhex(entry["leaf"]) for entry in entries[:head["size"]]]).hex()
     head["signature"] = key.sign(text_of(head).encode()).hex()
-    for member in ("cosigner", "cosigner_key", "cosigned_at", "cosignature"):
+    for member in (*COSIGNED, "note"):
         head.pop(member)
 
 
@@ -99,6 +101,52 @@ def names_and_keys_beside_a_head_are_those_of_the_openings():
         record["logs"][0][member] = value
         result = verify(record)
         assert result.returncode == 1 and "the signatures over its head do not hold" in result.stderr, (member, result)
+
+
+def a_note_is_the_one_that_its_head_makes():
+    """A stranger's tools read the note alone: one that says else, of another head or by another hand, does not pass."""
+    key = key_of(line.federation, "liaison log")
+
+    def signed(record, text):
+        """A note of another text, under the log's own key."""
+        dash, name, value = head_of(record, key)["note"].splitlines()[4].split(" ")
+        value = base64.b64encode(base64.b64decode(value)[:4] + key.sign(text.encode())).decode()
+        return f"{text}\n{dash} {name} {value}\n"
+
+    def another_size(record, head):
+        return signed(record, text_of({**head, "size": head["size"] + 1}))
+
+    def in_the_other_order(record, head):
+        *text, log, cosigner = head["note"].splitlines(keepends=True)
+        return "".join([*text, cosigner, log])
+
+    changes = {
+        "no note": lambda record, head: "hello",
+        "no string": lambda record, head: 7,
+        "nothing": lambda record, head: None,
+        "more behind it": lambda record, head: head["note"] + "\n",
+        "of another head": lambda record, head: next(each for each in record["logs"] if each is not head)["note"],
+        "of another size": another_size,
+        "without the cosignature": lambda record, head: "".join(head["note"].splitlines(keepends=True)[:-1]),
+        "the lines in another order": in_the_other_order,
+    }
+    for name, change in changes.items():
+        record = a_record()
+        head = head_of(record, key)
+        head["note"] = change(record, head)
+        result = verify(record)
+        assert result.returncode == 1 and "the note beside its head is not the one" in result.stderr, (name, result)
+    record = a_record()
+    for head in record["logs"]:
+        for member in COSIGNED:
+            head.pop(member)
+    assert verify(record).returncode == 1, "the notes still have the cosignatures"
+    for head in record["logs"]:
+        head["note"] = "".join(head["note"].splitlines(keepends=True)[:-1])
+    assert verify(record).returncode == 0
+    for head in record["logs"]:
+        head.pop("note")
+    assert verify(record).returncode == 0
 
 
 def what_a_counterpart_says_of_logs_makes_no_record_look_cut():
@@ -264,6 +312,7 @@ def main():
             incarnations_count_from_one,
             nobody_cosigns_his_own_log,
             names_and_keys_beside_a_head_are_those_of_the_openings,
+            a_note_is_the_one_that_its_head_makes,
             what_a_counterpart_says_of_logs_makes_no_record_look_cut,
             nobody_speaks_for_a_party_by_letters_of_his_own,
             verify_says_whose_record_it_is,
