@@ -123,7 +123,7 @@ static bool read_entry(struct verifier *verifier, const json_t *object, uint64_t
 	aad_on_channel(aad, AAD_ENTRY, verifier->channel, &verifier->roster, log_roster_index(*log));
 	verifier->entry.content.kind = 0;
 	if (cose_size == 0)
-		return true; /* refused by the exporting post: only its leaf is kept */
+		return true; /* a leaf alone */
 	enum error error = entry_decode(bytes_make(verifier->cose, cose_size), &verifier->entry);
 	if (error == ERROR_OK)
 		return true;
@@ -342,7 +342,8 @@ static bool check_entry(struct verifier *verifier, const json_t *object, uint64_
 	verifier->leaves_alone += held->leaf_alone;
 	if (!check_reference(verifier, held))
 		return false;
-	return held->leaf_alone || check_signed(verifier, verify_name(held), log, aad);
+	return held->leaf_alone ||
+	       (check_signed(verifier, verify_name(held), log, aad) && verify_note_refusals(verifier, log));
 }
 
 /* Goes over all entries: once to learn the letters' keys, once to check. */
@@ -383,6 +384,7 @@ static bool sort_held(struct verifier *verifier)
 				  verify_name(&verifier->held[i]));
 			return false;
 		}
+	verify_sort_refusals(verifier);
 	return true;
 }
 
@@ -434,6 +436,7 @@ static void verifier_free(struct verifier *verifier)
 	free(verifier->card);
 	free(verifier->held);
 	free(verifier->named);
+	free(verifier->refused);
 	free(verifier);
 }
 

@@ -185,11 +185,13 @@ static bool check_head(struct verifier *verifier, const json_t *object)
 	}
 	unsigned log = (unsigned)head.log;
 	if (!compute_root(verifier, &head, &computed)) {
-		call_fail(verifier->call,
-			  "log %u, incarnation %u: of the %llu entries below its head %llu are missing: they "
-			  "were lost, or left out",
-			  log, (unsigned)head.incarnation, (unsigned long long)head.size,
-			  (unsigned long long)(head.size - count_below(verifier, &head)));
+		call_fail(
+			verifier->call,
+			"log %u, incarnation %u: entries below its head are missing, %llu of %llu: lost, or "
+			"left out",
+			log, (unsigned)head.incarnation,
+			(unsigned long long)(head.size - count_below(verifier, &head)),
+			(unsigned long long)head.size);
 		return false;
 	}
 	if (memcmp(computed.bytes, root, sizeof root) != 0) {

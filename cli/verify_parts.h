@@ -1,6 +1,7 @@
 /*
  * What the parts of `verify` share: verify.c reads letters and checks entries, verify_receipts.c receipts,
- * verify_heads.c trees, heads, and what the record does not hold.
+ * verify_leaves.c whether what is there as a leaf alone was refused, verify_heads.c trees, heads, and what
+ * the record does not hold.
  */
 #ifndef CLI_VERIFY_PARTS_H
 #define CLI_VERIFY_PARTS_H
@@ -25,7 +26,7 @@ struct held_entry {
 	uint64_t position;
 	const json_t *object;
 	uint8_t identity[IDENTITY_SIZE];
-	bool leaf_alone; /* refused by the exporting post: its signed bytes are not kept */
+	bool leaf_alone; /* its signed bytes are not there: refused by the exporting post, or left out */
 	/* An incarnation entry names the head at which the log went on: its incarnation, 0: none. */
 	uint64_t continues;
 	uint64_t continues_size;
@@ -37,6 +38,14 @@ struct log_named {
 	uint64_t log;
 	uint64_t incarnation;
 	uint64_t size;
+};
+
+/* What a verdict says that its post refused of another party's log. */
+struct range_refused {
+	uint64_t log;
+	uint64_t incarnation;
+	uint64_t first;
+	uint64_t end; /* the position after the last */
 };
 
 /* What is learnt from the letters in the export, and room for one entry. */
@@ -60,6 +69,8 @@ struct verifier {
 	struct held_entry *held; /* room for every entry; sorted once all are checked */
 	size_t named_count;
 	struct log_named *named;
+	size_t refused_count;
+	struct range_refused *refused;
 	struct card_party *card;
 	struct signed_entry entry;
 	struct leaf leaf;
@@ -89,9 +100,19 @@ const char *verify_name(const struct held_entry *entry);
 
 /*
  * Every receipt beside an entry: signed by a post of another party, over just this entry among those that it
- * names. False after an error message.
+ * names; none beside a leaf alone. False after an error message.
  */
 bool verify_receipts(struct verifier *verifier);
+
+/* Remembers what the decoded entry of that log refuses, once it is checked. False after an error message. */
+bool verify_note_refusals(struct verifier *verifier, uint64_t log);
+/* Once all entries are checked. */
+void verify_sort_refusals(struct verifier *verifier);
+/*
+ * How many of the entries held of one incarnation (count is at least 1) are leaves alone that no verdict of
+ * another party says it refused.
+ */
+uint64_t verify_unexplained(const struct verifier *verifier, const struct held_entry *held, size_t count);
 
 /*
  * Every head against its tree, its signatures, and that no log is without one; proofs of equivocation. False

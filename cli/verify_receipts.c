@@ -102,6 +102,15 @@ static bool refuse_receipt(const struct verifier *verifier, const struct held_en
 	return false;
 }
 
+/* A post keeps receipts of what it has sent alone, and of that the signed bytes. False. */
+static bool refuse_leaf(const struct verifier *verifier, const struct held_entry *held)
+{
+	call_fail(verifier->call,
+		  "%s has a receipt, so the exporting post has sent it: its signed bytes were left out",
+		  verify_name(held));
+	return false;
+}
+
 bool verify_receipts(struct verifier *verifier)
 {
 	struct receipt receipt = {0};
@@ -121,6 +130,8 @@ bool verify_receipts(struct verifier *verifier)
 		if (!good || receipt.log != held->log || receipt.incarnation != held->incarnation ||
 		    !names(&receipt, held->position))
 			return refuse_receipt(verifier, held, &receipt);
+		if (held->leaf_alone)
+			return refuse_leaf(verifier, held);
 		last = text;
 		verifier->receipts++;
 	}

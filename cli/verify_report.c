@@ -15,7 +15,8 @@ struct remark {
 struct remarks {
 	json_t *beyond; /* entries beyond the head: not bound by any signature of the log */
 	json_t *without_head;
-	json_t *missing; /* entries that others had seen */
+	json_t *missing;     /* entries that others had seen */
+	json_t *unexplained; /* leaves alone that no verdict says were refused */
 	json_t *forked;
 	json_t *absent; /* parties of whom there is no log */
 };
@@ -34,6 +35,9 @@ static void look_at_incarnation(struct verifier *verifier, const json_t *heads,
 		add(remarks->without_head, first->log, first->incarnation, count);
 	else if (count > size)
 		add(remarks->beyond, first->log, first->incarnation, count - size);
+	uint64_t unexplained = verify_unexplained(verifier, first, count);
+	if (unexplained > 0)
+		add(remarks->unexplained, first->log, first->incarnation, unexplained);
 }
 
 static void look_at_named(const struct verifier *verifier, struct remarks *remarks)
@@ -62,11 +66,26 @@ static void look_at_parties(const struct verifier *verifier, struct remarks *rem
 	}
 }
 
+static uint64_t entries_of(const json_t *remarks)
+{
+	uint64_t count = 0;
+	for (size_t i = 0; i < json_array_size(remarks); i++)
+		count += (uint64_t)json_integer_value(json_object_get(json_array_get(remarks, i), "entries"));
+	return count;
+}
+
+/* Entries that lie under no head: nothing but the export says that none before them is missing. */
+static uint64_t uncovered(const struct remarks *remarks)
+{
+	return entries_of(remarks->beyond) + entries_of(remarks->without_head);
+}
+
 static struct remarks look(struct verifier *verifier, const json_t *export)
 {
 	const json_t *heads = json_object_get(export, "logs");
 	const json_t *proofs = json_object_get(export, "equivocations");
-	struct remarks remarks = {json_array(), json_array(), json_array(), json_array(), json_array()};
+	struct remarks remarks = {json_array(), json_array(), json_array(),
+				  json_array(), json_array(), json_array()};
 	for (size_t at = 0; at < verifier->held_count;) {
 		size_t count;
 		const struct held_entry *first = &verifier->held[at];
@@ -173,41 +192,74 @@ static void print_whose(const struct verifier *verifier)
 		print_party(verifier, i);
 }
 
+static const char *plural(uint64_t count, const char *one, const char *more)
+{
+	return count == 1 ? one : more;
+}
+
 static void print_heads(const struct verifier *verifier, const json_t *heads)
 {
 	for (size_t i = 0; i < json_array_size(heads); i++) {
 		const json_t *head = json_array_get(heads, i);
-		printf("log %d, incarnation %d: %d entries, head %s, %s\n",
+		json_int_t size = json_integer_value(json_object_get(head, "size"));
+		printf("log %d, incarnation %d: %lld %s, head %s, %s\n",
 		       (int)json_integer_value(json_object_get(head, "log")),
-		       (int)json_integer_value(json_object_get(head, "incarnation")),
-		       (int)json_integer_value(json_object_get(head, "size")),
+		       (int)json_integer_value(json_object_get(head, "incarnation")), (long long)size,
+		       plural((uint64_t)size, "entry", "entries"),
 		       json_string_value(json_object_get(head, "root")),
 		       is_cosigned(verifier, head) ? "cosigned" : "NOT cosigned by another party");
 	}
 }
 
-static void print_remarks(const json_t *remarks, const char *sentence)
+/* `one`: of a single entry; `more`: of several, or of none in particular. */
+static void print_remarks(const json_t *remarks, const char *one, const char *more)
 {
 	for (size_t i = 0; i < json_array_size(remarks); i++) {
 		const json_t *remark = json_array_get(remarks, i);
+		json_int_t entries = json_integer_value(json_object_get(remark, "entries"));
 		printf("log %d, incarnation %d: ", (int)json_integer_value(json_object_get(remark, "log")),
 		       (int)json_integer_value(json_object_get(remark, "incarnation")));
-		if (json_integer_value(json_object_get(remark, "entries")) > 0)
-			printf("%lld ", (long long)json_integer_value(json_object_get(remark, "entries")));
-		printf("%s\n", sentence);
+		if (entries > 0)
+			printf("%lld ", (long long)entries);
+		printf("%s\n", entries == 1 ? one : more);
 	}
 }
 
-/* What keeps the record from being whole, or NULL. That entries are missing is the word of who names them. */
+/*
+ * What keeps the record from being whole, or NULL. That entries are missing is the word of who names them;
+ * that leaves stand alone may be a refusal that was only counted.
+ */
 static const char *why_not_whole(const struct remarks *remarks)
 {
 	bool is_named = json_array_size(remarks->missing) > 0;
+	bool is_unexplained = json_array_size(remarks->unexplained) > 0;
 	bool is_incomplete = json_array_size(remarks->absent) + json_array_size(remarks->without_head) > 0;
 	if (json_array_size(remarks->forked) > 0)
-		return is_incomplete || is_named ? "forked and incomplete" : "forked";
+		return is_incomplete || is_named || is_unexplained ? "forked and incomplete" : "forked";
 	if (is_incomplete)
 		return "incomplete";
+	if (is_named && is_unexplained)
+		return "incomplete, unless an entry names what never was, and more was refused than verdicts "
+		       "say";
+	if (is_unexplained)
+		return "incomplete, unless more was refused than verdicts say";
 	return is_named ? "incomplete, unless an entry names what never was" : NULL;
+}
+
+static void print_all_remarks(const struct remarks *remarks)
+{
+	print_remarks(remarks->beyond,
+		      "more entry lies beyond the head: nothing binds yet that it is the last",
+		      "more entries lie beyond the head: their number is bound by nothing yet");
+	print_remarks(remarks->without_head, "entry of a past incarnation, of which no head is here",
+		      "entries of a past incarnation, of which no head is here");
+	print_remarks(remarks->missing, "entry that others had seen is NOT here",
+		      "entries that others had seen are NOT here");
+	print_remarks(remarks->unexplained,
+		      "entry is here as a leaf alone, and no verdict says that it was refused",
+		      "entries are here as leaves alone, and no verdict says that they were refused");
+	print_remarks(remarks->forked, "",
+		      "FORKED: two signed heads of it cannot both be true, and the proof holds");
 }
 
 static void print_text(const struct verifier *verifier, const json_t *heads, const struct remarks *remarks)
@@ -215,51 +267,37 @@ static void print_text(const struct verifier *verifier, const json_t *heads, con
 	const char *why_not = why_not_whole(remarks);
 	print_whose(verifier);
 	print_heads(verifier, heads);
-	print_remarks(remarks->beyond,
-		      "more entries lie beyond the head: their number is bound by nothing yet");
-	print_remarks(remarks->without_head, "entries of a past incarnation, of which no head is here");
-	print_remarks(remarks->missing, "entries that others had seen are NOT here");
-	print_remarks(remarks->forked,
-		      "FORKED: two signed heads of it cannot both be true, and the proof holds");
+	print_all_remarks(remarks);
 	for (size_t i = 0; i < json_array_size(remarks->absent); i++)
 		printf("party %s: no log of it is here\n",
 		       json_string_value(json_array_get(remarks->absent, i)));
-	if (verifier->leaves_alone > 0)
-		printf("%zu entries are here as leaves alone: refused by the post that held them, or left "
-		       "out\n",
-		       verifier->leaves_alone);
+	uint64_t refused = verifier->leaves_alone - entries_of(remarks->unexplained);
+	if (refused > 0)
+		printf("%llu %s: refused, as a verdict of another party says\n", (unsigned long long)refused,
+		       plural(refused, "entry is here as a leaf alone", "entries are here as leaves alone"));
 	if (why_not != NULL)
 		printf("NOT VERIFIED: the record is %s. What is here holds: ", why_not);
 	else
 		printf("verified: ");
-	printf("%zu signatures of entries, %zu receipts, every reference, leaf, tree and head here\n",
-	       verifier->signatures, verifier->receipts);
-}
-
-/* Entries that lie under no head: nothing but the export says that none before them is missing. */
-static json_int_t uncovered(const struct remarks *remarks)
-{
-	const json_t *const lists[] = {remarks->beyond, remarks->without_head};
-	json_int_t count = 0;
-	for (size_t i = 0; i < 2; i++)
-		for (size_t j = 0; j < json_array_size(lists[i]); j++)
-			count += json_integer_value(json_object_get(json_array_get(lists[i], j), "entries"));
-	return count;
+	printf("%zu %s of entries, %zu %s, every reference, leaf, tree and head here\n", verifier->signatures,
+	       plural(verifier->signatures, "signature", "signatures"), verifier->receipts,
+	       plural(verifier->receipts, "receipt", "receipts"));
 }
 
 static json_t *report_json(const struct verifier *verifier, const json_t *heads,
 			   const struct remarks *remarks)
 {
-	return json_pack(
-		"{s:b, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:O, s:O, s:O, s:O, s:O}", "verified",
-		why_not_whole(remarks) == NULL, "channel",
-		output_json_hex(bytes_make(verifier->channel, CHANNEL_ID_SIZE)), "title",
-		verifier->title[0] != '\0' ? output_json_text(bytes_of_text(verifier->title)) : json_null(),
-		"parties", parties_json(verifier), "signatures", (json_int_t)verifier->signatures, "receipts",
-		(json_int_t)verifier->receipts, "leaves_alone", (json_int_t)verifier->leaves_alone,
-		"uncovered", uncovered(remarks), "logs", heads_json(verifier, heads), "beyond_head",
-		remarks->beyond, "without_head", remarks->without_head, "missing", remarks->missing, "forked",
-		remarks->forked, "absent", remarks->absent);
+	return json_pack("{s:b, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:O, s:O, s:O, s:O, s:O, s:O}",
+			 "verified", why_not_whole(remarks) == NULL, "channel",
+			 output_json_hex(bytes_make(verifier->channel, CHANNEL_ID_SIZE)), "title",
+			 verifier->title[0] != '\0' ? output_json_text(bytes_of_text(verifier->title))
+						    : json_null(),
+			 "parties", parties_json(verifier), "signatures", (json_int_t)verifier->signatures,
+			 "receipts", (json_int_t)verifier->receipts, "leaves_alone",
+			 (json_int_t)verifier->leaves_alone, "uncovered", (json_int_t)uncovered(remarks),
+			 "logs", heads_json(verifier, heads), "beyond_head", remarks->beyond, "without_head",
+			 remarks->without_head, "missing", remarks->missing, "unexplained",
+			 remarks->unexplained, "forked", remarks->forked, "absent", remarks->absent);
 }
 
 int verify_report(struct verifier *verifier, const json_t *export)
@@ -276,6 +314,7 @@ int verify_report(struct verifier *verifier, const json_t *export)
 	json_decref(remarks.beyond);
 	json_decref(remarks.without_head);
 	json_decref(remarks.missing);
+	json_decref(remarks.unexplained);
 	json_decref(remarks.forked);
 	json_decref(remarks.absent);
 	return code;

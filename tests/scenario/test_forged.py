@@ -6,6 +6,7 @@ usage: test_forged.py BUILD
 import base64
 import json
 import pathlib
+import re
 import sys
 
 import cbor2
@@ -16,6 +17,7 @@ from line import Daemon, Line, wait_for
 from post_shell import run_tests
 from recompute_heads import sha256, tree_root
 
+NOT_HERE = re.compile(r": 1 entry that others had seen is NOT here\n|: \d+ entries that others had seen are NOT here\n")
 COSIGNED = ("cosigner", "cosigner_key", "cosigned_at", "cosignature")
 
 line = None
@@ -160,24 +162,93 @@ def what_a_counterpart_says_of_logs_makes_no_record_look_cut():
         key = key_of(line.federation, "liaison log")
         sign_again(record, key, alter)
         result = verify(record)
-        assert result.returncode == 3 and "entries that others had seen are NOT here" in result.stdout, (named, result)
+        assert result.returncode == 3 and NOT_HERE.search(result.stdout), (named, result)
         assert "incomplete, unless an entry names what never was. What is here holds: " in result.stdout, result
         assert result.stdout.count("NOT cosigned by another party") == 1, result
 
 
 def sign_as_officer(record, entry, key, officer, alter):
     """The entry as that officer of the same party would sign it, with what `alter` makes of its content."""
-    roster = [bytes.fromhex(party) for party in record["roster"]]
-    sender = roster[entry["log"] // 64]
-    aad = cbor2.dumps(["liaison entry", bytes.fromhex(record["channel"]), sender, [party for party in roster if party != sender]])
-    cose = cbor2.loads(bytes.fromhex(entry["cose"]))
-    content = cbor2.loads(cose[2])
+    aad = aad_of(record, party_of(record, entry["log"]))
+    content = cbor2.loads(cbor2.loads(bytes.fromhex(entry["cose"]))[2])
     content[2] = officer
     alter(content)
-    cose[2] = cbor2.dumps(content)
-    cose[3] = key.sign(cbor2.dumps(["Signature1", cose[0], aad, cose[2]]))
+    cose = sign1(key, aad, cbor2.dumps(content))
     leaf = [entry["position"], sha256(cbor2.dumps([aad, cose[2]])), sha256(cbor2.dumps(cose[3])), []]
     entry.update(cose=cbor2.dumps(cose).hex(), leaf=cbor2.dumps(leaf).hex(), receipt="")
+
+
+def aad_of(record, sender, context="liaison entry"):
+    roster = [bytes.fromhex(party) for party in record["roster"]]
+    return cbor2.dumps([context, bytes.fromhex(record["channel"]), sender, [party for party in roster if party != sender]])
+
+
+def party_of(record, log):
+    return bytes.fromhex(record["roster"][log // 64])
+
+
+def sign1(key, aad, payload):
+    protected = bytes.fromhex("a10127")
+    return [protected, {}, payload, key.sign(cbor2.dumps(["Signature1", protected, aad, payload]))]
+
+
+def add_verdict(record, side, ranges):
+    """A verdict that the side's post files at the end of its log."""
+    log = log_of(side)
+    key = side.post_key("liaison statement", b"")
+    position = sum(entry["log"] == log for entry in record["entries"])
+    aad = aad_of(record, party_of(record, log))
+    cose = sign1(key, aad, cbor2.dumps([4, 2, None, bytes(8), bytes(16), [1795320300, ranges]]))
+    leaf = [position, sha256(cbor2.dumps([aad, cose[2]])), sha256(cbor2.dumps(cose[3])), []]
+    record["entries"].append({
+        "log": log, "incarnation": 1, "position": position, "cose": cbor2.dumps(cose).hex(), "leaf": cbor2.dumps(leaf).hex(),
+        "receipt": "", "reference": f"{side.post_name.upper()} {position + 1:04}/26"})
+
+
+def message_of(record, side):
+    """A message of that side's, as it stands in the record."""
+    return next(entry for entry in record["entries"] if entry["log"] == log_of(side) and
+                cbor2.loads(cbor2.loads(bytes.fromhex(entry["cose"]))[2])[0] == 1)
+
+
+def what_is_there_as_a_leaf_alone_was_refused_or_left_out():
+    """The exporting post refuses nothing of its own, and what it refuses of others it names in a verdict."""
+    record = a_record()
+    own = message_of(record, line.alliance)
+    assert own["receipt"] != ""
+    own["cose"] = ""
+    result = verify(record)
+    assert result.returncode == 1 and f"{own['reference']} has a receipt" in result.stderr and result.stdout == "", result
+    assert "its signed bytes were left out" in result.stderr, result
+
+    def told(says, side=None, without_receipt=False, ranges=()):
+        record = a_record()
+        entry = message_of(record, line.alliance if without_receipt else line.federation)
+        entry.update(cose="", receipt="")
+        place = [entry["log"], entry["incarnation"], entry["position"]]
+        if side is not None:
+            add_verdict(record, side, [[*place[:2], place[2] + first, count, reason] for first, count, reason in ranges])
+        result = verify(record)
+        assert says in result.stdout, (says, result)
+        as_json = json.loads(line.alliance.run("verify", "--json", line.folder / "forged.json").stdout)
+        assert as_json["verified"] is (result.returncode == 0) and as_json["leaves_alone"] == 1, as_json
+        assert as_json["unexplained"] == ([] if result.returncode == 0 else [
+            {"log": entry["log"], "incarnation": 1, "entries": 1}]), as_json
+        return result
+
+    alone = ": 1 entry is here as a leaf alone, and no verdict says that it was refused\n"
+    for options in ({}, {"without_receipt": True},
+                    {"side": line.alliance, "ranges": [(0, 1, 0)]},  # accepted
+                    {"side": line.alliance, "ranges": [(-1, 1, 69), (1, 9, 69)]},  # what stands beside it
+                    {"side": line.federation, "ranges": [(0, 1, 69)]},  # the author's own word
+                    {"side": line.alliance, "without_receipt": True, "ranges": [(0, 1, 69)]}):
+        result = told(alone, **options)
+        assert result.returncode == 3 and "\nverified" not in result.stdout, (options, result)
+        assert "NOT VERIFIED: the record is incomplete, unless more was refused than verdicts say." in result.stdout, result
+    for ranges in ([(0, 1, 69)], [(-1, 3, 69)], [(-1, 1, 69), (0, 2, 66)]):
+        result = told("\n1 entry is here as a leaf alone: refused, as a verdict of another party says\n", line.alliance,
+                      ranges=ranges)
+        assert result.returncode == 0 and "\nverified: " in result.stdout, result
 
 
 def nobody_speaks_for_a_party_by_letters_of_his_own():
@@ -264,7 +335,7 @@ def what_holds_but_is_not_whole_does_not_verify():
     cut["entries"] = [entry for entry in cut["entries"]
                       if entry["log"] != before["log"] or entry["position"] < before["size"]]
     result = verify(cut)
-    assert result.returncode == 3 and "entries that others had seen are NOT here" in result.stdout, result
+    assert result.returncode == 3 and NOT_HERE.search(result.stdout), result
     assert "NOT VERIFIED: the record is incomplete, unless an entry names what never was." in result.stdout, result
     assert "\nverified" not in result.stdout, result
 
@@ -314,6 +385,7 @@ def main():
             names_and_keys_beside_a_head_are_those_of_the_openings,
             a_note_is_the_one_that_its_head_makes,
             what_a_counterpart_says_of_logs_makes_no_record_look_cut,
+            what_is_there_as_a_leaf_alone_was_refused_or_left_out,
             nobody_speaks_for_a_party_by_letters_of_his_own,
             verify_says_whose_record_it_is,
             what_holds_but_is_not_whole_does_not_verify,
