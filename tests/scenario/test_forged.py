@@ -251,6 +251,65 @@ def what_is_there_as_a_leaf_alone_was_refused_or_left_out():
         assert result.returncode == 0 and "\nverified: " in result.stdout, result
 
 
+def a_leaf_names_the_signatures_of_its_entry():
+    """The author's own tree says that something else was signed with these words."""
+    record = a_record()
+    entry = message_of(record, line.federation)
+
+    def alter(leaf):
+        leaf[2] = sha256(leaf[2]) if leaf[0] == entry["position"] else leaf[2]
+
+    sign_again(record, key_of(line.federation, "liaison log"), alter)
+    result = verify(record)
+    assert result.returncode == 1 and f"{entry['reference']} is not the entry that its leaf names" in result.stderr, result
+
+
+def a_party_gives_itself_no_receipt():
+    """Sound in all else: by the post's own key, over just this entry."""
+    def receipted(by, key):
+        record = a_record()
+        entry = message_of(record, line.alliance)
+        identity = cbor2.loads(bytes.fromhex(entry["leaf"]))[1]
+        payload = cbor2.dumps([log_of(by), entry["log"], 1, [entry["position"], 1], [],
+                               sha256(cbor2.dumps([entry["position"], identity])), bytes(8), 1795320300])
+        aad = aad_of(record, party_of(record, log_of(by)), "liaison receipt")
+        entry["receipt"] = cbor2.dumps(sign1(key, aad, payload)).hex()
+        return verify(record), entry["reference"]
+
+    own, other = (side.post_key("liaison statement", b"") for side in line.sides)
+    assert receipted(line.federation, other)[0].returncode == 0
+    for by, key in (line.alliance, own), (line.federation, own):
+        result, reference = receipted(by, key)
+        assert result.returncode == 1 and f"the receipt beside {reference} is not one of it" in result.stderr, result
+
+
+def what_looks_like_a_proof_accuses_nobody():
+    """Of a proof's form in all, and none: by another's key, of another log or incarnation, or with a path that leads nowhere."""
+    record = a_record()
+    key, another = (key_of(side, "liaison log") for side in line.sides[::-1])
+    accused, other = head_of(record, key), head_of(record, another)
+
+    def shown(root, size=7, by=key, origin=accused["origin"]):
+        head = {"origin": origin, "size": size, "root": (bytes([root]) * 32).hex()}
+        return [size, bytes([root]) * 32, by.sign(text_of(head).encode())]
+
+    def accuse(*proof):
+        record["equivocations"] = [
+            {"log": accused["log"], "incarnation": 1, "held_at_ms": 0, "proof": cbor2.dumps(list(proof)).hex()}]
+        return verify(record)
+
+    one, two, larger = shown(1), shown(2), shown(2, size=8)
+    result = accuse(one, two)
+    assert result.returncode == 3 and f"log {accused['log']}, incarnation 1: FORKED" in result.stdout, result
+    for proof in ([shown(1, by=another), shown(2, by=another)], [one, shown(2, by=another)], [shown(1, by=another), two],
+                  [shown(1, origin=other["origin"]), shown(2, origin=other["origin"])],
+                  [shown(1, origin="liaison/" + "0" * 32), shown(2, origin="liaison/" + "0" * 32)],
+                  [one, one], [two, one], [one, larger, [bytes(32), []]], [one, larger, [bytes(32), [bytes(32)] * 4]],
+                  [one, larger, [one[1], [bytes(32)]]]):
+        result = accuse(*proof)
+        assert result.returncode == 1 and "proves nothing" in result.stderr and result.stdout == "", (proof, result)
+
+
 def nobody_speaks_for_a_party_by_letters_of_his_own():
     """One who holds no key of the party gives himself a credence, and for a log of his own an opening with the party's card."""
     key, log = Ed25519PrivateKey.generate(), log_of(line.alliance)
@@ -386,6 +445,9 @@ def main():
             a_note_is_the_one_that_its_head_makes,
             what_a_counterpart_says_of_logs_makes_no_record_look_cut,
             what_is_there_as_a_leaf_alone_was_refused_or_left_out,
+            a_leaf_names_the_signatures_of_its_entry,
+            a_party_gives_itself_no_receipt,
+            what_looks_like_a_proof_accuses_nobody,
             nobody_speaks_for_a_party_by_letters_of_his_own,
             verify_says_whose_record_it_is,
             what_holds_but_is_not_whole_does_not_verify,
