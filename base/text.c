@@ -30,6 +30,8 @@ static const struct range hidden[] = {
 	{ 0xfeff, 0xfeff },   /* zero width no-break space */
 	{ 0xffa0, 0xffa0 },   /* halfwidth Hangul filler */
 	{ 0xfff0, 0xfffb },   /* invisible ones to come, interlinear annotation */
+	{ 0x13430, 0x1343f }, /* format controls of hieroglyphs */
+	{ 0x16fe4, 0x16fe4 }, /* Khitan filler */
 	{ 0x1bca0, 0x1bca3 }, /* shorthand format controls */
 	{ 0x1d173, 0x1d17a }, /* musical beams and slurs */
 	{ 0xe0000, 0xe00ff }, /* tags, invisible ones to come */

@@ -17,9 +17,9 @@ bool text_is_utf8(struct bytes text);
  * and C1 controls, without bidirectional controls (U+061C, U+200E, U+200F, U+202A-U+202E, U+2066-U+2069),
  * without line and paragraph separators (U+2028, U+2029), other invisible characters (U+00AD, U+034F,
  * U+115F, U+1160, U+17B4, U+17B5, U+180E, U+200B, U+2060-U+206F, U+3164, U+FEFF, U+FFA0, U+FFF0-U+FFFB,
- * U+1BCA0-U+1BCA3, U+1D173-U+1D17A, U+E0000-U+E00FF, U+E01F0-U+E0FFF) and noncharacters. Joiners (U+200C,
- * U+200D) and variation selectors (U+180B-U+180D, U+180F, U+FE00-U+FE0F, U+E0100-U+E01EF) pass: some scripts
- * and signs need them.
+ * U+13430-U+1343F, U+16FE4, U+1BCA0-U+1BCA3, U+1D173-U+1D17A, U+E0000-U+E00FF, U+E01F0-U+E0FFF) and
+ * noncharacters. Joiners (U+200C, U+200D) and variation selectors (U+180B-U+180D, U+180F, U+FE00-U+FE0F,
+ * U+E0100-U+E01EF) pass: some scripts and signs need them.
  */
 bool text_is_plain(struct bytes text);
 

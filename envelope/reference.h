@@ -114,9 +114,11 @@ struct reference {
 enum error reference_parse(struct bytes text, struct reference *reference);
 
 /*
- * True if the name, in capitals as reference_append shows it, is the one typed, whatever the case of a to
- * z.
+ * True if the name, in capitals as reference_append shows it, is the one typed, whatever the case of a to z,
+ * and whatever stands in either that is not to be seen (text_blank_size): spaces, joiners and the like.
  */
-bool reference_name_matches(struct bytes typed, struct bytes post_name);
+bool reference_name_matches(struct bytes typed, struct bytes name);
+/* Appends what of the name is to be seen. */
+void reference_name_append_seen(struct buffer *buffer, struct bytes name);
 
 #endif

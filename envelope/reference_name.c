@@ -96,21 +96,33 @@ bool reference_name_means(struct bytes typed, const struct reference_log *log)
 		return number == log->log;
 	if (reference_name_matches(typed, log->post_name))
 		return true;
-	if (typed.size <= log->post_name.size + 1)
-		return false;
-	size_t party_size = typed.size - log->post_name.size - 1;
-	struct bytes party = bytes_make(typed.data, party_size);
-	struct bytes post = bytes_make(typed.data + party_size + 1, log->post_name.size);
-	return typed.data[party_size] == '/' && reference_name_matches(post, log->post_name) &&
-	       (reference_name_matches(party, log->party_name) || reference_id_begins(party, log->party_id));
+	for (size_t i = 0; i < typed.size; i++) {
+		struct bytes party = bytes_make(typed.data, i);
+		if (typed.data[i] == '/' &&
+		    reference_name_matches(bytes_make(typed.data + i + 1, typed.size - i - 1),
+					   log->post_name) &&
+		    (reference_name_matches(party, log->party_name) ||
+		     reference_id_begins(party, log->party_id)))
+			return true;
+	}
+	return false;
 }
 
 /* ---- choosing ---- */
 
 bool reference_names_meet(struct bytes name, struct bytes other)
 {
-	size_t size = name.size < other.size ? name.size : other.size;
+	uint8_t memory[2][NAME_SIZE_MAX];
+	struct buffer seen = buffer_make(memory[0], sizeof(memory[0]));
+	struct buffer beside = buffer_make(memory[1], sizeof(memory[1]));
 
+	reference_name_append_seen(&seen, name);
+	reference_name_append_seen(&beside, other);
+	if (buffer_error(&seen) != ERROR_OK || buffer_error(&beside) != ERROR_OK)
+		return true;
+	name = buffer_bytes(&seen);
+	other = buffer_bytes(&beside);
+	size_t size = name.size < other.size ? name.size : other.size;
 	return reference_name_matches(bytes_make(name.data + name.size - size, size),
 				      bytes_make(other.data + other.size - size, size));
 }

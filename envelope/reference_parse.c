@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 static bool is_digit(uint8_t byte)
 {
 	return byte >= '0' && byte <= '9';
@@ -92,14 +94,29 @@ enum error reference_parse(struct bytes text, struct reference *reference)
 	return ERROR_OK;
 }
 
-bool reference_name_matches(struct bytes typed, struct bytes post_name)
+/* What begins with the first byte to be seen. */
+static struct bytes skip_blank(struct bytes name)
 {
-	if (typed.size != post_name.size)
-		return false;
-	for (size_t i = 0; i < typed.size; i++)
-		if (to_capital(typed.data[i]) != to_capital(post_name.data[i]))
-			return false;
-	return true;
+	size_t size = text_blank_size(name);
+	return bytes_make(name.data + size, name.size - size);
+}
+
+bool reference_name_matches(struct bytes typed, struct bytes name)
+{
+	typed = skip_blank(typed);
+	name = skip_blank(name);
+	while (typed.size > 0 && name.size > 0 && to_capital(typed.data[0]) == to_capital(name.data[0])) {
+		typed = skip_blank(bytes_make(typed.data + 1, typed.size - 1));
+		name = skip_blank(bytes_make(name.data + 1, name.size - 1));
+	}
+	return typed.size == 0 && name.size == 0;
+}
+
+void reference_name_append_seen(struct buffer *buffer, struct bytes name)
+{
+	for (name = skip_blank(name); name.size > 0;
+	     name = skip_blank(bytes_make(name.data + 1, name.size - 1)))
+		buffer_append_byte(buffer, name.data[0]);
 }
 
 /* ---- date-time groups ---- */

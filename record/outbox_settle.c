@@ -26,18 +26,13 @@ struct row_key outbox_retry_row(const struct outgoing *outgoing)
 	return key;
 }
 
-static struct row_key place_prefix(const struct outgoing *outgoing)
+/* By its number, which the copy keeps: one of the places for what goes to this party at this precedence. */
+struct row_key outbox_place_row(const struct outgoing *outgoing)
 {
 	struct row_key key = key_make(TABLE_PLACE);
 	key_u8(&key, PRECEDENCE_COUNT - outgoing->copy.precedence);
 	key_u8(&key, outgoing->party);
-	return key;
-}
-
-struct row_key outbox_place_row(const struct outgoing *outgoing)
-{
-	struct row_key key = place_prefix(outgoing);
-	key_u64(&key, outgoing->copy.number);
+	key_u8(&key, outgoing->copy.number % OUTBOX_STATEMENT_PLACES);
 	return key;
 }
 
@@ -54,24 +49,19 @@ static void retry_at(struct run *run, struct outgoing *outgoing, uint64_t at_ms)
 	outbox_write(run, outgoing);
 }
 
-/* A statement takes one of its party's places, if one is free. *kept: it has. */
+/* A statement takes its place among those for its party, if no other has it. *kept: it has. */
 static enum error retry_statement(struct run *run, struct outgoing *outgoing, uint64_t at_ms, bool *kept)
 {
-	struct row_key prefix = place_prefix(outgoing);
 	struct row_key key = outbox_place_row(outgoing);
-	size_t taken = 0;
 	struct row row;
 
-	*kept = false;
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
-	while (error == ERROR_OK && ++taken < OUTBOX_STATEMENT_PLACES)
-		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
-	if (error != ERROR_NOT_FOUND)
-		return error;
-	*kept = true;
-	retry_at(run, outgoing, at_ms);
-	run_put(run, &key, &schema_copy_key, &outgoing->key);
-	return ERROR_OK;
+	enum error error = rows_first(run_rows(run), key_view(&key), &row);
+	*kept = error == ERROR_NOT_FOUND;
+	if (*kept) {
+		retry_at(run, outgoing, at_ms);
+		run_put(run, &key, &schema_copy_key, &outgoing->key);
+	}
+	return *kept ? ERROR_OK : error;
 }
 
 static uint64_t retry_ms(uint64_t precedence)

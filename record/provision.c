@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/local.h"
-#include "base/text.h"
 #include "envelope/card.h"
 #include "envelope/post_file.h"
 #include "envelope/reference.h"
@@ -135,19 +134,6 @@ static bool looks_sealed(struct bytes bytes)
 	return cose_sealed_decode(bytes, &object) == ERROR_OK;
 }
 
-/* What of a name tells it from another by eye or ear: no spaces, and nothing that shows as nothing. */
-static void append_heard(struct buffer *buffer, struct bytes name)
-{
-	while (name.size > 0) {
-		size_t size = text_blank_size(name);
-		if (size == 0) {
-			buffer_append_byte(buffer, name.data[0]);
-			size = 1;
-		}
-		name = bytes_make(name.data + size, name.size - size);
-	}
-}
-
 /* The command line takes a party by name, in any case, or by the first digits of its id: none is two's. */
 static bool may_be_taken_for(const struct card_party *party, const struct party *known)
 {
@@ -155,11 +141,11 @@ static bool may_be_taken_for(const struct card_party *party, const struct party 
 	struct buffer name = buffer_make(memory[0], sizeof(memory[0]));
 	struct buffer known_name = buffer_make(memory[1], sizeof(memory[1]));
 
-	append_heard(&name, party->founding.name);
-	append_heard(&known_name, known->name);
-	return reference_name_matches(buffer_bytes(&name), buffer_bytes(&known_name)) ||
-	       reference_id_begins(party->founding.name, known->id) ||
-	       reference_id_begins(known->name, party->id);
+	reference_name_append_seen(&name, party->founding.name);
+	reference_name_append_seen(&known_name, known->name);
+	return reference_name_matches(party->founding.name, known->name) ||
+	       reference_id_begins(buffer_bytes(&name), known->id) ||
+	       reference_id_begins(buffer_bytes(&known_name), party->id);
 }
 
 /* The first party, maybe the own, for which the new one may be taken. ERROR_NOT_FOUND: none. */

@@ -134,7 +134,7 @@ enum table {
 	TABLE_REQUEUE = 0x57, /* -> the key in TABLE_COPY up to which that is done */
 	/* rank u8 (a statement: 4 more), slow ms u64, number u64 -> struct copy_key: what was given up */
 	TABLE_RETRY = 0x5a,
-	/* rank u8, party u8, number u64 -> struct copy_key: the statements of these, by receiver */
+	/* rank u8, party u8, place u8 -> struct copy_key: the statements of these, by receiver */
 	TABLE_PLACE = 0x5b,
 	TABLE_PENDING = 0x56, /* channel u16 -> struct pending: own entries without receipt, for STATUS */
 };

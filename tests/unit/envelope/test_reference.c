@@ -224,6 +224,23 @@ static const char *chosen(const struct named_log *logs, size_t count, size_t at,
 	return text;
 }
 
+/* Nobody sees what stands in the second and third name beside the first. */
+static void names_that_look_alike_are_one_name(void **state)
+{
+	static const struct named_log logs[] = {{0, "Alliance", "New Post", {1, 2}},
+						{64, "Duchy", "new\xc2\xa0post", {3, 4}},
+						{128, "East", "NewPo\xe2\x80\x8dst\xef\xb8\x8f", {5, 6}}};
+	struct reference_log duchy = log_of(&logs[1]);
+
+	assert_string_equal(chosen(logs, 3, 0, 1), "ALLIANCE/NEW POST 0001/26");
+	assert_string_equal(chosen(logs, 3, 1, 1), "DUCHY/NEW\xc2\xa0POST 0001/26");
+	assert_string_equal(chosen(logs, 3, 2, 1), "EAST/NEWPO\xe2\x80\x8dST\xef\xb8\x8f 0001/26");
+	assert_true(reference_name_means(bytes_of_text("d\xef\xb8\x8fuchy/ newpost"), &duchy));
+	assert_false(reference_name_means(bytes_of_text("alliance/new post"), &duchy));
+	assert_true(reference_names_meet(bytes_of_text("a b\xe2\x80\x8d"), bytes_of_text("xA\xc2\xa0" "b")));
+	assert_false(reference_names_meet(bytes_of_text("b a"), bytes_of_text("b c")));
+}
+
 static void a_name_that_two_posts_bear_is_told_apart_by_the_party(void **state)
 {
 	static const struct named_log logs[] = {{0, "Alliance", "Embassy", {1, 2}},
@@ -394,6 +411,7 @@ int main(void)
 		cmocka_unit_test(the_year_of_a_reference_is_that_of_utc),
 		cmocka_unit_test(a_name_that_would_deceive_is_made_visible),
 		cmocka_unit_test(the_longest_reference_fits_its_bound),
+		cmocka_unit_test(names_that_look_alike_are_one_name),
 		cmocka_unit_test(a_name_that_two_posts_bear_is_told_apart_by_the_party),
 		cmocka_unit_test(parties_of_one_name_are_told_apart_by_their_ids),
 		cmocka_unit_test(what_is_printed_means_one_log_whatever_names_are_chosen),

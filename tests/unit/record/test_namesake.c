@@ -169,12 +169,13 @@ static void other_names_need_no_id_and_one_that_is_given_must_be_the_partys(void
 static void a_party_that_is_called_like_the_id_of_another_is_taken_for_it(void **state)
 {
 	struct world *world = make("Duchy");
-	char name[9] = {0};
+	char name[13] = {0};
 
-	memcpy(name, id_of(world, 1), 8);
+	/* A space and a joiner between the digits are not heard. */
+	snprintf(name, sizeof(name), "%.4s \xe2\x80\x8d%.4s", id_of(world, 1), id_of(world, 1) + 4);
 	world_free(world);
 	world = make(name); /* of the same seed */
-	assert_memory_equal(name, id_of(world, 1), 8);
+	assert_memory_equal(name, id_of(world, 1), 4);
 	assert_int_equal(accept(world, 0, card_of(world, 1), NULL), ERROR_OK);
 	assert_int_equal(accept(world, 0, card_of(world, 2), NULL), ERROR_NAMESAKE);
 	assert_int_equal(accept(world, 0, card_of(world, 2), id_of(world, 2)), ERROR_OK);
