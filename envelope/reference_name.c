@@ -139,8 +139,19 @@ static bool is_read_again(struct bytes name, uint64_t incarnation)
 	       read.incarnation == incarnation && reference_name_matches(read.post_name, name);
 }
 
+static bool is_one_word(struct bytes name)
+{
+	for (size_t i = 0; i < name.size; i++)
+		if ((name.data[i] | 0x20) < 'a' || (name.data[i] | 0x20) > 'z')
+			return false;
+	return name.size > 0 && name.size <= NAME_SIZE_MAX;
+}
+
 bool reference_form_fits(const struct reference_log *log, enum reference_form form)
 {
+	/* Letters alone are always read again. This is asked for each entry, and to try it takes long. */
+	if (form == REFERENCE_BY_POST && is_one_word(log->post_name))
+		return true;
 	uint8_t memory[REFERENCE_NAME_SIZE_MAX];
 	struct buffer name = buffer_make(memory, sizeof(memory));
 

@@ -94,10 +94,12 @@ enum error reference_parse(struct bytes text, struct reference *reference)
 	return ERROR_OK;
 }
 
-/* What begins with the first byte to be seen. */
+/* What begins with the first byte to be seen: mostly the first of all, and that is asked for each entry. */
 static struct bytes skip_blank(struct bytes name)
 {
-	size_t size = text_blank_size(name);
+	bool seen = name.size == 0 || (name.data[0] > ' ' && name.data[0] < 0x7f);
+	size_t size = seen ? 0 : text_blank_size(name);
+
 	return bytes_make(name.data + size, name.size - size);
 }
 
