@@ -170,12 +170,19 @@ enum error forge_missing(struct world *world, size_t from, size_t to, const stru
 enum error forge_receipt(struct world *world, size_t from, size_t to, const struct entry_key *key,
 			 const uint8_t identity[IDENTITY_SIZE], enum error reason)
 {
+	return forge_receipt_by(world, from, from, to, key, identity, reason);
+}
+
+enum error forge_receipt_by(struct world *world, size_t from, size_t by, size_t to,
+			    const struct entry_key *key, const uint8_t identity[IDENTITY_SIZE],
+			    enum error reason)
+{
 	struct receipt *receipt = calloc(1, sizeof(*receipt));
 	uint8_t bytes[RECEIPT_SIZE_MAX];
 	struct buffer payload = buffer_make(bytes, sizeof(bytes));
 	struct receipt_digest digest;
 
-	receipt->by = world_log_of(world, from);
+	receipt->by = world_log_of(world, by);
 	receipt->log = key->log;
 	receipt->incarnation = key->incarnation;
 	if (reason == ERROR_OK)

@@ -27,6 +27,10 @@ enum error forge_missing(struct world *world, size_t from, size_t to,
 /* A receipt that one entry of post `to` is held (ERROR_OK), or refused. */
 enum error forge_receipt(struct world *world, size_t from, size_t to, const struct entry_key *key,
 			 const uint8_t identity[IDENTITY_SIZE], enum error reason);
+/* The same, signed by post `from`, as if it were that of post `by`. */
+enum error forge_receipt_by(struct world *world, size_t from, size_t by, size_t to,
+			    const struct entry_key *key, const uint8_t identity[IDENTITY_SIZE],
+			    enum error reason);
 /* A statement of heads that shows the newest head of post `to`, as if it were cosigned. */
 enum error forge_head_of_another(struct world *world, size_t from, size_t to);
 

@@ -207,6 +207,82 @@ static void who_was_given_back_a_wrong_number_is_not_accused(void **state)
 	world_free(world);
 }
 
+/* The entry stands as before, and no receipt was added. */
+static void check_not_receipted(const struct world *world, const uint8_t identity[IDENTITY_SIZE],
+				const struct entry *before, size_t receipts)
+{
+	struct entry after;
+	struct entry_key key;
+
+	assert_true(world_entry(world, 0, identity, &after, &key));
+	assert_int_equal(after.state, before->state);
+	assert_int_equal(after.received, before->received);
+	assert_int_equal(after.refused, before->refused);
+	assert_int_equal(after.receipt, before->receipt);
+	assert_int_equal(world_count(world, 0, TABLE_RECEIPT), receipts);
+}
+
+/* Whoever has not read an entry cannot say that it is held, nor that it is refused. */
+static void a_receipt_of_another_content_is_dropped(void **state)
+{
+	static const enum error reasons[] = {ERROR_OK, ERROR_REFUSED_FORM};
+	struct world *world = open_council(410);
+	uint8_t ours[IDENTITY_SIZE];
+	struct entry before;
+	struct entry_key key;
+
+	world_settle(world);
+	talk_begin(world, 0, "not read yet", ours);
+	assert_true(world_entry(world, 0, ours, &before, &key));
+	size_t receipts = world_count(world, 0, TABLE_RECEIPT);
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		uint8_t other[IDENTITY_SIZE];
+		memcpy(other, ours, sizeof(other));
+		other[IDENTITY_SIZE - 1] ^= 1;
+		world->posts[0].last_log = ERROR_OK;
+		assert_int_equal(forge_receipt(world, 1, 0, &key, other, reasons[i]), ERROR_OK);
+		assert_int_equal(world->posts[0].last_log, ERROR_BAD_PROOF);
+		check_not_receipted(world, ours, &before, receipts);
+	}
+	world_free(world);
+}
+
+static void a_receipt_in_the_name_of_another_post_is_dropped(void **state)
+{
+	struct world *world = open_council(411);
+	uint8_t ours[IDENTITY_SIZE];
+	struct entry before;
+	struct entry_key key;
+
+	world_settle(world);
+	talk_begin(world, 0, "for two", ours);
+	assert_true(world_entry(world, 0, ours, &before, &key));
+	size_t receipts = world_count(world, 0, TABLE_RECEIPT);
+	world->posts[0].last_log = ERROR_OK;
+	assert_int_equal(forge_receipt_by(world, 1, 2, 0, &key, ours, ERROR_OK), ERROR_OK);
+	assert_int_equal(world->posts[0].last_log, ERROR_BAD_ARGUMENT);
+	check_not_receipted(world, ours, &before, receipts);
+	world_free(world);
+}
+
+static void a_receipt_of_what_others_sent_is_dropped(void **state)
+{
+	struct world *world = open_council(412);
+	uint8_t theirs[IDENTITY_SIZE];
+	struct entry before;
+	struct entry_key key;
+
+	world_settle(world);
+	talk(world, 2, "of another log", theirs);
+	assert_true(world_entry(world, 0, theirs, &before, &key));
+	size_t receipts = world_count(world, 0, TABLE_RECEIPT);
+	world->posts[0].last_log = ERROR_OK;
+	assert_int_equal(forge_receipt(world, 1, 0, &key, theirs, ERROR_OK), ERROR_OK);
+	assert_int_equal(world->posts[0].last_log, ERROR_BAD_ARGUMENT);
+	check_not_receipted(world, theirs, &before, receipts);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +294,9 @@ int main(void)
 		cmocka_unit_test(a_refusal_takes_no_receipts_place),
 		cmocka_unit_test(who_was_given_back_a_wrong_number_is_not_accused),
 		cmocka_unit_test(words_are_given_back_once_in_each_incarnation),
+		cmocka_unit_test(a_receipt_of_another_content_is_dropped),
+		cmocka_unit_test(a_receipt_in_the_name_of_another_post_is_dropped),
+		cmocka_unit_test(a_receipt_of_what_others_sent_is_dropped),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
