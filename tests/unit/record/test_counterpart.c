@@ -1,0 +1,162 @@
+/*
+ * What a counterpart that is accredited and hostile can make a post keep, and what it can say of copies that
+ * are not its own.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/record/forger.h"
+
+#define EVIDENCE_EXPECTED 8 /* entries kept as evidence for one log */
+
+/* ---- forks ---- */
+
+/* Post 1's officer signs another message for a place in its log that is taken. */
+static void fork_at(struct world *world, uint64_t position)
+{
+	struct content *content = calloc(1, sizeof(*content));
+	struct wire *wire = calloc(1, sizeof(*wire));
+	uint8_t identity[IDENTITY_SIZE];
+
+	content->kind = CONTENT_MESSAGE;
+	content->precedence = PRECEDENCE_ROUTINE;
+	entropy_take(&world->random, content->id, sizeof(content->id));
+	content->signers_count = 1;
+	content->signers[0] = 1;
+	content->of.message.time = world->now_ms / 1000;
+	content->of.message.text = bytes_of_text("and not what was said before");
+	wire->kind = WIRE_ENTRY;
+	wire->incarnation = 1;
+	wire->position = position;
+	wire->cose = world_sign(world, world->posts[1].party, 1, content, identity);
+	assert_int_equal(forge(world, 1, 0, wire), ERROR_OK);
+	free((void *)(uintptr_t)wire->cose.data);
+	free(wire);
+	free(content);
+}
+
+static void a_counterpart_that_forks_without_end_fills_no_store(void **state)
+{
+	struct world *world = world_open_line(230);
+	struct merkle_hash root;
+	struct merkle_hash root_after;
+	uint64_t size;
+	uint64_t size_after;
+
+	world_settle(world);
+	world_tree(world, 0, world_log_of(world, 1), 1, &size, &root);
+	assert_true(size > 1);
+	for (size_t i = 1; i <= 3 * EVIDENCE_EXPECTED; i++) {
+		size_t alerts = world->posts[0].alerts;
+		fork_at(world, i % size);
+		bool kept = i <= EVIDENCE_EXPECTED;
+		assert_int_equal(world_count(world, 0, TABLE_EVIDENCE), kept ? i : EVIDENCE_EXPECTED);
+		assert_int_equal(world->posts[0].alerts - alerts, kept ? 1 : 0);
+		assert_int_equal(world->posts[0].last_log, ERROR_REFUSED_FORK);
+	}
+	world_tree(world, 0, world_log_of(world, 1), 1, &size_after, &root_after);
+	assert_int_equal(size_after, size); /* the first ones stand */
+	assert_memory_equal(&root_after, &root, sizeof(root));
+	world_free(world);
+}
+
+/* ---- copies for others ---- */
+
+static const struct world_message urgent = {.precedence = PRECEDENCE_FLASH, .text = "for each of you"};
+
+/* Of the only entry under way at post 0, the copy for another post. */
+static struct copy copy_for(const struct world *world, const struct entry_key *place, size_t to)
+{
+	struct entry_key key = *place;
+	struct copy copy;
+
+	key.log = world_log_of(world, to);
+	struct row_key row = key_channel(TABLE_COPY, key.channel);
+	key_u16(&row, key.incarnation);
+	key_u32(&row, key.position);
+	key_u16(&row, key.log);
+	assert_true(world_row(world, 0, &row, &schema_copy, &copy));
+	return copy;
+}
+
+static void cannot_open_by(struct world *world, size_t from, const struct copy *copy)
+{
+	struct cannot_open *cannot_open = calloc(1, sizeof(*cannot_open));
+
+	cannot_open->hashes_count = 1;
+	memcpy(cannot_open->hashes[0], copy->sha256, sizeof(cannot_open->hashes[0]));
+	assert_int_equal(forge_cannot_open(world, from, 0, cannot_open), ERROR_OK);
+	free(cannot_open);
+}
+
+/* Post 2 says it of post 1's copy, and nothing comes of it; then post 1 says so, and it is sealed again. */
+static void only_its_receiver_is_believed(struct world *world, const size_t *firsts, size_t count)
+{
+	uint8_t identity[IDENTITY_SIZE];
+	struct entry_key place;
+	struct entry entry;
+
+	world_exchange(world);
+	world_open_channel(world, firsts, count);
+	world_settle(world);
+	world->lose_percent = 100;
+	assert_int_equal(world_send(world, 0, &urgent, identity), ERROR_OK);
+	assert_true(world_entry(world, 0, identity, &entry, &place));
+	struct copy before = copy_for(world, &place, 1);
+	assert_true(before.sealed);
+	assert_int_equal(before.seals, 1);
+	cannot_open_by(world, 2, &before);
+	world_run(world, 20, 10);
+	struct copy after = copy_for(world, &place, 1);
+	assert_true(after.sealed);
+	assert_int_equal(after.seals, before.seals);
+	assert_int_equal(after.state, before.state);
+	assert_memory_equal(after.sha256, before.sha256, sizeof(before.sha256));
+	cannot_open_by(world, 1, &before);
+	world_run(world, 20, 10);
+	after = copy_for(world, &place, 1);
+	assert_true(after.sealed);
+	assert_int_equal(after.seals, before.seals + 1);
+	assert_memory_not_equal(after.sha256, before.sha256, sizeof(before.sha256));
+	world_free(world);
+}
+
+/* All at one slot: only the party tells them apart. */
+static void a_copy_is_not_sealed_again_at_the_word_of_another_party(void **state)
+{
+	struct world *world = world_make(231);
+
+	world_add_post(world, world_add_party(world, "Alliance"), 0, "Headquarters");
+	world_add_post(world, world_add_party(world, "Federation"), 0, "Embassy");
+	world_add_post(world, world_add_party(world, "League"), 0, "Mission");
+	only_its_receiver_is_believed(world, (const size_t[]){0, 1, 2}, 3);
+}
+
+/* Of one party: only the slot tells them apart. */
+static void a_copy_is_not_sealed_again_at_the_word_of_a_sibling(void **state)
+{
+	struct world *world = world_make(232);
+	size_t alliance = world_add_party(world, "Alliance");
+	size_t federation = world_add_party(world, "Federation");
+
+	world_add_post(world, alliance, 0, "Headquarters");
+	world_add_post(world, federation, 0, "Capital");
+	world_add_post(world, federation, 1, "Embassy");
+	only_its_receiver_is_believed(world, (const size_t[]){0, 1}, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_counterpart_that_forks_without_end_fills_no_store),
+		cmocka_unit_test(a_copy_is_not_sealed_again_at_the_word_of_another_party),
+		cmocka_unit_test(a_copy_is_not_sealed_again_at_the_word_of_a_sibling),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
