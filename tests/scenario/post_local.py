@@ -8,9 +8,11 @@ import time
 
 from post_shell import (
     Client, Daemon, FAKE_FULL, FAKE_LARGE, FAKE_NOTICE, FAKE_ROUNDS, HELLO, ROUTINE, STATUS,
-    SUBSCRIBE, fake_only, frame, run_tests, wait_until)
+    SUBSCRIBE, Skip, Stream, fake_only, frame, run_tests, wait_until)
 
 CLIENTS_MAX = 32
+NOBODY = 65534
+ANSWERED, TURNED_AWAY, NOT_CONNECTED = range(3)
 
 
 def still_serves(daemon):
@@ -69,6 +71,42 @@ def a_flood_of_refusals_is_a_few_log_lines():
                 client.send_raw(struct.pack(">I", 0))
                 client.is_closed(1)
         assert daemon.log().count("\n") == 5, daemon.log()
+
+
+def greeted_as(user, daemon):
+    """What a process of that user gets for its HELLO."""
+    child = os.fork()
+    if child == 0:
+        outcome = NOT_CONNECTED
+        try:
+            os.chdir(daemon.folder)  # whatever is above it need not let that user pass
+            os.setgroups([])
+            os.setresgid(user, user, user)
+            os.setresuid(user, user, user)
+            with Stream("post.sock") as stream:
+                outcome = TURNED_AWAY
+                stream.send([1, HELLO])
+                if stream.next()[:2] == [1, 0]:
+                    outcome = ANSWERED
+        finally:
+            os._exit(outcome)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def a_process_of_another_user_is_turned_away_though_it_reaches_the_socket():
+    """The folder keeps it out already; here the daemon runs, and then both are opened to everybody."""
+    if os.geteuid() != 0:
+        raise Skip("only root can be another user")
+    with Daemon().start() as daemon, Client(daemon) as bystander:
+        assert greeted_as(NOBODY, daemon) == NOT_CONNECTED
+        os.chmod(daemon.folder, 0o711)
+        os.chmod(daemon.path("post.sock"), 0o666)
+        before = daemon.descriptors_at_rest()
+        assert greeted_as(NOBODY, daemon) == TURNED_AWAY
+        daemon.wait_for_log("a process of another user at the local socket")
+        assert greeted_as(0, daemon) == ANSWERED
+        assert bystander.ask(HELLO)[1] == 0
+        assert wait_until(lambda: daemon.descriptors() == before)
 
 
 def half_a_frame_holds_up_nobody():
@@ -212,6 +250,7 @@ if __name__ == "__main__":
         what_is_no_frame_or_no_request_ends_the_connection_and_nothing_else,
         random_bytes_end_no_daemon,
         a_flood_of_refusals_is_a_few_log_lines,
+        a_process_of_another_user_is_turned_away_though_it_reaches_the_socket,
         half_a_frame_holds_up_nobody,
         a_thousand_connections_leave_room_for_the_next_and_no_descriptor,
         a_client_that_goes_away_in_the_middle_leaves_nothing,
