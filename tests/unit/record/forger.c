@@ -199,31 +199,44 @@ enum error forge_receipt_by(struct world *world, size_t from, size_t by, size_t 
 	return forge_statement(world, from, to, STATEMENT_RECEIPT, buffer_bytes(&payload));
 }
 
-enum error forge_head_of_another(struct world *world, size_t from, size_t to)
+enum error forge_heads(struct world *world, size_t from, size_t to, const struct head *told, size_t count)
 {
 	struct heads_statement *heads = calloc(1, sizeof(*heads));
 	uint8_t bytes[HEADS_SIZE_MAX];
 	struct buffer payload = buffer_make(bytes, sizeof(bytes));
-	struct row_key key = key_line(1, world_log_of(world, to));
-	struct line line;
 
-	assert_true(world_row(world, to, &key, &schema_line, &line));
+	assert_non_null(heads);
 	heads->by = world_log_of(world, from);
 	heads->time = world->now_ms / 1000;
-	heads->heads_count = 2;
-	heads->heads[0] = (struct head){.log = heads->by, .incarnation = 1, .size = 1};
-	heads->heads[1] = (struct head){
-		.log = world_log_of(world, to),
-		.incarnation = line.head_incarnation,
-		.size = line.head_size,
-		.has_cosignature = true,
-		.cosigned_at = 1,
-	};
-	memcpy(heads->heads[1].root.bytes, line.head_root, sizeof(line.head_root));
-	memcpy(heads->heads[1].signature, line.head_signature, sizeof(line.head_signature));
+	heads->heads_count = count;
+	memcpy(heads->heads, told, count * sizeof(*told));
 	heads_encode(heads, &payload);
 	free(heads);
 	return forge_statement(world, from, to, STATEMENT_HEADS, buffer_bytes(&payload));
+}
+
+enum error forge_head_of_another(struct world *world, size_t from, size_t to)
+{
+	struct head told[2] = {{.log = world_log_of(world, from), .incarnation = 1, .size = 1}};
+
+	told[1] = forge_head_held(world, to, to);
+	told[1].has_cosignature = true;
+	told[1].cosigned_at = 1;
+	return forge_heads(world, from, to, told, 2);
+}
+
+struct head forge_head_held(const struct world *world, size_t at, size_t of)
+{
+	struct row_key key = key_line(1, world_log_of(world, of));
+	struct head head = {.log = world_log_of(world, of)};
+	struct line line;
+
+	assert_true(world_row(world, at, &key, &schema_line, &line));
+	head.incarnation = line.head_incarnation;
+	head.size = line.head_size;
+	memcpy(head.root.bytes, line.head_root, sizeof(line.head_root));
+	memcpy(head.signature, line.head_signature, sizeof(line.head_signature));
+	return head;
 }
 
 static void sign_head(struct world *world, size_t from, struct head *head)
@@ -244,24 +257,18 @@ static void sign_head(struct world *world, size_t from, struct head *head)
 enum error forge_former_heads(struct world *world, size_t from, size_t to, uint64_t newest, uint64_t first,
 			      size_t count)
 {
-	struct heads_statement *heads = calloc(1, sizeof(*heads));
-	uint8_t bytes[HEADS_SIZE_MAX];
-	struct buffer payload = buffer_make(bytes, sizeof(bytes));
+	struct head told[HEADS_STATED_MAX] = {0};
 
-	heads->by = world_log_of(world, from);
-	heads->time = world->now_ms / 1000;
+	assert_true(count < HEADS_STATED_MAX);
 	for (size_t i = 0; i <= count; i++) {
-		struct head *head = &heads->heads[heads->heads_count++];
-		*head = (struct head){.log = heads->by, .incarnation = newest, .size = 1};
+		told[i] = (struct head){.log = world_log_of(world, from), .incarnation = newest, .size = 1};
 		if (i > 0) {
-			head->incarnation = first + i - 1;
-			head->size = 7;
+			told[i].incarnation = first + i - 1;
+			told[i].size = 7;
 		}
-		sign_head(world, from, head);
+		sign_head(world, from, &told[i]);
 	}
-	heads_encode(heads, &payload);
-	free(heads);
-	return forge_statement(world, from, to, STATEMENT_HEADS, buffer_bytes(&payload));
+	return forge_heads(world, from, to, told, count + 1);
 }
 
 /* ---- entries ---- */

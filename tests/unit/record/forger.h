@@ -31,6 +31,10 @@ enum error forge_receipt(struct world *world, size_t from, size_t to, const stru
 enum error forge_receipt_by(struct world *world, size_t from, size_t by, size_t to,
 			    const struct entry_key *key, const uint8_t identity[IDENTITY_SIZE],
 			    enum error reason);
+/* A statement of heads: these, as they are given. */
+enum error forge_heads(struct world *world, size_t from, size_t to, const struct head *told, size_t count);
+/* The newest head of post `of` that post `at` keeps. */
+struct head forge_head_held(const struct world *world, size_t at, size_t of);
 /* A statement of heads that shows the newest head of post `to`, as if it were cosigned. */
 enum error forge_head_of_another(struct world *world, size_t from, size_t to);
 

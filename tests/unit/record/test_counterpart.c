@@ -151,12 +151,76 @@ static void a_copy_is_not_sealed_again_at_the_word_of_a_sibling(void **state)
 	only_its_receiver_is_believed(world, (const size_t[]){0, 1}, 2);
 }
 
+static struct line line_of_other(const struct world *world)
+{
+	struct row_key key = key_line(1, world_log_of(world, 1));
+	struct line line;
+
+	assert_true(world_row(world, 0, &key, &schema_line, &line));
+	return line;
+}
+
+/* Told by post 1 with its statement key; what the head itself is signed with is what counts. */
+static void a_head_that_its_log_has_not_signed_is_dropped(void **state)
+{
+	struct world *world = world_open_line(90);
+	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = "one"};
+
+	assert_int_equal(world_send(world, 1, &message, NULL), ERROR_OK);
+	world_run(world, 600000, 10000);
+	struct head told = forge_head_held(world, 0, 1);
+	assert_true(told.size > 0);
+	for (size_t i = 0; i < 3; i++) {
+		struct head other = told;
+		other.root.bytes[0] ^= i == 0;
+		other.size += i == 1;
+		other.signature[i == 2 ? 63 : 0] ^= i > 0;
+		world->posts[0].last_log = ERROR_OK;
+		assert_int_equal(forge_heads(world, 1, 0, &other, 1), ERROR_OK);
+		assert_int_equal(world->posts[0].last_log, ERROR_BAD_SIGNATURE);
+		struct head after = forge_head_held(world, 0, 1);
+		assert_memory_equal(&after, &told, sizeof(told));
+		assert_int_equal(world_count(world, 0, TABLE_EVIDENCE), 0);
+	}
+	world_free(world);
+}
+
+static void a_cosignature_that_does_not_match_is_dropped(void **state)
+{
+	struct world *world = world_open_line(91);
+	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = "not cosigned yet"};
+	struct head told[2];
+
+	assert_int_equal(world_send(world, 0, &message, NULL), ERROR_OK);
+	world_run(world, 600000, 10000);
+	told[0] = forge_head_held(world, 0, 1);
+	struct line before = line_of_other(world), after;
+	world->hold = true;
+	assert_int_equal(world_send(world, 0, &message, NULL), ERROR_OK);
+	told[1] = forge_head_held(world, 0, 0);
+	assert_true(told[1].size > before.theirs_size);
+	told[1].has_cosignature = true;
+	told[1].cosigned_at = before.theirs_at;
+	memcpy(told[1].cosignature, before.theirs_cosignature, sizeof(before.theirs_cosignature));
+	world->posts[0].last_log = ERROR_OK;
+	assert_int_equal(forge_heads(world, 1, 0, told, 2), ERROR_OK);
+	assert_int_equal(world->posts[0].last_log, ERROR_BAD_SIGNATURE);
+	after = line_of_other(world);
+	assert_int_equal(after.theirs_size, before.theirs_size);
+	assert_memory_equal(after.theirs_cosignature, before.theirs_cosignature,
+			    sizeof(before.theirs_cosignature));
+	world->hold = false;
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_counterpart_that_forks_without_end_fills_no_store),
 		cmocka_unit_test(a_copy_is_not_sealed_again_at_the_word_of_another_party),
 		cmocka_unit_test(a_copy_is_not_sealed_again_at_the_word_of_a_sibling),
+		cmocka_unit_test(a_head_that_its_log_has_not_signed_is_dropped),
+		cmocka_unit_test(a_cosignature_that_does_not_match_is_dropped),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
