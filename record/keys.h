@@ -116,7 +116,10 @@ struct keys_opened {
  * not even of the form. */
 enum error keys_open(struct run *run, struct bytes sealed, struct keys_opened *opened, enum error *reason);
 
-/* That post cannot open what is sealed to the prekeys held of it: last resort until it publishes others. */
+/*
+ * That post cannot open what is sealed to the prekeys held of it: last resort until it publishes others. What
+ * it was asked before may be lost there, so the own log is asked for anew (missing_open_own).
+ */
 enum error keys_distrust(struct run *run, uint64_t party, uint64_t slot);
 /* It has opened a new incarnation at `time`: the same for prekeys with a number below that. */
 enum error keys_distrust_before(struct run *run, uint64_t party, uint64_t slot, uint64_t time);

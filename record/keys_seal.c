@@ -204,11 +204,11 @@ enum error keys_distrust_before(struct run *run, uint64_t party, uint64_t slot, 
 	enum error error = run_get(run, &key, &schema_prekeys_row, &row);
 	if (error != ERROR_OK)
 		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
-	if (row.number >= time)
+	if (row.number >= time || row.cannot_open)
 		return ERROR_OK;
 	row.cannot_open = true;
 	run_put(run, &key, &schema_prekeys_row, &row);
-	return ERROR_OK;
+	return missing_open_own(run, party);
 }
 
 enum error keys_distrust(struct run *run, uint64_t party, uint64_t slot)
@@ -357,6 +357,8 @@ static enum error begin_anew(struct run *run, const struct keys_opened *opened)
 	enum error error = outbox_requeue_party(run, opened->party);
 	if (error == ERROR_OK)
 		error = missing_open_party(run, opened->party);
+	if (error == ERROR_OK)
+		error = missing_open_own(run, opened->party);
 	return error == ERROR_OK ? keys_send_prekeys(run, opened->party, opened->slot) : error;
 }
 

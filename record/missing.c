@@ -78,16 +78,20 @@ enum error missing_told(struct run *run, const struct entry_key *log, uint64_t s
 	return log_write_row(run, log, &row);
 }
 
+static enum error open_at(struct run *run, const struct entry_key *log, struct log *row, uint64_t ask_ms)
+{
+	struct missing missing = {.size = row->size, .open = true};
+
+	ask_at(run, log, row, ask_ms, &missing);
+	return log_write_row(run, log, row);
+}
+
 enum error missing_open(struct run *run, const struct entry_key *log)
 {
 	struct log row;
 
 	enum error error = log_row(run, log->channel, log->log, log->incarnation, &row);
-	if (error != ERROR_OK)
-		return error;
-	struct missing missing = {.size = row.size, .open = true};
-	ask_at(run, log, &row, run_slow_ms(run), &missing);
-	return log_write_row(run, log, &row);
+	return error == ERROR_OK ? open_at(run, log, &row, run_slow_ms(run)) : error;
 }
 
 /* The other posts of a channel (of one roster index, or of all), by their logs. */
@@ -153,6 +157,47 @@ enum error missing_open_party(struct run *run, uint64_t party)
 	while ((error = registry_next_channel(run, &number, &channel)) == ERROR_OK) {
 		if (registry_index_of(&channel, party, &index))
 			error = open_posts(run, number, &channel, index, false);
+		if (error != ERROR_OK)
+			return error;
+	}
+	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+/*
+ * What the newest own incarnation follows, as when that began. Not at once: a counterpart can make this
+ * happen again and again, and shall not be answered each time.
+ */
+static enum error open_own(struct run *run, uint64_t number, const struct channel *channel)
+{
+	struct entry_key key = {.channel = number, .log = log_own_number(run, channel)};
+	struct row_key line_key = key_line(number, key.log);
+	uint64_t ask_ms = run_slow_ms(run) + MISSING_AGAIN_MIN_MS;
+	struct line line;
+	struct log row;
+
+	enum error error = run_get(run, &line_key, &schema_line, &line);
+	if (error != ERROR_OK || line.incarnation <= 1)
+		return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	error = log_row(run, number, key.log, line.incarnation, &row);
+	if (error != ERROR_OK || row.follows == 0)
+		return error;
+	key.incarnation = row.follows;
+	error = log_row(run, number, key.log, key.incarnation, &row);
+	if (error != ERROR_OK)
+		return error;
+	return open_at(run, &key, &row, row.ask_ms != 0 && row.ask_ms < ask_ms ? row.ask_ms : ask_ms);
+}
+
+enum error missing_open_own(struct run *run, uint64_t party)
+{
+	struct channel channel;
+	enum error error;
+	uint64_t number = 0;
+	uint64_t index;
+
+	while ((error = registry_next_channel(run, &number, &channel)) == ERROR_OK) {
+		if (registry_index_of(&channel, party, &index))
+			error = open_own(run, number, &channel);
 		if (error != ERROR_OK)
 			return error;
 	}

@@ -38,6 +38,11 @@ enum error missing_open_channel(struct run *run, uint64_t channel);
  * before.
  */
 enum error missing_open_party(struct run *run, uint64_t party);
+/*
+ * And for the incarnation that the own newest follows, where there is one, on all channels with that party:
+ * its posts may not have been able to open what they were asked, and nothing else tells of what they hold.
+ */
+enum error missing_open_own(struct run *run, uint64_t party);
 
 /* True in *asked if the log's gap has been asked for: it is not only that copies are under way. */
 enum error missing_asked(struct run *run, const struct entry_key *log, const struct log *row, bool *asked);

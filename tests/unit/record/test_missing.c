@@ -271,6 +271,76 @@ static void an_order_that_is_not_that_of_the_signed_head_is_shown(void **state)
 	world_free(world);
 }
 
+/*
+ * A snapshot is put in the place of one post, a backup in that of the other: what the first asks is sealed to
+ * epochs that the second has lost, and is heard when it has asked its last.
+ */
+static void what_was_asked_and_could_not_be_opened_is_asked_again(void **state)
+{
+	struct world *world = world_open_line(327);
+	struct image ours_before;
+	struct image theirs;
+	uint8_t ours[3][IDENTITY_SIZE];
+
+	talk(world, 1, "so that its epochs are in use", NULL);
+	image_take(world, 0, &ours_before);
+	for (size_t i = 0; i < 3; i++)
+		talk(world, 0, "sent, then lost", ours[i]);
+	uint64_t size = talk_size(world, 0, 0, 1);
+	image_back_up(world, 1, &theirs);
+	world->hold = true;
+	world->posts[0].heads_count = 0; /* its courier is lost, too */
+	image_restore(world, 0, &ours_before, IMAGE_ANCHOR_GONE);
+	world_run(world, MINUTES(400), 10000);
+	assert_int_equal(world_count(world, 0, TABLE_MISSING), 0);
+	image_restore(world, 1, &theirs, IMAGE_ANCHOR_GONE);
+	world->hold = false;
+	world_run(world, MINUTES(10), 1000);
+	assert_int_equal(talk_size(world, 0, 0, 1), size);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(talk_place(world, 0, ours[i]).incarnation, 1);
+	world_run(world, MINUTES(180), 10000);
+	assert_true(world_agrees(world));
+	talk_accuses_nobody(world);
+	image_free(&ours_before);
+	image_free(&theirs);
+	world_free(world);
+}
+
+/* Whatever a counterpart makes doubtful, each second: the own log is asked for as often as for a gap. */
+static void who_can_open_nothing_is_not_asked_each_time_that_it_says_so(void **state)
+{
+	struct world *world = world_open_line(328);
+	struct row_key key = key_party_post(TABLE_PREKEYS, 1, world->posts[1].slot);
+	struct row_key sent = key_party_post(TABLE_SENT, 1, world->posts[1].slot);
+	struct cannot_open *cannot_open = calloc(1, sizeof(*cannot_open));
+	struct image image;
+
+	image_take(world, 0, &image);
+	image_restore(world, 0, &image, IMAGE_ANCHOR_GONE);
+	world_run(world, MINUTES(400), 10000);
+	assert_int_equal(world_count(world, 0, TABLE_MISSING), 0);
+	cannot_open->hashes_count = 1;
+	size_t before = world->posts[0].sends;
+	for (size_t i = 0; i < 300; i++) {
+		struct prekeys_row prekeys;
+		struct row row;
+		size_t at = 0;
+		assert_true(world_row(world, 0, &key, &schema_prekeys_row, &prekeys));
+		prekeys.cannot_open = false;
+		world_put_row(world, 0, &key, &schema_prekeys_row, &prekeys);
+		assert_true(store_find(&world->posts[0].store, key_view(&sent), &at, &row));
+		memcpy(cannot_open->hashes[0], row.value.data, sizeof(cannot_open->hashes[0]));
+		assert_int_equal(forge_cannot_open(world, 1, 0, cannot_open), ERROR_OK);
+		world_run(world, 1000, 500);
+	}
+	assert_int_equal(world_count(world, 0, TABLE_MISSING), 1);
+	assert_in_range(world->posts[0].sends - before, 300 / 15, 300 / 15 + 10);
+	free(cannot_open);
+	image_free(&image);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +350,8 @@ int main(void)
 		cmocka_unit_test(what_is_given_back_without_having_been_lost_is_dropped),
 		cmocka_unit_test(what_is_given_back_must_be_signed_by_the_own_side),
 		cmocka_unit_test(an_order_that_is_not_that_of_the_signed_head_is_shown),
+		cmocka_unit_test(what_was_asked_and_could_not_be_opened_is_asked_again),
+		cmocka_unit_test(who_can_open_nothing_is_not_asked_each_time_that_it_says_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -507,6 +507,7 @@ static void a_post_restored_from_before_the_keying_in_use_hears_after_the_next(v
 {
 	struct world *world = world_open_line(333);
 	uint8_t identities[2][IDENTITY_SIZE];
+	uint8_t lost[IDENTITY_SIZE];
 	struct keying keying;
 	struct image image;
 
@@ -514,6 +515,7 @@ static void a_post_restored_from_before_the_keying_in_use_hears_after_the_next(v
 	world_new_keying(world, 2, 0, 1);
 	world_run(world, MINUTES(62), 10000);
 	talk(world, 1, "under the second keying", NULL);
+	talk(world, 0, "given back before it can be opened", lost);
 	image_restore(world, 0, &image, IMAGE_ANCHOR_GONE);
 	world_run(world, MINUTES(2), 1000);
 	for (size_t i = 0; i < 2; i++)
@@ -521,6 +523,8 @@ static void a_post_restored_from_before_the_keying_in_use_hears_after_the_next(v
 	world_run(world, MINUTES(10), 1000);
 	assert_int_equal(world_state(world, 1, identities[0]), LOCAL_RECEIVED);
 	assert_int_equal(world_state(world, 0, identities[1]), 0);
+	world_run(world, MINUTES(180), 10000); /* until it asks no more */
+	assert_int_equal(world_state(world, 0, lost), 0);
 	world_make_keying(world, 3, 0, 1, &keying);
 	for (size_t i = 0; i < 2; i++)
 		world_accept_keying(world, i, &keying);
@@ -528,6 +532,7 @@ static void a_post_restored_from_before_the_keying_in_use_hears_after_the_next(v
 	for (size_t i = 0; i < 2; i++)
 		for (size_t j = 0; j < 2; j++)
 			assert_int_equal(world_state(world, i, identities[j]), LOCAL_RECEIVED);
+	assert_int_equal(talk_place(world, 0, lost).incarnation, 1);
 	assert_true(world_agrees(world));
 	end_unaccused(world, &image);
 }
