@@ -79,6 +79,7 @@ static bool name_is_fit(const struct call *call, struct bytes name)
 		reference_append(&text, name, 1, 0, 0);
 		if (reference_parse(buffer_bytes(&text), &reference) == ERROR_OK &&
 		    reference.incarnation == 1 && reference.position == 0 &&
+		    reference.post_name.size == name.size &&
 		    reference_name_matches(reference.post_name, name))
 			return true;
 	}

@@ -150,8 +150,7 @@ static void a_sealed_card_is_looked_at_before_it_is_accepted(void **state)
 static void other_names_need_no_id_and_one_that_is_given_must_be_the_partys(void **state)
 {
 	static const char *const names[] = {"Federations", "Federatio", "Duchy",
-					    "F\xc3\xa9"
-					    "d\xc3\xa9ration"};
+					    "F\xc3\xa9\x64\xc3\xa9ration"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct world *world = make(names[i]);
