@@ -147,22 +147,6 @@ enum error missing_open_channel(struct run *run, uint64_t number)
 	return error == ERROR_OK ? open_posts(run, number, &channel, 0, true) : error;
 }
 
-enum error missing_open_party(struct run *run, uint64_t party)
-{
-	struct channel channel;
-	enum error error;
-	uint64_t number = 0;
-	uint64_t index;
-
-	while ((error = registry_next_channel(run, &number, &channel)) == ERROR_OK) {
-		if (registry_index_of(&channel, party, &index))
-			error = open_posts(run, number, &channel, index, false);
-		if (error != ERROR_OK)
-			return error;
-	}
-	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
-}
-
 /*
  * What the newest own incarnation follows, as when that began. Not at once: a counterpart can make this
  * happen again and again, and shall not be answered each time.
@@ -188,7 +172,8 @@ static enum error open_own(struct run *run, uint64_t number, const struct channe
 	return open_at(run, &key, &row, row.ask_ms != 0 && row.ask_ms < ask_ms ? row.ask_ms : ask_ms);
 }
 
-enum error missing_open_own(struct run *run, uint64_t party)
+/* On all channels with that party: the logs of its posts, or the own. */
+static enum error open_with(struct run *run, uint64_t party, bool own)
 {
 	struct channel channel;
 	enum error error;
@@ -197,11 +182,22 @@ enum error missing_open_own(struct run *run, uint64_t party)
 
 	while ((error = registry_next_channel(run, &number, &channel)) == ERROR_OK) {
 		if (registry_index_of(&channel, party, &index))
-			error = open_own(run, number, &channel);
+			error = own ? open_own(run, number, &channel)
+				    : open_posts(run, number, &channel, index, false);
 		if (error != ERROR_OK)
 			return error;
 	}
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+}
+
+enum error missing_open_party(struct run *run, uint64_t party)
+{
+	return open_with(run, party, false);
+}
+
+enum error missing_open_own(struct run *run, uint64_t party)
+{
+	return open_with(run, party, true);
 }
 
 enum error missing_asked(struct run *run, const struct entry_key *log, const struct log *row, bool *asked)

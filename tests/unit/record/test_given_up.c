@@ -15,22 +15,6 @@
 
 static const struct world_message urgent = {.precedence = PRECEDENCE_FLASH, .text = "Is this line open?"};
 
-/* Receipts of a FLASH that post 1 has not forgotten: heads are ROUTINE. */
-static size_t flash_statements(const struct world *world)
-{
-	uint8_t prefix = TABLE_STATEMENT;
-	struct statement_copy statement;
-	struct row row;
-	size_t at = 0;
-	size_t count = 0;
-
-	while (store_find(&world->posts[1].store, bytes_make(&prefix, 1), &at, &row)) {
-		assert_int_equal(schema_read(&schema_statement_copy, row.value, &statement), ERROR_OK);
-		count += statement.copy.precedence == PRECEDENCE_FLASH;
-	}
-	return count;
-}
-
 /* One entry in ever new bundles, each with a receipt that the counterpart's courier does not take. */
 static void receipts_that_a_counterpart_refuses_are_bounded_and_hold_up_no_entry(void **state)
 {
@@ -49,17 +33,17 @@ static void receipts_that_a_counterpart_refuses_are_bounded_and_hold_up_no_entry
 		for (size_t k = 0; k < 1000; k++) {
 			world_deliver(world, 1, 0, bytes_make(packet.bytes, packet.size));
 			world_commit(world, 1);
-			assert_true(flash_statements(world) <= OUTBOX_STATEMENT_PLACES);
+			assert_true(world_flash_statements(world, 1) <= OUTBOX_STATEMENT_PLACES);
 			world_run(world, 10, 10);
 		}
-		assert_int_equal(flash_statements(world), OUTBOX_STATEMENT_PLACES);
+		assert_int_equal(world_flash_statements(world, 1), OUTBOX_STATEMENT_PLACES);
 		post->refusal = ERROR_FULL; /* an own FLASH is given up once */
 		assert_int_equal(world_send(world, 1, &urgent, identity), ERROR_OK);
 		post->refusal = ERROR_OK;
 		world->hold = false;
 		world_run(world, RETRY_FLASH_MS + 2000, 500);
 		assert_int_equal(world_state(world, 1, identity), LOCAL_RECEIVED);
-		assert_int_equal(flash_statements(world), 0);
+		assert_int_equal(world_flash_statements(world, 1), 0);
 		assert_int_equal(world_count(world, 1, TABLE_PLACE), world_count(world, 1, TABLE_RETRY));
 		assert_int_equal(post->arrived, 1);
 		free(packet.bytes);
@@ -108,10 +92,10 @@ static void receipts_that_one_counterpart_refuses_cost_another_nothing(void **st
 
 	world->posts[1].refusal = ERROR_UNSUPPORTED;
 	bring(world, &packets[0], 300);
-	assert_int_equal(flash_statements(world), OUTBOX_STATEMENT_PLACES);
+	assert_int_equal(world_flash_statements(world, 1), OUTBOX_STATEMENT_PLACES);
 	bring(world, &packets[1], 1);
 	bring(world, &packets[0], 300);
-	assert_int_equal(flash_statements(world), OUTBOX_STATEMENT_PLACES + 1);
+	assert_int_equal(world_flash_statements(world, 1), OUTBOX_STATEMENT_PLACES + 1);
 	world->posts[1].refusal = ERROR_OK;
 	world->hold = false;
 	for (uint64_t spent_ms = 0; spent_ms < RETRY_FLASH_MS + 1000; spent_ms += 10)
@@ -138,7 +122,7 @@ static void a_receipt_is_handed_over_again_after_the_seconds_that_are_stated(voi
 		struct world_packet packet = packet_between(world, 0, 1);
 		world_deliver(world, 1, 0, bytes_make(packet.bytes, packet.size));
 		world_commit(world, 1);
-		assert_int_equal(flash_statements(world), 1);
+		assert_int_equal(world_flash_statements(world, 1), 1);
 		size_t sends = post->sends;
 		post->steady_ms += RETRY_FLASH_MS - 1;
 		world_tick(world, 1);

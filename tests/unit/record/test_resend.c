@@ -196,22 +196,6 @@ static void a_receipt_that_the_courier_has_no_room_for_is_handed_over_again(void
 	world_free(world);
 }
 
-/* Receipts of a FLASH that post 1 has not forgotten: heads are ROUTINE. */
-static size_t flash_statements(const struct world *world)
-{
-	uint8_t prefix = TABLE_STATEMENT;
-	struct statement_copy statement;
-	struct row row;
-	size_t at = 0;
-	size_t count = 0;
-
-	while (store_find(&world->posts[1].store, bytes_make(&prefix, 1), &at, &row)) {
-		assert_int_equal(schema_read(&schema_statement_copy, row.value, &statement), ERROR_OK);
-		count += statement.copy.precedence == PRECEDENCE_FLASH;
-	}
-	return count;
-}
-
 /* Where nobody asks for it any more: what asks for a receipt is its entry, which is sent again. */
 static void a_statement_that_is_given_up_too_often_is_forgotten_and_made_anew(void **state)
 {
@@ -221,12 +205,12 @@ static void a_statement_that_is_given_up_too_often_is_forgotten_and_made_anew(vo
 	world->posts[1].refusal = ERROR_FULL;
 	assert_int_equal(world_send(world, 0, &urgent, identity), ERROR_OK);
 	world_run(world, 100, 10);
-	assert_int_equal(flash_statements(world), 1);
+	assert_int_equal(world_flash_statements(world, 1), 1);
 	world->cut = true;
 	world_run(world, (OUTBOX_STATEMENT_TRIES - 2) * RETRY_FLASH_MS, RETRY_FLASH_MS);
-	assert_int_equal(flash_statements(world), 1);
+	assert_int_equal(world_flash_statements(world, 1), 1);
 	world_run(world, 2 * RETRY_FLASH_MS, 1000);
-	assert_int_equal(flash_statements(world), 0);
+	assert_int_equal(world_flash_statements(world, 1), 0);
 	assert_int_equal(world_count(world, 1, TABLE_STATEMENT), world_count(world, 1, TABLE_SEALED));
 	assert_int_equal(world_count(world, 1, TABLE_STATEMENT), world_count(world, 1, TABLE_RETRY));
 
@@ -379,7 +363,7 @@ static void a_receipt_that_is_not_taken_on_its_way_is_handed_over_again_in_secon
 	world->posts[1].refusal = ERROR_UNSUPPORTED;
 	assert_int_equal(world_send(world, 0, &urgent, identity), ERROR_OK);
 	world_run(world, 100, 10);
-	assert_int_equal(flash_statements(world), 1);
+	assert_int_equal(world_flash_statements(world, 1), 1);
 	assert_int_equal(world_state(world, 0, identity), LOCAL_CARRIED);
 	world->posts[1].refusal = ERROR_OK;
 	world_run(world, RETRY_FLASH_MS + 2000, 500);

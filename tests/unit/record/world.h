@@ -228,6 +228,8 @@ bool world_entry(const struct world *world, size_t post, const uint8_t identity[
 /* Its state; 0 if it is not held. */
 uint64_t world_state(const struct world *world, size_t post, const uint8_t identity[IDENTITY_SIZE]);
 size_t world_count(const struct world *world, size_t post, enum table table);
+/* Receipts of a FLASH that the post has not forgotten: heads are ROUTINE. */
+size_t world_flash_statements(const struct world *world, size_t post);
 /* The tree of a log as a post holds it; an empty one where it holds none. */
 void world_tree(const struct world *world, size_t post, uint64_t log, uint64_t incarnation, uint64_t *size,
 		struct merkle_hash *root);

@@ -305,6 +305,21 @@ size_t world_count(const struct world *world, size_t post, enum table table)
 	return count;
 }
 
+size_t world_flash_statements(const struct world *world, size_t post)
+{
+	uint8_t prefix = TABLE_STATEMENT;
+	struct statement_copy statement;
+	struct row row;
+	size_t at = 0;
+	size_t count = 0;
+
+	while (store_find(&world->posts[post].store, bytes_make(&prefix, 1), &at, &row)) {
+		CHECK(schema_read(&schema_statement_copy, row.value, &statement) == ERROR_OK);
+		count += statement.copy.precedence == PRECEDENCE_FLASH;
+	}
+	return count;
+}
+
 uint64_t world_log_of(const struct world *world, size_t post)
 {
 	return log_number(roster_index(world, world->posts[post].party), world->posts[post].slot);
