@@ -127,16 +127,19 @@ bool reference_names_meet(struct bytes name, struct bytes other)
 				      bytes_make(other.data + other.size - size, size));
 }
 
-/* What stands before the number is read again as that name, in the first incarnation and in later ones. */
-static bool is_read_again(struct bytes name, uint64_t incarnation)
+/*
+ * What stands before the number is read again as that name, in the first incarnation; and so it is in later
+ * ones: the ".2" that stands after it there is taken off first, whatever the name ends in.
+ */
+static bool is_read_again(struct bytes name)
 {
 	uint8_t memory[REFERENCE_SIZE_MAX];
 	struct buffer text = buffer_make(memory, sizeof(memory));
 	struct reference read;
 
-	reference_append(&text, name, incarnation, 0, 0);
+	reference_append(&text, name, 1, 0, 0);
 	return buffer_error(&text) == ERROR_OK && reference_parse(buffer_bytes(&text), &read) == ERROR_OK &&
-	       read.incarnation == incarnation && reference_name_matches(read.post_name, name);
+	       read.incarnation == 1 && reference_name_matches(read.post_name, name);
 }
 
 static bool is_one_word(struct bytes name)
@@ -156,8 +159,8 @@ bool reference_form_fits(const struct reference_log *log, enum reference_form fo
 	struct buffer name = buffer_make(memory, sizeof(memory));
 
 	reference_name_append(&name, log, form);
-	return buffer_error(&name) == ERROR_OK && is_read_again(buffer_bytes(&name), 1) &&
-	       is_read_again(buffer_bytes(&name), 2) && reference_name_means(buffer_bytes(&name), log);
+	return buffer_error(&name) == ERROR_OK && is_read_again(buffer_bytes(&name)) &&
+	       reference_name_means(buffer_bytes(&name), log);
 }
 
 void reference_choice_begin(struct reference_choice *choice, const struct reference_log *log)
