@@ -273,11 +273,24 @@ enum error forge_former_heads(struct world *world, size_t from, size_t to, uint6
 
 /* ---- entries ---- */
 
-enum error forge_incarnation(struct world *world, size_t from, size_t to, uint64_t incarnation,
-			     uint64_t previous, uint64_t size)
+enum error forge_entry(struct world *world, size_t from, size_t to, struct bytes cose, uint64_t incarnation,
+		       uint64_t position)
+{
+	struct wire *wire = calloc(1, sizeof(*wire));
+
+	wire->kind = WIRE_ENTRY;
+	wire->incarnation = incarnation;
+	wire->position = position;
+	wire->cose = cose;
+	enum error error = forge(world, from, to, wire);
+	free((void *)(uintptr_t)cose.data);
+	free(wire);
+	return error;
+}
+
+struct bytes forge_signed_incarnation(struct world *world, size_t from, uint64_t previous, uint64_t size)
 {
 	struct content *content = calloc(1, sizeof(*content));
-	struct wire *wire = calloc(1, sizeof(*wire));
 	uint8_t bytes[PAYLOAD_SIZE_MAX];
 	struct buffer payload = buffer_make(bytes, sizeof(bytes));
 
@@ -287,14 +300,15 @@ enum error forge_incarnation(struct world *world, size_t from, size_t to, uint64
 	content->of.incarnation =
 		(struct incarnation){.time = world->now_ms / 1000, .previous = previous, .size = size};
 	content_encode(content, &payload);
-	wire->kind = WIRE_ENTRY;
-	wire->incarnation = incarnation;
-	wire->cose = sign_on_channel(world, from, AAD_ENTRY, buffer_bytes(&payload));
-	enum error error = forge(world, from, to, wire);
-	free((void *)(uintptr_t)wire->cose.data);
-	free(wire);
 	free(content);
-	return error;
+	return sign_on_channel(world, from, AAD_ENTRY, buffer_bytes(&payload));
+}
+
+enum error forge_incarnation(struct world *world, size_t from, size_t to, uint64_t incarnation,
+			     uint64_t previous, uint64_t size)
+{
+	return forge_entry(world, from, to, forge_signed_incarnation(world, from, previous, size),
+			   incarnation, 0);
 }
 
 enum error forge_returned(struct world *world, size_t from, size_t to, const uint8_t identity[IDENTITY_SIZE],

@@ -42,6 +42,11 @@ enum error forge_head_of_another(struct world *world, size_t from, size_t to);
 enum error forge_former_heads(struct world *world, size_t from, size_t to, uint64_t newest, uint64_t first,
 			      size_t count);
 
+/* An entry of post `from`, signed already (world_sign), as if it stood at that place of its log. Frees it. */
+enum error forge_entry(struct world *world, size_t from, size_t to, struct bytes cose, uint64_t incarnation,
+		       uint64_t position);
+/* An incarnation entry of post `from`, signed. Allocates. */
+struct bytes forge_signed_incarnation(struct world *world, size_t from, uint64_t previous, uint64_t size);
 /* The first entry of an incarnation, as if it followed the one of that number with so many entries. */
 enum error forge_incarnation(struct world *world, size_t from, size_t to, uint64_t incarnation,
 			     uint64_t previous, uint64_t size);

@@ -1,6 +1,7 @@
 /*
  * Receipts that are given up on their way, since a counterpart makes them without end and refuses them: how
- * many are kept, when they go again, and what that costs others.
+ * many are kept, when they go again, and what that costs others. And what a courier gives up that it does not
+ * have.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 
 #include <cmocka.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "record/outbox.h"
 #include "tests/unit/record/world.h"
@@ -135,12 +137,138 @@ static void a_receipt_is_handed_over_again_after_the_seconds_that_are_stated(voi
 	}
 }
 
+/* ---- a courier that gives up what it does not have ---- */
+
+/* What its courier says of the only copy of an entry, or the only statement, of a post. */
+static void report(struct world *world, size_t post, enum table table, uint32_t state, enum error reason)
+{
+	struct record_event event = {.kind = RECORD_PROGRESS};
+	uint8_t prefix = (uint8_t)table;
+	struct statement_copy statement;
+	struct row row;
+	size_t at = 0;
+
+	assert_int_equal(world_count(world, post, table), 1);
+	assert_true(store_find(&world->posts[post].store, bytes_make(&prefix, 1), &at, &row));
+	if (table == TABLE_COPY)
+		assert_int_equal(schema_read(&schema_copy, row.value, &statement.copy), ERROR_OK);
+	else
+		assert_int_equal(schema_read(&schema_statement_copy, row.value, &statement), ERROR_OK);
+	assert_true(statement.copy.sealed);
+	memcpy(event.of.progress.copy, statement.copy.sha256, sizeof(event.of.progress.copy));
+	event.of.progress.state = state;
+	event.of.progress.reason = reason;
+	assert_int_equal(world_event(world, post, &event), ERROR_OK);
+	world_commit(world, post);
+}
+
+/* It says that it gives the copy up: not one row is another after that. */
+static void nothing_comes_of_giving_up(struct world *world, size_t post, enum table table)
+{
+	static const enum error reasons[] = {ERROR_FULL, ERROR_TIMED_OUT, ERROR_UNSUPPORTED};
+	const struct store *now = &world->posts[post].store;
+	struct store before;
+
+	store_copy(&before, now);
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		report(world, post, table, LOCAL_REFUSED, reasons[i]);
+		assert_int_equal(now->count, before.count);
+		for (size_t k = 0; k < before.count; k++) {
+			const struct store_row *was = &before.rows[k];
+			const struct store_row *is = &now->rows[k];
+			assert_true(bytes_equal(bytes_make(is->key, is->key_size),
+						bytes_make(was->key, was->key_size)));
+			assert_true(bytes_equal(bytes_make(is->value, is->value_size),
+						bytes_make(was->value, was->value_size)));
+		}
+	}
+	store_free(&before);
+}
+
+static uint64_t state_of_copy(const struct world *world, size_t post)
+{
+	uint8_t prefix = TABLE_COPY;
+	struct copy copy;
+	struct row row;
+	size_t at = 0;
+
+	assert_true(store_find(&world->posts[post].store, bytes_make(&prefix, 1), &at, &row));
+	assert_int_equal(schema_read(&schema_copy, row.value, &copy), ERROR_OK);
+	return copy.state;
+}
+
+static void a_copy_that_the_courier_does_not_have_cannot_be_given_up(void **state)
+{
+	static const struct {
+		uint32_t told;
+		enum error reason;
+		enum copy_state state;
+	} cases[] = {{LOCAL_CARRIED, ERROR_OK, COPY_CARRIED},
+		     {LOCAL_REFUSED, ERROR_UNSUPPORTED, COPY_HELD},
+		     {LOCAL_REFUSED, ERROR_FULL, COPY_RETRYING},
+		     {LOCAL_QUEUED, ERROR_OK, COPY_WAITING}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct world *world = world_open_line(16 + i);
+		struct world_post *post = &world->posts[0];
+		world_settle(world);
+		world->hold = true;
+		assert_int_equal(world_send(world, 0, &urgent, NULL), ERROR_OK);
+		assert_int_equal(state_of_copy(world, 0), COPY_QUEUED);
+		report(world, 0, TABLE_COPY, cases[i].told, cases[i].reason);
+		post->mute = true;
+		if (cases[i].state == COPY_WAITING) /* it is due, and the stream has no room */
+			post->steady_ms += OUTBOX_RESEND_MAX_MS;
+		else
+			post->steady_ms += RETRY_FLASH_MS / 2;
+		world_tick(world, 0);
+		assert_int_equal(state_of_copy(world, 0), cases[i].state);
+		nothing_comes_of_giving_up(world, 0, TABLE_COPY);
+		post->mute = false;
+		world->hold = false;
+		world_settle(world);
+		assert_int_equal(world_count(world, 0, TABLE_COPY), 0);
+		world_free(world);
+	}
+}
+
+static void a_receipt_that_the_courier_does_not_have_cannot_be_given_up(void **state)
+{
+	struct world *world = world_open_line(20);
+	struct world_post *post = &world->posts[1];
+
+	world_settle(world);
+	assert_int_equal(world_count(world, 1, TABLE_STATEMENT), 0);
+	post->refusal = ERROR_FULL;
+	world->hold = true;
+	assert_int_equal(world_send(world, 0, &urgent, NULL), ERROR_OK);
+	struct world_packet packet = packet_between(world, 0, 1);
+	world_deliver(world, 1, 0, bytes_make(packet.bytes, packet.size));
+	world_commit(world, 1);
+	assert_int_equal(world_count(world, 1, TABLE_RETRY), 1);
+	nothing_comes_of_giving_up(world, 1, TABLE_STATEMENT);
+	post->mute = true;
+	post->steady_ms += RETRY_FLASH_MS;
+	world_tick(world, 1);
+	assert_int_equal(world_count(world, 1, TABLE_WAITING), 1);
+	nothing_comes_of_giving_up(world, 1, TABLE_STATEMENT);
+	post->refusal = ERROR_OK;
+	post->mute = false;
+	world->hold = false;
+	world_settle(world);
+	assert_int_equal(world_count(world, 0, TABLE_COPY), 0);
+	free(packet.bytes);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(receipts_that_a_counterpart_refuses_are_bounded_and_hold_up_no_entry),
 		cmocka_unit_test(receipts_that_one_counterpart_refuses_cost_another_nothing),
 		cmocka_unit_test(a_receipt_is_handed_over_again_after_the_seconds_that_are_stated),
+		cmocka_unit_test(a_copy_that_the_courier_does_not_have_cannot_be_given_up),
+		cmocka_unit_test(a_receipt_that_the_courier_does_not_have_cannot_be_given_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -207,6 +207,55 @@ static void words_signed_once_are_shown_once(void **state)
 	world_free(world);
 }
 
+/* ---- where an incarnation begins ---- */
+
+/* Why the post refuses what stands there of another's log; ERROR_OK: it does not. */
+static uint64_t reason_at(const struct world *world, size_t at, size_t of, uint64_t incarnation,
+			  uint64_t position)
+{
+	struct entry_key place = {.channel = 1,
+				  .log = world_log_of(world, of),
+				  .incarnation = incarnation,
+				  .position = position};
+	struct row_key key = key_entry(TABLE_ENTRY, &place);
+	struct entry entry;
+
+	assert_true(world_row(world, at, &key, &schema_entry, &entry));
+	return entry.reason;
+}
+
+/* Where a former one ended is told nowhere but where the next begins, and that begins with nothing else. */
+static void an_incarnation_begins_with_its_entry_and_the_entry_stands_nowhere_else(void **state)
+{
+	struct world *world = world_open_line(214);
+	struct content *content = calloc(1, sizeof(*content));
+	uint8_t identity[IDENTITY_SIZE];
+
+	world_settle(world);
+	uint64_t size = talk_size(world, 0, 1, 1);
+	assert_int_equal(forge_entry(world, 1, 0, forge_signed_incarnation(world, 1, 1, size), 1, size),
+			 ERROR_OK);
+	assert_int_equal(reason_at(world, 0, 1, 1, size), ERROR_REFUSED_FORM);
+	assert_int_equal(forge_incarnation(world, 1, 0, 2, 2, size), ERROR_OK); /* it follows itself */
+	assert_int_equal(reason_at(world, 0, 1, 2, 0), ERROR_REFUSED_FORM);
+	content->kind = CONTENT_MESSAGE;
+	content->precedence = PRECEDENCE_ROUTINE;
+	content->signers_count = 1;
+	content->signers[0] = 1;
+	content->of.message.time = world->now_ms / 1000;
+	content->of.message.text = bytes_of_text("first of all");
+	struct bytes cose = world_sign(world, world->posts[1].party, 1, content, identity);
+	assert_int_equal(forge_entry(world, 1, 0, cose, 3, 0), ERROR_OK);
+	assert_int_equal(reason_at(world, 0, 1, 3, 0), ERROR_REFUSED_FORM);
+	assert_int_equal(forge_incarnation(world, 1, 0, 4, 1, size), ERROR_OK);
+	assert_int_equal(reason_at(world, 0, 1, 4, 0), ERROR_OK);
+	assert_int_equal(forge_entry(world, 1, 0, forge_signed_incarnation(world, 1, 1, size), 4, 1),
+			 ERROR_OK);
+	assert_int_equal(reason_at(world, 0, 1, 4, 1), ERROR_REFUSED_FORM);
+	free(content);
+	world_free(world);
+}
+
 /* ---- a courier that lies ---- */
 
 static void a_late_hint_of_the_courier_stops_no_resending(void **state)
@@ -330,6 +379,7 @@ int main(void)
 		cmocka_unit_test(copies_that_come_twice_in_one_batch_are_receipted_once),
 		cmocka_unit_test(a_receipt_that_comes_again_is_kept_once),
 		cmocka_unit_test(words_signed_once_are_shown_once),
+		cmocka_unit_test(an_incarnation_begins_with_its_entry_and_the_entry_stands_nowhere_else),
 		cmocka_unit_test(a_late_hint_of_the_courier_stops_no_resending),
 		cmocka_unit_test(a_copy_that_could_not_be_opened_is_tried_again_when_keys_may_have_changed),
 		cmocka_unit_test(a_proposed_channels_window_keeps_no_keys),
