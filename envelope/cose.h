@@ -101,6 +101,8 @@ struct cose_sealed {
 struct cose_seal_context {
 	struct bytes info;         /* HPKE's info */
 	struct bytes external_aad; /* at most EXTERNAL_AAD_SIZE_MAX bytes */
+	/* hpke_schedule_make of `info` and the PSK's id, where it is at hand; NULL: it is made here */
+	const struct hpke_schedule *schedule;
 };
 
 /* Exactly how many bytes a sealed object takes; psk_id_size is 0 in base mode, else COSE_PSK_ID_SIZE. */
@@ -109,8 +111,8 @@ size_t cose_sealed_size(size_t plaintext_size, size_t psk_id_size);
 /*
  * Seals `plaintext` to the receiver's key and appends the encoded object; psk is NULL in base mode. The
  * seed is fresh for each seal. ERROR_BAD_KEY when the receiver's key is of small order; ERROR_BAD_ARGUMENT
- * when the PSK is too short or its id not of COSE_PSK_ID_SIZE bytes; ERROR_TOO_LARGE when the object or
- * external_aad does not fit. On an error nothing is appended.
+ * when the PSK is too short, its id not of COSE_PSK_ID_SIZE bytes or the schedule of the other mode;
+ * ERROR_TOO_LARGE when the object or external_aad does not fit. On an error nothing is appended.
  */
 enum error cose_seal(const uint8_t receiver_key[X25519_KEY_SIZE], const struct hpke_psk *psk,
 		     const struct cose_seal_context *context, const uint8_t seed[HPKE_SEED_SIZE],

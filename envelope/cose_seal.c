@@ -53,6 +53,15 @@ static enum error psk_id_check(const struct hpke_psk *psk)
 	return psk != NULL && psk->id.size != COSE_PSK_ID_SIZE ? ERROR_BAD_ARGUMENT : ERROR_OK;
 }
 
+static const struct hpke_schedule *schedule_of(const struct cose_seal_context *context,
+					       const struct hpke_psk *psk, struct hpke_schedule *made)
+{
+	if (context->schedule != NULL)
+		return context->schedule;
+	hpke_schedule_make(context->info, psk == NULL ? bytes_make(NULL, 0) : psk->id, made);
+	return made;
+}
+
 /* All of the object but the ciphertext's bytes. */
 static void write_sealed_head(struct bytes encapsulated, const struct hpke_psk *psk, size_t ciphertext_size,
 			      struct buffer *out)
@@ -77,6 +86,7 @@ enum error cose_seal(const uint8_t receiver_key[X25519_KEY_SIZE], const struct h
 {
 	uint8_t aad_memory[ENC_STRUCTURE_SIZE_MAX], encapsulated[HPKE_ENCAPSULATED_SIZE];
 	struct buffer aad = buffer_make(aad_memory, sizeof aad_memory);
+	struct hpke_schedule made;
 	struct hpke_context hpke;
 	size_t before = out->size;
 	enum error error = psk_id_check(psk);
@@ -84,7 +94,8 @@ enum error cose_seal(const uint8_t receiver_key[X25519_KEY_SIZE], const struct h
 	if (error == ERROR_OK)
 		error = enc_structure(context->external_aad, &aad);
 	if (error == ERROR_OK)
-		error = hpke_setup_sender(receiver_key, context->info, psk, seed, encapsulated, &hpke);
+		error = hpke_setup_sender(receiver_key, schedule_of(context, psk, &made), psk, seed,
+					  encapsulated, &hpke);
 	if (error != ERROR_OK)
 		return error;
 	write_sealed_head(bytes_make(encapsulated, sizeof encapsulated), psk, plaintext.size + HPKE_TAG_SIZE,
@@ -148,6 +159,7 @@ enum error cose_open(const struct cose_sealed *object, const struct x25519_pair 
 {
 	uint8_t aad_memory[ENC_STRUCTURE_SIZE_MAX];
 	struct buffer aad = buffer_make(aad_memory, sizeof aad_memory);
+	struct hpke_schedule made;
 	struct hpke_context hpke;
 	enum error error = psk_id_check(psk);
 
@@ -159,7 +171,8 @@ enum error cose_open(const struct cose_sealed *object, const struct x25519_pair 
 	/* HPKE derives from the id that is given; that it is the one that was sent is ours to check. */
 	if (!bytes_equal(object->psk_id, psk == NULL ? bytes_make(NULL, 0) : psk->id))
 		return ERROR_CANNOT_OPEN;
-	error = hpke_setup_receiver(object->encapsulated.data, pair, context->info, psk, &hpke);
+	error = hpke_setup_receiver(object->encapsulated.data, pair, schedule_of(context, psk, &made), psk,
+				    &hpke);
 	if (error == ERROR_OK)
 		error = hpke_context_open(&hpke, buffer_bytes(&aad), object->ciphertext, plaintext);
 	hpke_context_erase(&hpke);

@@ -96,16 +96,20 @@ static enum error kem_shared_secret(const uint8_t secret[X25519_KEY_SIZE], const
 	return error;
 }
 
-/* Section 5.1: KeySchedule. */
-static void key_schedule(struct bytes shared_secret, struct bytes info, const struct hpke_psk *psk,
-			 struct hpke_context *context)
+void hpke_schedule_make(struct bytes info, struct bytes psk_id, struct hpke_schedule *schedule)
 {
-	uint8_t schedule[1 + 2 * HKDF_KEY_SIZE] = {psk == NULL ? HPKE_MODE_BASE : HPKE_MODE_PSK};
-	const struct bytes schedule_context = bytes_make(schedule, sizeof schedule);
+	schedule->context[0] = psk_id.size == 0 ? HPKE_MODE_BASE : HPKE_MODE_PSK;
+	labeled_extract(hpke_id(), nothing, "psk_id_hash", psk_id, schedule->context + 1);
+	labeled_extract(hpke_id(), nothing, "info_hash", info, schedule->context + 1 + HKDF_KEY_SIZE);
+}
+
+/* Section 5.1: KeySchedule, from the point where its context is made. */
+static void key_schedule(struct bytes shared_secret, const struct hpke_schedule *schedule,
+			 const struct hpke_psk *psk, struct hpke_context *context)
+{
+	const struct bytes schedule_context = bytes_make(schedule->context, sizeof schedule->context);
 	uint8_t secret[HKDF_KEY_SIZE];
 
-	labeled_extract(hpke_id(), nothing, "psk_id_hash", psk == NULL ? nothing : psk->id, schedule + 1);
-	labeled_extract(hpke_id(), nothing, "info_hash", info, schedule + 1 + HKDF_KEY_SIZE);
 	labeled_extract(hpke_id(), shared_secret, "secret", psk == NULL ? nothing : psk->key, secret);
 	labeled_expand(hpke_id(), secret, "key", schedule_context, context->key, sizeof context->key);
 	labeled_expand(hpke_id(), secret, "base_nonce", schedule_context, context->base_nonce,
@@ -115,20 +119,23 @@ static void key_schedule(struct bytes shared_secret, struct bytes info, const st
 }
 
 /* Section 5.1: VerifyPSKInputs; the type already rules out half a PSK. */
-static enum error psk_check(const struct hpke_psk *psk)
+static enum error psk_check(const struct hpke_psk *psk, const struct hpke_schedule *schedule)
 {
+	if (schedule->context[0] != (psk == NULL ? HPKE_MODE_BASE : HPKE_MODE_PSK))
+		return ERROR_BAD_ARGUMENT;
 	if (psk != NULL && (psk->key.size < HPKE_PSK_SIZE_MIN || psk->id.size == 0))
 		return ERROR_BAD_ARGUMENT;
 	return ERROR_OK;
 }
 
-enum error hpke_setup_sender(const uint8_t receiver_key[X25519_KEY_SIZE], struct bytes info,
-			     const struct hpke_psk *psk, const uint8_t seed[HPKE_SEED_SIZE],
+enum error hpke_setup_sender(const uint8_t receiver_key[X25519_KEY_SIZE],
+			     const struct hpke_schedule *schedule, const struct hpke_psk *psk,
+			     const uint8_t seed[HPKE_SEED_SIZE],
 			     uint8_t encapsulated[HPKE_ENCAPSULATED_SIZE], struct hpke_context *context)
 {
 	struct x25519_pair ephemeral;
 	uint8_t shared_secret[32];
-	enum error error = psk_check(psk);
+	enum error error = psk_check(psk, schedule);
 
 	memset(context, 0, sizeof *context);
 	if (error != ERROR_OK)
@@ -139,17 +146,17 @@ enum error hpke_setup_sender(const uint8_t receiver_key[X25519_KEY_SIZE], struct
 	x25519_pair_erase(&ephemeral);
 	if (error != ERROR_OK)
 		return error;
-	key_schedule(bytes_make(shared_secret, sizeof shared_secret), info, psk, context);
+	key_schedule(bytes_make(shared_secret, sizeof shared_secret), schedule, psk, context);
 	sodium_memzero(shared_secret, sizeof shared_secret);
 	return ERROR_OK;
 }
 
 enum error hpke_setup_receiver(const uint8_t encapsulated[HPKE_ENCAPSULATED_SIZE],
-			       const struct x25519_pair *pair, struct bytes info, const struct hpke_psk *psk,
-			       struct hpke_context *context)
+			       const struct x25519_pair *pair, const struct hpke_schedule *schedule,
+			       const struct hpke_psk *psk, struct hpke_context *context)
 {
 	uint8_t shared_secret[32];
-	enum error error = psk_check(psk);
+	enum error error = psk_check(psk, schedule);
 
 	memset(context, 0, sizeof *context);
 	if (error != ERROR_OK)
@@ -157,7 +164,7 @@ enum error hpke_setup_receiver(const uint8_t encapsulated[HPKE_ENCAPSULATED_SIZE
 	/* The only key here from outside is the encapsulated one: what is wrong is what was sent. */
 	if (kem_shared_secret(pair->secret, encapsulated, encapsulated, pair->key, shared_secret) != ERROR_OK)
 		return ERROR_CANNOT_OPEN;
-	key_schedule(bytes_make(shared_secret, sizeof shared_secret), info, psk, context);
+	key_schedule(bytes_make(shared_secret, sizeof shared_secret), schedule, psk, context);
 	sodium_memzero(shared_secret, sizeof shared_secret);
 	return ERROR_OK;
 }

@@ -28,6 +28,14 @@ struct hpke_psk {
 	struct bytes id;  /* at least 1 byte */
 };
 
+/*
+ * key_schedule_context (section 5.1): the mode, and what the PSK's id and info come to. It is the same for
+ * all seals under these, and not secret: made once for many, it saves two of a seal's nine hashes.
+ */
+struct hpke_schedule {
+	uint8_t context[1 + 32 + 32];
+};
+
 /* One end's state after setup (section 5.2). The caller erases it with hpke_context_erase. */
 struct hpke_context {
 	uint8_t key[32];
@@ -38,13 +46,18 @@ struct hpke_context {
 /* DeriveKeyPair (section 7.1.3): the same pair always for a seed. */
 void hpke_derive_key_pair(const uint8_t seed[HPKE_SEED_SIZE], struct x25519_pair *pair);
 
+/* The schedule of `info`, in psk mode under this id, or in base mode with an id of no bytes. */
+void hpke_schedule_make(struct bytes info, struct bytes psk_id, struct hpke_schedule *schedule);
+
 /*
  * SetupBaseS and SetupPSKS (section 5.1): gives `encapsulated` to send, and the context. ERROR_BAD_KEY when
- * the receiver's key is of small order, ERROR_BAD_ARGUMENT when the PSK is too short or has no id; the
- * context is then zeros.
+ * the receiver's key is of small order, ERROR_BAD_ARGUMENT when the PSK is too short or has no id, or the
+ * schedule is of the other mode; the context is then zeros. That the schedule is of the PSK's id is the
+ * caller's to see to: with another one nothing opens.
  */
-enum error hpke_setup_sender(const uint8_t receiver_key[X25519_KEY_SIZE], struct bytes info,
-			     const struct hpke_psk *psk, const uint8_t seed[HPKE_SEED_SIZE],
+enum error hpke_setup_sender(const uint8_t receiver_key[X25519_KEY_SIZE],
+			     const struct hpke_schedule *schedule, const struct hpke_psk *psk,
+			     const uint8_t seed[HPKE_SEED_SIZE],
 			     uint8_t encapsulated[HPKE_ENCAPSULATED_SIZE], struct hpke_context *context);
 
 /*
@@ -52,8 +65,8 @@ enum error hpke_setup_sender(const uint8_t receiver_key[X25519_KEY_SIZE], struct
  * sender.
  */
 enum error hpke_setup_receiver(const uint8_t encapsulated[HPKE_ENCAPSULATED_SIZE],
-			       const struct x25519_pair *pair, struct bytes info, const struct hpke_psk *psk,
-			       struct hpke_context *context);
+			       const struct x25519_pair *pair, const struct hpke_schedule *schedule,
+			       const struct hpke_psk *psk, struct hpke_context *context);
 
 void hpke_context_erase(struct hpke_context *context);
 

@@ -146,20 +146,16 @@ static enum error seal_with(struct run *run, struct seal_key *key, const struct 
 			    const uint8_t seed[HPKE_SEED_SIZE], struct bytes plaintext, struct buffer *out)
 {
 	struct seal_end sender;
-	struct keying_psk psk;
 	uint8_t info_bytes[SEAL_INFO_SIZE_MAX];
 	struct buffer info = buffer_make(info_bytes, sizeof(info_bytes));
 
 	enum error error = keying_step(key->leaf, key->steps);
 	assert(error == ERROR_OK);
-	keying_psk_of_leaf(key->leaf, &psk);
+	struct hpke_psk psk = keying_psk_view(run_psk(run, key->leaf));
 	own_end_make(run_post(run), &sender);
 	seal_info_encode(&sender, receiver, key->has_epoch, key->epoch, &info);
-	struct hpke_psk view = keying_psk_view(&psk);
-	struct cose_seal_context context = {.info = buffer_bytes(&info)};
-	error = cose_seal(key->receiver_key, &view, &context, seed, plaintext, out);
-	sodium_memzero(&psk, sizeof(psk));
-	return error;
+	struct cose_seal_context context = {.schedule = run_schedule(run, buffer_bytes(&info), psk.id)};
+	return cose_seal(key->receiver_key, &psk, &context, seed, plaintext, out);
 }
 
 enum error keys_seal(struct run *run, const struct keys_target *target, struct bytes plaintext,
@@ -307,7 +303,8 @@ static enum error try_candidate(struct run *run, const struct cose_sealed *objec
 		};
 		own_end_make(run_post(run), &receiver);
 		seal_info_encode(&sender, &receiver, candidate->has_epoch, candidate->epoch, &info);
-		struct cose_seal_context context = {.info = buffer_bytes(&info)};
+		struct cose_seal_context context = {.schedule =
+							    run_schedule(run, buffer_bytes(&info), psk.id)};
 		result->opened = cose_open(object, &pair, &psk, &context, &out) == ERROR_OK;
 		result->size = out.size;
 	}

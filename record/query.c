@@ -66,8 +66,8 @@ static enum error next_meeting(struct run *run, uint64_t number, const struct ch
 	return error;
 }
 
-/* What stands for the log in references. Mostly no other name is alike, and no party is asked for. */
-static enum error append_log_name(struct run *run, uint64_t number, const struct channel *channel,
+/* Works out what stands for the log. Mostly no other name is alike, and no party is asked for. */
+static enum error choose_log_name(struct run *run, uint64_t number, const struct channel *channel,
 				  uint64_t log, struct buffer *buffer)
 {
 	struct reference_log named = {.log = log};
@@ -100,6 +100,18 @@ static enum error append_log_name(struct run *run, uint64_t number, const struct
 	}
 	reference_choice_append(buffer, &choice);
 	return ERROR_OK;
+}
+
+/* What stands for the log in references. */
+static enum error append_log_name(struct run *run, uint64_t number, const struct channel *channel,
+				  uint64_t log, struct buffer *buffer)
+{
+	if (run_name(run, number, log, buffer))
+		return ERROR_OK;
+	enum error error = choose_log_name(run, number, channel, log, buffer);
+	if (error == ERROR_OK)
+		run_name_keep(run, number, log, buffer_bytes(buffer));
+	return error;
 }
 
 enum error query_reference(struct run *run, const struct entry_key *key, uint64_t time, struct buffer *buffer)

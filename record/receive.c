@@ -366,7 +366,7 @@ static enum error place_on(struct run *run, struct arriving *arriving, const str
 	arriving->entry.index = found->index;
 	enum error error = registry_aad(run, &found->channel, AAD_ENTRY, found->index, aad);
 	if (error == ERROR_OK)
-		identity_of(aad, arriving->entry.payload, arriving->entry.identity);
+		run_identity(run, aad, arriving->entry.payload, arriving->entry.identity);
 	return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
 }
 

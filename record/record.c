@@ -201,6 +201,7 @@ enum error record_needs(struct record *record)
 	if (error == ERROR_NEEDS_ROWS && rows_wanted_count(&run->rows) > 0)
 		return error;
 	entropy_erase(&run->entropy);
+	run_known_erase(run);
 	if (error != ERROR_OK) {
 		rows_undo(&run->rows);
 		run->actions_count = 0;

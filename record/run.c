@@ -20,6 +20,7 @@ void run_start(struct run *run)
 		memset(run->decoded, 0, sizeof(run->decoded));
 		run->decoded_resets = rows_resets(&run->rows);
 	}
+	run->names_written = false;
 	run->kept_at = 0;
 	run->arena.used = 0;
 	run->entropy = entropy_make(run->event.entropy);
@@ -148,12 +149,14 @@ void run_put(struct run *run, const struct row_key *key, const struct schema *sc
 	schema_write(schema, value, &buffer);
 	assert(buffer_error(&buffer) == ERROR_OK);
 	rows_put(&run->rows, key_view(key), buffer_bytes(&buffer));
+	run_known_written(run, key_view(key).data[0]);
 	run->arena.used = used; /* rows_put has copied it */
 }
 
 void run_delete(struct run *run, const struct row_key *key)
 {
 	rows_delete(&run->rows, key_view(key));
+	run_known_written(run, key_view(key).data[0]);
 }
 
 bool run_missing(enum error error, bool *missing)
@@ -245,6 +248,16 @@ struct bytes run_sign(struct run *run, const struct aad *aad, struct bytes paylo
 	assert(error == ERROR_OK && out.size == out.size_max);
 	memcpy(room, out.data, out.size);
 	return bytes_make(room, out.size);
+}
+
+void run_identity(struct run *run, const struct aad *aad, struct bytes payload,
+		  uint8_t identity[IDENTITY_SIZE])
+{
+	void *room;
+
+	if (!run_kept(run, IDENTITY_SIZE, &room))
+		identity_of(aad, payload, room);
+	memcpy(identity, room, IDENTITY_SIZE);
 }
 
 /* ---- what comes out ---- */

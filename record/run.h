@@ -15,6 +15,8 @@
 #include "envelope/content.h"
 #include "envelope/cose.h"
 #include "envelope/derive.h"
+#include "envelope/hpke.h"
+#include "envelope/keying.h"
 #include "envelope/terms.h"
 #include "record/record.h"
 #include "record/schema.h"
@@ -84,6 +86,24 @@ enum error run_verify_plain(struct run *run, const uint8_t key[PUBLIC_KEY_SIZE],
 			    const uint8_t signature[64]);
 /* The own post's statement, signed: a COSE_Sign1 of the payload under the aad, in the run's memory. */
 struct bytes run_sign(struct run *run, const struct aad *aad, struct bytes payload);
+
+/* identity_of (envelope/aad.h). */
+void run_identity(struct run *run, const struct aad *aad, struct bytes payload,
+		  uint8_t identity[IDENTITY_SIZE]);
+
+/* ---- known from before ---- */
+
+/* keying_psk_of_leaf: that of the last leaf asked for is kept until the event's end, and erased there. */
+const struct keying_psk *run_psk(struct run *run, const uint8_t leaf[KEYING_KEY_SIZE]);
+/* hpke_schedule_make: those of the last ones asked for are kept. Valid until it is called again. */
+const struct hpke_schedule *run_schedule(struct run *run, struct bytes info, struct bytes psk_id);
+/*
+ * Appends what stands for a log in references (record/query.c), if that was kept with run_name_keep. A row
+ * put or deleted in a table that names come from (TABLE_PARTY, PARTY_POST, CHANNEL, LINE) makes all of them
+ * forgotten.
+ */
+bool run_name(struct run *run, uint64_t channel, uint64_t log, struct buffer *buffer);
+void run_name_keep(struct run *run, uint64_t channel, uint64_t log, struct bytes name);
 
 /* ---- what comes out ---- */
 

@@ -60,7 +60,7 @@ static enum error find_channel(struct run *run, const uint8_t id[CHANNEL_ID_SIZE
 	if (error != ERROR_OK)
 		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
 	entry->index = channel.own_index;
-	identity_of(aad, entry->payload, entry->identity);
+	run_identity(run, aad, entry->payload, entry->identity);
 	return ERROR_OK;
 }
 

@@ -1,12 +1,16 @@
 /*
- * The workspace behind struct record and struct run: only run.c, record.c and batch.c look inside.
+ * The workspace behind struct record and struct run: only run.c, run_known.c, record.c and batch.c look
+ * inside.
  */
 #ifndef RECORD_WORKSPACE_H
 #define RECORD_WORKSPACE_H
 
 #include <stddef.h>
 
+#include "envelope/keying.h"
+#include "envelope/reference.h"
 #include "envelope/signed.h"
+#include "envelope/wire.h"
 #include "record/batch.h"
 #include "record/run.h"
 #include "record/schema.h"
@@ -43,6 +47,31 @@ struct decoded {
 	struct bytes row;            /* what it was decoded from, lasting (rows_is_lasting) */
 };
 
+/* What is worked out from the same rows again and again (run.h). */
+#define KNOWN_SCHEDULES_MAX 8
+#define KNOWN_NAMES_MAX     8
+
+struct known_psk {
+	bool is_known;
+	uint8_t leaf[KEYING_KEY_SIZE];
+	struct keying_psk psk;
+};
+
+struct known_schedule {
+	uint8_t info[SEAL_INFO_SIZE_MAX];
+	size_t info_size; /* 0: none */
+	uint8_t psk_id[COSE_PSK_ID_SIZE];
+	size_t psk_id_size;
+	struct hpke_schedule schedule;
+};
+
+struct known_name {
+	uint64_t channel;
+	uint64_t log;
+	uint8_t name[REFERENCE_NAME_SIZE_MAX];
+	size_t size; /* 0: none */
+};
+
 struct run {
 	struct rows rows;
 	struct record_event event;
@@ -52,13 +81,20 @@ struct run {
 	_Alignas(max_align_t) uint8_t decoded_values[DECODED_MAX][DECODED_SIZE_MAX];
 	uint64_t decoded_resets;
 
+	/* over all events */
+	struct known_schedule schedules[KNOWN_SCHEDULES_MAX];
+	size_t schedules_made;
+	struct known_name names[KNOWN_NAMES_MAX];
+
 	/* of the event, over all its runs */
 	struct kept kept[KEPT_MAX];
 	size_t kept_count;
 	struct arena kept_arena;
 	size_t rounds;
+	struct known_psk psk;
 
 	/* of one run */
+	bool names_written; /* by this run: it keeps no name */
 	size_t kept_at;
 	struct arena arena;
 	struct entropy entropy;
@@ -90,5 +126,10 @@ struct record {
 void run_start(struct run *run);
 /* Ends it: the counters are written if they changed. */
 void run_finish(struct run *run);
+
+/* A row of that table is written or deleted: names that were worked out from it are forgotten. */
+void run_known_written(struct run *run, uint8_t table);
+/* At the end of an event: erases what is secret of what is known. */
+void run_known_erase(struct run *run);
 
 #endif

@@ -24,7 +24,8 @@ static struct hpke_psk psk_make(void)
 
 static struct cose_seal_context context_make(void)
 {
-	return (struct cose_seal_context){bytes_of_text("info"), bytes_of_text("aad")};
+	return (struct cose_seal_context){.info = bytes_of_text("info"),
+					  .external_aad = bytes_of_text("aad")};
 }
 
 static struct bytes seal(const struct hpke_psk *psk, struct bytes plaintext, uint8_t *memory, size_t size_max)

@@ -118,6 +118,7 @@ static void check_vector(const json_t *vector)
 {
 	struct x25519_pair ephemeral, pair;
 	struct hpke_context sender, receiver;
+	struct hpke_schedule schedule;
 	struct hpke_psk psk;
 	const struct hpke_psk *given = NULL;
 	uint8_t encapsulated[HPKE_ENCAPSULATED_SIZE];
@@ -130,13 +131,13 @@ static void check_vector(const json_t *vector)
 	}
 	check_key_pair(vector, "ikmE", "pkEm", "skEm", &ephemeral);
 	check_key_pair(vector, "ikmR", "pkRm", "skRm", &pair);
-	assert_int_equal(hpke_setup_sender(pair.key, bytes_of(vector, "info"), given,
-					   bytes_of(vector, "ikmE").data, encapsulated, &sender),
+	hpke_schedule_make(bytes_of(vector, "info"), given == NULL ? bytes_make(NULL, 0) : psk.id, &schedule);
+	assert_int_equal(hpke_setup_sender(pair.key, &schedule, given, bytes_of(vector, "ikmE").data,
+					   encapsulated, &sender),
 			 ERROR_OK);
 	assert_hex(bytes_make(encapsulated, sizeof encapsulated), text_of(vector, "enc"));
 	check_context(&sender, vector);
-	assert_int_equal(hpke_setup_receiver(encapsulated, &pair, bytes_of(vector, "info"), given, &receiver),
-			 ERROR_OK);
+	assert_int_equal(hpke_setup_receiver(encapsulated, &pair, &schedule, given, &receiver), ERROR_OK);
 	check_context(&receiver, vector);
 	for (size_t i = 0; i < json_array_size(encryptions); i++)
 		check_encryption(&sender, &receiver, json_array_get(encryptions, i));
@@ -228,12 +229,13 @@ static void setup_pair(struct hpke_context *sender, struct hpke_context *receive
 {
 	uint8_t encapsulated[HPKE_ENCAPSULATED_SIZE];
 	struct x25519_pair pair;
-	struct bytes info = bytes_of_text("info");
+	struct hpke_schedule schedule;
 
+	hpke_schedule_make(bytes_of_text("info"), bytes_make(NULL, 0), &schedule);
 	hpke_derive_key_pair(seed_receiver, &pair);
-	assert_int_equal(hpke_setup_sender(pair.key, info, NULL, seed_ephemeral, encapsulated, sender),
+	assert_int_equal(hpke_setup_sender(pair.key, &schedule, NULL, seed_ephemeral, encapsulated, sender),
 			 ERROR_OK);
-	assert_int_equal(hpke_setup_receiver(encapsulated, &pair, info, NULL, receiver), ERROR_OK);
+	assert_int_equal(hpke_setup_receiver(encapsulated, &pair, &schedule, NULL, receiver), ERROR_OK);
 }
 
 static void keys_of_small_order_are_refused(void **state)
@@ -246,23 +248,24 @@ static void keys_of_small_order_are_refused(void **state)
 	};
 	uint8_t encapsulated[HPKE_ENCAPSULATED_SIZE];
 	struct hpke_context context;
+	struct hpke_schedule schedule;
 	struct x25519_pair pair;
-	struct bytes info = {NULL, 0};
 
+	hpke_schedule_make(bytes_make(NULL, 0), bytes_make(NULL, 0), &schedule);
 	hpke_derive_key_pair(seed_receiver, &pair);
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
 		hex_reset();
-		assert_int_equal(hpke_setup_sender(hex(keys[i]).data, info, NULL, seed_ephemeral,
+		assert_int_equal(hpke_setup_sender(hex(keys[i]).data, &schedule, NULL, seed_ephemeral,
 						   encapsulated, &context),
 				 ERROR_BAD_KEY);
 		assert_true(sodium_is_zero((const uint8_t *)&context, sizeof context));
-		assert_int_equal(hpke_setup_receiver(hex(keys[i]).data, &pair, info, NULL, &context),
+		assert_int_equal(hpke_setup_receiver(hex(keys[i]).data, &pair, &schedule, NULL, &context),
 				 ERROR_CANNOT_OPEN);
 		assert_true(sodium_is_zero((const uint8_t *)&context, sizeof context));
 	}
 }
 
-static void half_a_psk_is_refused(void **state)
+static void half_a_psk_and_a_schedule_of_the_other_mode_are_refused(void **state)
 {
 	static const uint8_t key[HPKE_PSK_SIZE_MIN] = {3};
 	const struct hpke_psk bad[] = {
@@ -272,17 +275,26 @@ static void half_a_psk_is_refused(void **state)
 	};
 	uint8_t encapsulated[HPKE_ENCAPSULATED_SIZE];
 	struct hpke_context context;
+	struct hpke_schedule schedule;
 	struct x25519_pair pair;
-	struct bytes info = {NULL, 0};
 
 	hpke_derive_key_pair(seed_receiver, &pair);
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		assert_int_equal(
-			hpke_setup_sender(pair.key, info, &bad[i], seed_ephemeral, encapsulated, &context),
-			ERROR_BAD_ARGUMENT);
-		assert_int_equal(hpke_setup_receiver(pair.key, &pair, info, &bad[i], &context),
+		hpke_schedule_make(bytes_make(NULL, 0), bytes_of_text("id"), &schedule);
+		assert_int_equal(hpke_setup_sender(pair.key, &schedule, &bad[i], seed_ephemeral, encapsulated,
+						   &context),
+				 ERROR_BAD_ARGUMENT);
+		assert_int_equal(hpke_setup_receiver(pair.key, &pair, &schedule, &bad[i], &context),
 				 ERROR_BAD_ARGUMENT);
 	}
+	/* and a schedule of the other mode */
+	const struct hpke_psk psk = {bytes_make(key, sizeof key), bytes_of_text("id")};
+	assert_int_equal(hpke_setup_sender(pair.key, &schedule, NULL, seed_ephemeral, encapsulated, &context),
+			 ERROR_BAD_ARGUMENT);
+	hpke_schedule_make(bytes_make(NULL, 0), bytes_make(NULL, 0), &schedule);
+	assert_int_equal(hpke_setup_sender(pair.key, &schedule, &psk, seed_ephemeral, encapsulated, &context),
+			 ERROR_BAD_ARGUMENT);
+	assert_int_equal(hpke_setup_receiver(pair.key, &pair, &schedule, &psk, &context), ERROR_BAD_ARGUMENT);
 }
 
 static void a_changed_ciphertext_does_not_open_and_leaves_the_sequence(void **state)
@@ -354,7 +366,7 @@ int main(void)
 		cmocka_unit_test(published_vectors_of_rfc9180_hold),
 		cmocka_unit_test(wycheproof_chacha20poly1305_holds),
 		cmocka_unit_test(keys_of_small_order_are_refused),
-		cmocka_unit_test(half_a_psk_is_refused),
+		cmocka_unit_test(half_a_psk_and_a_schedule_of_the_other_mode_are_refused),
 		cmocka_unit_test(a_changed_ciphertext_does_not_open_and_leaves_the_sequence),
 		cmocka_unit_test(what_does_not_fit_is_refused),
 		cmocka_unit_test(a_sequence_never_wraps),

@@ -95,6 +95,33 @@ static void a_later_card_renames_nothing_that_is_past(void **state)
 	world_free(world);
 }
 
+/* Before the other party has opened, its post is what its newest card says: what stands for ours follows. */
+static void a_reference_follows_the_names_until_they_are_settled(void **state)
+{
+	static const struct {
+		const char *theirs;
+		bool is_long;
+	} cases[] = {
+		{"Headquarters", true}, {"Chancery", false}, {"head quarters", true}, {"Embassy", false}};
+	struct world *world = world_make_pair(875);
+	struct ed25519_pair statement;
+
+	world_name_channel(world);
+	world->posts[1].up = false;
+	world_submit_opening(world, 0);
+	statement_key_of(world, 1, &statement);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		free(say_entries(world, 0));
+		world_name_again(world, 1, cases[i].theirs, statement.key);
+		world_accept_chain(world, 1, &statement, 0);
+		struct said *now = say_entries(world, 0);
+		assert_true(says(now, "HEADQUARTERS 0001/26"));
+		assert_int_equal(says(now, "ALLIANCE/HEADQUARTERS 0001/26"), cases[i].is_long);
+		free(now);
+	}
+	world_free(world);
+}
+
 /* ---- whose word it is ---- */
 
 /* Alliance (here) and Federation, worked by hand. */
@@ -264,6 +291,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_later_card_renames_nothing_that_is_past),
+		cmocka_unit_test(a_reference_follows_the_names_until_they_are_settled),
 		cmocka_unit_test(a_post_goes_on_to_sign_with_the_key_of_its_opening),
 		cmocka_unit_test(an_opening_counts_whatever_later_card_was_accepted_before_it),
 		cmocka_unit_test(an_opening_names_the_key_under_which_its_post_has_spoken),
