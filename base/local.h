@@ -20,10 +20,11 @@
  *   CARD_SEAL      receiver's card: bstr
  *                  -> sealed_card: bstr      this post's card, sealed in base mode to that card's first post
  *   CARD_ACCEPT    card: bstr (plain or sealed) [, id: tstr] -> party id: bstr32, name: tstr
- *                  id: the first 8 hexadecimal digits or more of the id of the party that it must be of, as
- *                  its people read them to the officer. NAMESAKE, and nothing is accepted: the party is new
- *                  and is called like one known, or the own (or as the id of one begins), and no id is given;
- *                  the detail has both ids. BAD_ARGUMENT: the card is of another party than the id's.
+ *                  id: the first 30 hexadecimal digits or more (the bits of a fingerprint) of the id of the
+ *                  party that it must be of, as its people read them to the officer. NAMESAKE, and nothing is
+ *                  accepted: the party is new and is called like one known, or the own (or as the id of one
+ *                  begins), and no id is given; the detail has both ids. BAD_ARGUMENT: the card is of another
+ *                  party than the id's, or fewer digits were given.
  *   KEYING_ACCEPT  keying packet: bstr (envelope/keying.h) -> counterpart's party id: bstr32
  *   CHANNELS       -> [* [channel: bstr32, title: tstr, state: uint (1 proposed, 2 open),
  *                         [* [party id: bstr32, name: tstr]]]]

@@ -40,7 +40,8 @@ static const struct range hidden[] = {
 
 /*
  * What text_is_plain lets pass and nobody sees: spaces, and those of Default_Ignorable_Code_Point (Unicode
- * 15.0, DerivedCoreProperties.txt) that scripts and signs need: joiners and variation selectors.
+ * 15.0, DerivedCoreProperties.txt) that scripts and signs need: joiners and variation selectors. Three more
+ * have no such property, and nothing to be seen.
  */
 static const struct range blank[] = {
 	{ 0x0009, 0x000a },   /* TAB, LF */
@@ -52,8 +53,11 @@ static const struct range blank[] = {
 	{ 0x202f, 0x202f },   /* narrow no-break space */
 	{ 0x205f, 0x205f },   /* medium mathematical space */
 	{ 0x2800, 0x2800 },   /* Braille pattern blank */
+	{ 0x2d7f, 0x2d7f },   /* Tifinagh consonant joiner */
 	{ 0x3000, 0x3000 },   /* ideographic space */
 	{ 0xfe00, 0xfe0f },   /* variation selectors */
+	{ 0x1107f, 0x1107f }, /* Brahmi number joiner */
+	{ 0x1d159, 0x1d159 }, /* musical null notehead */
 	{ 0xe0100, 0xe01ef }, /* variation selectors */
 };
 

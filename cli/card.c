@@ -261,7 +261,7 @@ static bool ask_to_accept(struct client *client, const struct call *call, struct
 			"%s: one may have taken the other's name. To accept the card, let the other side "
 			"read its party's id to you over a line where you know the voice, and add --id with "
 			"%d digits of it or more",
-			detail, KNOWN_ID_DIGITS_MIN);
+			detail, FINGERPRINT_DIGITS);
 	else if (error == ERROR_BAD_ARGUMENT && id != NULL)
 		call_fail(call, "--id '%s': %s", id, detail);
 	else if (error != ERROR_OK)
@@ -339,7 +339,7 @@ static const struct option export_options[] = {
 };
 static const struct option accept_options[] = {
 	{"sealed", 0, NULL, "the card was made with card export --for this post's card"},
-	{"id", 0, "ID", "the card must be of this party: the first 8 digits of its id, or more"},
+	{"id", 0, "ID", "the card must be of this party: the first 30 digits of its id, or more"},
 	{NULL, 0, NULL, NULL},
 };
 static const struct option no_options[] = {{NULL, 0, NULL, NULL}};

@@ -13,6 +13,8 @@
 
 #define FINGERPRINT_SIZE 15 /* the first bytes of a party id */
 #define FINGERPRINT_WORDS 24
+/* Hexadecimal digits of an id that vouch for it as the words do: to make another with 8 takes a day. */
+#define FINGERPRINT_DIGITS        (2 * FINGERPRINT_SIZE)
 #define FINGERPRINT_TEXT_SIZE_MAX (FINGERPRINT_WORDS * (8 + 1)) /* the longest word has 8 letters */
 
 /*

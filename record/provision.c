@@ -6,6 +6,7 @@
 
 #include "base/local.h"
 #include "envelope/card.h"
+#include "envelope/fingerprint.h"
 #include "envelope/post_file.h"
 #include "envelope/reference.h"
 #include "envelope/x25519.h"
@@ -182,8 +183,8 @@ static enum error fail_about(struct run *run, enum error reason, const struct ca
 	append_id(&sentence, party->id);
 	if (namesake == NULL) {
 		buffer_append(&sentence,
-			      bytes_of_text(", whose id does not begin with the digits given (8 at "
-					    "least)"));
+			      bytes_of_text(", whose id does not begin with the digits given (at least "
+					    "30)"));
 	} else {
 		bool is_own = memcmp(namesake->id, run_post(run)->party_id, PARTY_ID_SIZE) == 0;
 		buffer_append(&sentence, bytes_of_text(", but "));
@@ -200,7 +201,8 @@ static enum error fail_about(struct run *run, enum error reason, const struct ca
 
 /*
  * Anyone can take any name, so a new party that is called like one known is accepted only for who it is:
- * every program at the socket has to say the id. *refused: it was answered.
+ * every program at the socket has to say the id, and so much of it that nobody makes a party that has the
+ * same. *refused: it was answered.
  */
 static enum error refuse_mistaken(struct run *run, const struct card_party *party, bool has_id,
 				  struct bytes id, bool *refused)
@@ -208,7 +210,7 @@ static enum error refuse_mistaken(struct run *run, const struct card_party *part
 	struct party namesake;
 	uint64_t number;
 
-	*refused = has_id && !reference_id_begins(id, party->id);
+	*refused = has_id && (id.size < FINGERPRINT_DIGITS || !reference_id_begins(id, party->id));
 	if (*refused)
 		return fail_about(run, ERROR_BAD_ARGUMENT, party, NULL);
 	if (has_id)

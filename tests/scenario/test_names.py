@@ -107,12 +107,12 @@ def no_program_has_a_party_of_a_known_name_accepted_without_its_id():
     with alliance.client() as client:
         _, error, detail = client.ask(CARD_ACCEPT, card.read_bytes())
         assert error == NAMESAKE and party in detail and known in detail, (error, detail)
-        for wrong in known, party[:7], "", party + "0":
+        for wrong in known, party[:29], "", party + "0":
             assert client.ask(CARD_ACCEPT, card.read_bytes(), wrong)[1] == BAD_ARGUMENT, wrong
         for wrong in [bytes.fromhex(party)], [party, party], [None]:
             assert client.ask(CARD_ACCEPT, card.read_bytes(), *wrong)[1] == BAD_ARGUMENT, wrong
         assert party not in [row[0].hex() for row in client.ask(PARTIES)[2]]
-        assert client.ask(CARD_ACCEPT, card.read_bytes(), party[:8])[1:3] == [0, bytes.fromhex(party)]
+        assert client.ask(CARD_ACCEPT, card.read_bytes(), party[:30])[1:3] == [0, bytes.fromhex(party)]
         assert client.ask(CARD_ACCEPT, card.read_bytes())[1] == 0  # known by now
     result = alliance.run("keying", "make", line.folder / "k", "--with", "Federation")
     assert result.returncode == 1 and "more than one party is called" in result.stderr, result
@@ -131,7 +131,7 @@ def a_sealed_card_of_a_party_of_a_known_name_is_accepted_with_its_id_alone():
     assert result.returncode == 1 and "does not begin with" in result.stderr, result
     result = federation.run("keying", "make", line.folder / "k", "--with", party)
     assert "no card of a party" in result.stderr, result
-    assert federation.json(*accept, "--id", party[:8].upper())["party"] == party
+    assert federation.json(*accept, "--id", party[:30].upper())["party"] == party
     federation.json("keying", "make", line.folder / "k", "--with", party)
 
 

@@ -404,13 +404,13 @@ def a_party_that_is_called_like_another_is_not_taken_for_it():
         accept = ["card", "accept", card]
         sentence = refused(alliance, *accept, "--yes")
         assert party in sentence and known[name] in sentence and "--id" in sentence, sentence
-        for wrong in known[name], party[:7], party[:8] + "g", party + "0", "":
+        for wrong in known[name], party[:29], party[:30] + "g", party + "0", "":
             assert "does not begin with" in refused(alliance, *accept, "--yes", "--id", wrong), wrong
         status, shown = at_terminal(alliance, accept, ["y"])
         shown = re.sub(r"\s", "", shown)
         assert status == 1 and party in shown and known[name] in shown[shown.index("[y/N]"):], shown
         assert "no card of a party" in refused(alliance, "keying", "make", line.folder / "k", "--with", party)
-        alliance.json(*accept, "--yes", "--id", party[:8].upper())
+        alliance.json(*accept, "--yes", "--id", party[:30].upper())
         alliance.json(*accept, "--yes")  # known by now
         accepted.append(party)
     sentence = refused(alliance, "keying", "make", line.folder / "k", "--with", "Federation")

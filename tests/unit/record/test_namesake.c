@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/cbor.h"
+#include "envelope/fingerprint.h"
 #include "tests/unit/record/world.h"
 #include "tests/unit/record/world_inside.h"
 
@@ -110,18 +111,19 @@ static void a_party_that_is_called_like_another_is_accepted_with_its_id_alone(vo
 
 	for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++) {
 		struct world *world = make(strangers[i].name);
-		char capitals[9] = {0}, too_short[8] = {0}, longer[HEX_SIZE + 1];
+		char capitals[FINGERPRINT_DIGITS + 1] = {0}, too_short[FINGERPRINT_DIGITS] = {0};
+		char longer[HEX_SIZE + 1];
 		assert_int_equal(accept(world, 0, card_of(world, 1), NULL), ERROR_OK);
 		struct bytes card = card_of(world, 2);
 		assert_int_equal(accept(world, 0, card, NULL), ERROR_NAMESAKE);
 		expect_ids_said(world, 2, strangers[i].like);
-		memcpy(too_short, id_of(world, 2), 7);
+		memcpy(too_short, id_of(world, 2), FINGERPRINT_DIGITS - 1);
 		snprintf(longer, sizeof(longer), "%s0", id_of(world, 2));
 		const char *wrong[] = {"", too_short, longer, id_of(world, 0), id_of(world, 1)};
 		for (size_t j = 0; j < sizeof(wrong) / sizeof(wrong[0]); j++)
 			assert_int_equal(accept(world, 0, card, wrong[j]), ERROR_BAD_ARGUMENT);
 		expect_parties(world, 2);
-		for (size_t j = 0; j < 8; j++)
+		for (size_t j = 0; j < FINGERPRINT_DIGITS; j++)
 			capitals[j] =
 				(char)(id_of(world, 2)[j] - (id_of(world, 2)[j] >= 'a' ? 'a' - 'A' : 0));
 		assert_int_equal(accept(world, 0, card, capitals), ERROR_OK);
