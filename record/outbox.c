@@ -416,13 +416,15 @@ static enum error ask_for(struct run *run, const struct outbox_moved *moved, siz
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
 
-enum error outbox_list_moved(struct run *run, const struct row_key *prefix, uint64_t limit, size_t count_max,
-			     struct outbox_moved *moved, size_t *count)
+enum error outbox_list_moved(struct run *run, const struct row_key *prefix, uint64_t first, uint64_t limit,
+			     size_t count_max, struct outbox_moved *moved, size_t *count)
 {
+	struct row_key from = *prefix;
 	struct row row;
 
 	*count = 0;
-	enum error error = rows_first(run_rows(run), key_view(prefix), &row);
+	key_u64(&from, first);
+	enum error error = rows_from(run_rows(run), key_view(prefix), key_view(&from), &row);
 	while (error == ERROR_OK && *count < count_max) {
 		struct key_reader reader = key_reader_make(row.key);
 		struct outbox_moved *one = &moved[*count];
@@ -450,7 +452,7 @@ static enum error take_back(struct run *run)
 	size_t count;
 
 	enum error error =
-		outbox_list_moved(run, &prefix, run_state(run)->session, OUTBOX_MOVED_MAX, moved, &count);
+		outbox_list_moved(run, &prefix, 0, run_state(run)->session, OUTBOX_MOVED_MAX, moved, &count);
 	for (size_t i = 0; error == ERROR_OK && i < count; i++) {
 		struct outgoing outgoing;
 		error = outbox_read(run, &moved[i].key, &outgoing);

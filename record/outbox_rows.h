@@ -71,9 +71,9 @@ struct outbox_moved {
 
 /*
  * The first copies, count_max at most, in TABLE_HANDED, TABLE_DUE or a precedence of TABLE_RETRY (`prefix`)
- * whose session or time is below `limit`. Their rows and entries are loaded with them.
+ * whose session or time is `first` or later, and below `limit`. Their rows and entries are loaded with them.
  */
-enum error outbox_list_moved(struct run *run, const struct row_key *prefix, uint64_t limit, size_t count_max,
-			     struct outbox_moved *moved, size_t *count);
+enum error outbox_list_moved(struct run *run, const struct row_key *prefix, uint64_t first, uint64_t limit,
+			     size_t count_max, struct outbox_moved *moved, size_t *count);
 
 #endif

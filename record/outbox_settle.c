@@ -162,18 +162,36 @@ static enum error given_up(struct run *run, struct outgoing *outgoing)
 	return ERROR_OK;
 }
 
-/* What waits no longer, at most `left` of each precedence. */
-static enum error list_retries(struct run *run, bool statements, size_t left, struct outbox_moved *moved,
+/*
+ * What waits no longer, at most count_max of a precedence. What would wait for longer than anything does was
+ * put there before a restart over which the clock lost time (record/clock.h): it has waited.
+ */
+static enum error list_retries_of(struct run *run, uint64_t precedence, bool statements, size_t count_max,
+				  struct outbox_moved *moved, size_t *count)
+{
+	struct row_key prefix = retry_prefix(precedence, statements);
+	uint64_t now_ms = run_slow_ms(run);
+	uint64_t last_ms = now_ms + retry_ms(precedence);
+	size_t lost = 0;
+
+	enum error error = outbox_list_moved(run, &prefix, 0, now_ms + 1, count_max, moved, count);
+	if (error == ERROR_OK && *count < count_max)
+		error = outbox_list_moved(run, &prefix, last_ms + 1, UINT64_MAX, count_max - *count,
+					  moved + *count, &lost);
+	*count += lost;
+	return error;
+}
+
+static enum error list_retries(struct run *run, bool statements, size_t count_max, struct outbox_moved *moved,
 			       size_t *count)
 {
 	bool missing = false;
 
 	*count = 0;
 	for (uint64_t precedence = PRECEDENCE_FLASH; precedence >= PRECEDENCE_ROUTINE; precedence--) {
-		struct row_key prefix = retry_prefix(precedence, statements);
-		size_t more;
+		size_t more = 0;
 		enum error error =
-			outbox_list_moved(run, &prefix, run_slow_ms(run) + 1, left, moved + *count, &more);
+			list_retries_of(run, precedence, statements, count_max, moved + *count, &more);
 		if (!run_missing(error, &missing))
 			return error;
 		*count += more;
@@ -313,7 +331,7 @@ enum error outbox_due(struct run *run)
 	size_t count;
 
 	enum error error =
-		outbox_list_moved(run, &prefix, run_slow_ms(run) + 1, OUTBOX_MOVED_MAX, moved, &count);
+		outbox_list_moved(run, &prefix, 0, run_slow_ms(run) + 1, OUTBOX_MOVED_MAX, moved, &count);
 	for (size_t i = 0; error == ERROR_OK && i < count; i++) {
 		struct outgoing outgoing;
 		error = outbox_read(run, &moved[i].key, &outgoing);

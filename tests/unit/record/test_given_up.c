@@ -137,6 +137,59 @@ static void a_receipt_is_handed_over_again_after_the_seconds_that_are_stated(voi
 	}
 }
 
+/* ---- a clock that goes back ---- */
+
+/* The daemon is killed, and the wall clock reads earlier: the slow clock stands where it was kept. */
+static void restart_with_an_earlier_clock(struct world *world, size_t post)
+{
+	world->skew_ms[post] -= 100000;
+	world_crash_before_commit(world, post);
+	world_start(world, post);
+}
+
+static void what_was_given_up_waits_no_longer_for_a_clock_that_lost_time(void **state)
+{
+	static const unsigned many = 2 * OUTBOX_RETRIES_MAX + 3;
+	struct world *world = world_open_line(21);
+	struct world_post *post = &world->posts[0];
+
+	world_settle(world);
+	world_run(world, 120000, 1000);
+	restart_with_an_earlier_clock(world, 0); /* the clock is kept now, and not for a minute */
+	for (size_t i = 0; i < 57; i++) {
+		post->steady_ms += 1000;
+		world_tick(world, 0);
+	}
+	post->refusal = ERROR_FULL;
+	world->hold = true;
+	for (size_t i = 0; i < many; i++)
+		assert_int_equal(world_send(world, 0, &urgent, NULL), ERROR_OK);
+	assert_int_equal(world_count(world, 0, TABLE_RETRY), many);
+	post->refusal = ERROR_OK;
+	restart_with_an_earlier_clock(world, 0);
+	for (size_t sent = OUTBOX_RETRIES_MAX; sent < many; sent += OUTBOX_RETRIES_MAX) {
+		world_tick(world, 0); /* a look takes so many, and no more */
+		assert_int_equal(world_count(world, 0, TABLE_RETRY), many - sent);
+	}
+	world_tick(world, 0);
+	assert_int_equal(world_count(world, 0, TABLE_RETRY), 0);
+	/* And what is given up now waits as long as is stated. */
+	post->refusal = ERROR_FULL;
+	assert_int_equal(world_send(world, 0, &urgent, NULL), ERROR_OK);
+	post->refusal = ERROR_OK;
+	size_t sends = post->sends;
+	post->steady_ms += RETRY_FLASH_MS - 1;
+	world_tick(world, 0);
+	assert_int_equal(post->sends, sends);
+	post->steady_ms += 1;
+	world_tick(world, 0);
+	assert_int_equal(post->sends, sends + 1);
+	world->hold = false;
+	world_settle(world);
+	assert_int_equal(world_count(world, 0, TABLE_COPY), 0);
+	world_free(world);
+}
+
 /* ---- a courier that gives up what it does not have ---- */
 
 /* What its courier says of the only copy of an entry, or the only statement, of a post. */
@@ -267,6 +320,7 @@ int main(void)
 		cmocka_unit_test(receipts_that_a_counterpart_refuses_are_bounded_and_hold_up_no_entry),
 		cmocka_unit_test(receipts_that_one_counterpart_refuses_cost_another_nothing),
 		cmocka_unit_test(a_receipt_is_handed_over_again_after_the_seconds_that_are_stated),
+		cmocka_unit_test(what_was_given_up_waits_no_longer_for_a_clock_that_lost_time),
 		cmocka_unit_test(a_copy_that_the_courier_does_not_have_cannot_be_given_up),
 		cmocka_unit_test(a_receipt_that_the_courier_does_not_have_cannot_be_given_up),
 	};
