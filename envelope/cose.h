@@ -101,7 +101,7 @@ struct cose_sealed {
 struct cose_seal_context {
 	struct bytes info;         /* HPKE's info */
 	struct bytes external_aad; /* at most EXTERNAL_AAD_SIZE_MAX bytes */
-	/* hpke_schedule_make of `info` and the PSK's id, where it is at hand; NULL: it is made here */
+	/* hpke_schedule_make of `info` and the PSK's id, where it is at hand: `info` is not read then */
 	const struct hpke_schedule *schedule;
 };
 

@@ -41,7 +41,19 @@ static enum error keep_former(struct run *run, uint64_t number, uint64_t log, co
 	return heads_keep_former(run, &key, &head);
 }
 
-/* Signs the head of one own log, and gives it to the courier to carry. */
+void commit_give_head(struct run *run, struct bytes origin, const struct line *line)
+{
+	struct buffer bytes = run_buffer(run, 96);
+	struct record_action *action = run_action(run, RECORD_ACTION_HEAD);
+
+	buffer_append(&bytes, bytes_make(line->head_root, sizeof(line->head_root)));
+	buffer_append(&bytes, bytes_make(line->head_signature, sizeof(line->head_signature)));
+	action->node = origin;
+	action->size = line->head_size;
+	action->bytes = buffer_bytes(&bytes);
+}
+
+/* Signs the head of one own log, and gives it to the courier to keep. */
 static enum error sign_head(struct run *run, uint64_t number)
 {
 	struct channel channel;
@@ -81,14 +93,7 @@ static enum error sign_head(struct run *run, uint64_t number)
 	memcpy(shadow.root, line.head_root, sizeof(shadow.root));
 	struct row_key shadow_key = key_channel(TABLE_ANCHOR, number);
 	run_put(run, &shadow_key, &schema_anchor_line, &shadow);
-
-	struct buffer bytes = run_buffer(run, 96);
-	buffer_append(&bytes, bytes_make(line.head_root, sizeof(line.head_root)));
-	buffer_append(&bytes, bytes_make(line.head_signature, sizeof(line.head_signature)));
-	struct record_action *action = run_action(run, RECORD_ACTION_HEAD);
-	action->node = checkpoint.origin;
-	action->size = checkpoint.size;
-	action->bytes = buffer_bytes(&bytes);
+	commit_give_head(run, checkpoint.origin, &line);
 	return ERROR_OK;
 }
 

@@ -24,4 +24,7 @@ void anchor_encode(const struct anchor_entry *entries, size_t count, struct buff
 /* ERROR_MALFORMED if it is not one; *count <= CHANNELS_MAX. */
 enum error anchor_decode(struct bytes bytes, struct anchor_entry entries[CHANNELS_MAX], size_t *count);
 
+/* Gives the signed head that is kept of an own log to the courier to keep. origin is in the run's memory. */
+void commit_give_head(struct run *run, struct bytes origin, const struct line *line);
+
 #endif

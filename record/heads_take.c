@@ -305,7 +305,8 @@ static enum error conclude(struct run *run, struct told *told, enum finding find
 					    "its post's signed head is not that of the log as held here");
 		line->disagrees = 1;
 	} else if (finding == FINDING_CONSISTENT) {
-		if (!told->former)
+		/* What was right before a restore says nothing of what stands since. */
+		if (!told->former && told->head->incarnation >= line->incarnation)
 			line->disagrees = 0;
 		if (newer)
 			cosign(run, told);

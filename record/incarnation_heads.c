@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "envelope/checkpoint.h"
+#include "record/commit.h"
 #include "record/heads.h"
 #include "record/incarnation.h"
 #include "record/log.h"
@@ -103,6 +104,25 @@ static enum error take_head(struct run *run, const struct own_log *own, uint64_t
 	return incarnation_told(run, own->number, incarnation, &head);
 }
 
+/* It is to keep each head, and may have died before it did: its HEADS tell, and nothing else does. */
+static void give_again(struct run *run, const struct channel *channel, const struct line *line)
+{
+	const struct record_event *event = run_event(run);
+	const struct own_post *post = run_post(run);
+	char *name = run_take(run, CHECKPOINT_ORIGIN_SIZE + 1);
+
+	if (line->head_size == 0)
+		return;
+	checkpoint_origin(channel->id, post->party_id, post->slot, line->head_incarnation, name);
+	struct bytes origin = bytes_of_text(name);
+	for (size_t i = 0; i < event->of.heads.count; i++) {
+		const struct record_head_seen *seen = &event->of.heads.heads[i];
+		if (bytes_equal(origin, seen->origin) && seen->size >= line->head_size)
+			return;
+	}
+	commit_give_head(run, origin, line);
+}
+
 /* The heads of one channel's own log, by the incarnations that there may be. */
 static enum error check_channel(struct run *run, uint64_t number, const struct channel *channel)
 {
@@ -119,6 +139,7 @@ static enum error check_channel(struct run *run, uint64_t number, const struct c
 	registry_own_log(post, channel->id, &log_pair);
 	memcpy(own.key, log_pair.key, sizeof(own.key));
 	ed25519_pair_erase(&log_pair);
+	give_again(run, channel, &line);
 	uint64_t newest = line.told > line.incarnation ? line.told : line.incarnation;
 	uint64_t i = newest > LOOKED_AT ? newest - LOOKED_AT : 1;
 	for (; error == ERROR_OK && i <= newest + LOOKED_AT && i <= INCARNATIONS_MAX; i++) {

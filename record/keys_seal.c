@@ -204,7 +204,7 @@ enum error keys_distrust_before(struct run *run, uint64_t party, uint64_t slot, 
 		return ERROR_OK;
 	row.cannot_open = true;
 	run_put(run, &key, &schema_prekeys_row, &row);
-	return missing_open_own(run, party);
+	return missing_open_own(run, party, true);
 }
 
 enum error keys_distrust(struct run *run, uint64_t party, uint64_t slot)
@@ -355,7 +355,7 @@ static enum error begin_anew(struct run *run, const struct keys_opened *opened)
 	if (error == ERROR_OK)
 		error = missing_open_party(run, opened->party);
 	if (error == ERROR_OK)
-		error = missing_open_own(run, opened->party);
+		error = missing_open_own(run, opened->party, false);
 	return error == ERROR_OK ? keys_send_prekeys(run, opened->party, opened->slot) : error;
 }
 

@@ -373,6 +373,8 @@ enum error log_take(struct run *run, const struct entry_key *key, const struct l
 
 	enum error error = log_row(run, key->channel, key->log, key->incarnation, &row);
 	if (error == ERROR_OK)
+		error = missing_came(run, key, item, &row);
+	if (error == ERROR_OK)
 		error = read_frontier(&row, &frontier);
 	if (error != ERROR_OK)
 		return error;

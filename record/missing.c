@@ -10,6 +10,8 @@
 
 #define ASKED_MAX     8                  /* logs that are asked for in one event */
 #define LOOKED_AT_MAX 64                 /* rows that are looked at for that */
+#define AHEAD_MAX     256                /* entries beyond a gap that are looked at for one statement */
+#define NEXT_LOOK_MS  1000               /* after so many without a gap between them */
 #define ASKED_POSTS   8                  /* posts that are asked at once for entries of the own log */
 #define LOG_END       (POSITION_MAX + 1) /* a range that ends here asks for later incarnations as well */
 
@@ -44,6 +46,15 @@ static void ask_at(struct run *run, const struct entry_key *log, struct log *row
 	run_put(run, &key, &schema_missing, missing);
 }
 
+/* Of a log that something is asked of (row->ask_ms). */
+static enum error asking(struct run *run, const struct entry_key *log, const struct log *row,
+			 struct missing *missing)
+{
+	struct row_key key = key_missing(row->ask_ms, log);
+
+	return run_must(run_get(run, &key, &schema_missing, missing));
+}
+
 static uint64_t end_of(const struct log *row)
 {
 	return row->end > row->told ? row->end : row->told;
@@ -52,7 +63,7 @@ static uint64_t end_of(const struct log *row)
 enum error missing_note(struct run *run, const struct entry_key *log, struct log *row)
 {
 	bool gap = row->size < end_of(row);
-	struct missing missing = {.size = row->size};
+	struct missing missing = {0};
 
 	if (gap == (row->ask_ms != 0))
 		return ERROR_OK;
@@ -60,11 +71,34 @@ enum error missing_note(struct run *run, const struct entry_key *log, struct log
 		ask_at(run, log, row, run_slow_ms(run) + MISSING_PATIENCE_MS, &missing);
 		return ERROR_OK;
 	}
-	struct row_key key = key_missing(row->ask_ms, log);
-	enum error error = run_must(run_get(run, &key, &schema_missing, &missing));
+	enum error error = asking(run, log, row, &missing);
 	if (error == ERROR_OK && !missing.open)
 		forget(run, log, row);
 	return error;
+}
+
+/*
+ * Of another's log only what was known to exist: an author that speaks on gives nothing back. Where words of
+ * the own side stand is the giver's word, so those that are held already prove no loss.
+ */
+enum error missing_came(struct run *run, const struct entry_key *key, const struct log_item *item,
+			struct log *row)
+{
+	uint64_t look_ms = run_slow_ms(run) + MISSING_AGAIN_MIN_MS;
+	struct missing missing;
+
+	if (row->ask_ms == 0 || (!item->own && key->position >= end_of(row)))
+		return ERROR_OK;
+	enum error error = asking(run, key, row, &missing);
+	if (error != ERROR_OK || (missing.came && (item->again || !missing.doubted)))
+		return error;
+	missing.came = true;
+	if (!item->again)
+		missing.doubted = false;
+	/* Copies that are under way fill what was not asked for yet; what was, is now given by somebody. */
+	ask_at(run, key, row, missing.asked_ms != 0 && look_ms < row->ask_ms ? look_ms : row->ask_ms,
+	       &missing);
+	return ERROR_OK;
 }
 
 enum error missing_told(struct run *run, const struct entry_key *log, uint64_t size)
@@ -78,9 +112,10 @@ enum error missing_told(struct run *run, const struct entry_key *log, uint64_t s
 	return log_write_row(run, log, &row);
 }
 
-static enum error open_at(struct run *run, const struct entry_key *log, struct log *row, uint64_t ask_ms)
+static enum error open_at(struct run *run, const struct entry_key *log, struct log *row, uint64_t ask_ms,
+			  bool doubted)
 {
-	struct missing missing = {.size = row->size, .open = true};
+	struct missing missing = {.open = true, .doubted = doubted};
 
 	ask_at(run, log, row, ask_ms, &missing);
 	return log_write_row(run, log, row);
@@ -91,7 +126,7 @@ enum error missing_open(struct run *run, const struct entry_key *log)
 	struct log row;
 
 	enum error error = log_row(run, log->channel, log->log, log->incarnation, &row);
-	return error == ERROR_OK ? open_at(run, log, &row, run_slow_ms(run)) : error;
+	return error == ERROR_OK ? open_at(run, log, &row, run_slow_ms(run), false) : error;
 }
 
 /* The other posts of a channel (of one roster index, or of all), by their logs. */
@@ -149,13 +184,15 @@ enum error missing_open_channel(struct run *run, uint64_t number)
 
 /*
  * What the newest own incarnation follows, as when that began. Not at once: a counterpart can make this
- * happen again and again, and shall not be answered each time.
+ * happen again and again, and shall not be answered each time. What it makes doubtful stays doubted unless
+ * something else tells of a loss: nobody makes what never was pass for something lost.
  */
-static enum error open_own(struct run *run, uint64_t number, const struct channel *channel)
+static enum error open_own(struct run *run, uint64_t number, const struct channel *channel, bool doubted)
 {
 	struct entry_key key = {.channel = number, .log = log_own_number(run, channel)};
 	struct row_key line_key = key_line(number, key.log);
 	uint64_t ask_ms = run_slow_ms(run) + MISSING_AGAIN_MIN_MS;
+	struct missing before = {.doubted = true};
 	struct line line;
 	struct log row;
 
@@ -167,13 +204,17 @@ static enum error open_own(struct run *run, uint64_t number, const struct channe
 		return error;
 	key.incarnation = row.follows;
 	error = log_row(run, number, key.log, key.incarnation, &row);
+	if (error == ERROR_OK && row.ask_ms != 0)
+		error = asking(run, &key, &row, &before);
 	if (error != ERROR_OK)
 		return error;
-	return open_at(run, &key, &row, row.ask_ms != 0 && row.ask_ms < ask_ms ? row.ask_ms : ask_ms);
+	if (row.ask_ms != 0 && row.ask_ms < ask_ms)
+		ask_ms = row.ask_ms;
+	return open_at(run, &key, &row, ask_ms, doubted && before.doubted);
 }
 
-/* On all channels with that party: the logs of its posts, or the own. */
-static enum error open_with(struct run *run, uint64_t party, bool own)
+/* On all channels with that party: the logs of its posts, or the own (for which doubted counts). */
+static enum error open_with(struct run *run, uint64_t party, bool own, bool doubted)
 {
 	struct channel channel;
 	enum error error;
@@ -182,7 +223,7 @@ static enum error open_with(struct run *run, uint64_t party, bool own)
 
 	while ((error = registry_next_channel(run, &number, &channel)) == ERROR_OK) {
 		if (registry_index_of(&channel, party, &index))
-			error = own ? open_own(run, number, &channel)
+			error = own ? open_own(run, number, &channel, doubted)
 				    : open_posts(run, number, &channel, index, false);
 		if (error != ERROR_OK)
 			return error;
@@ -192,40 +233,65 @@ static enum error open_with(struct run *run, uint64_t party, bool own)
 
 enum error missing_open_party(struct run *run, uint64_t party)
 {
-	return open_with(run, party, false);
+	return open_with(run, party, false, false);
 }
 
-enum error missing_open_own(struct run *run, uint64_t party)
+enum error missing_open_own(struct run *run, uint64_t party, bool doubted)
 {
-	return open_with(run, party, true);
+	return open_with(run, party, true, doubted);
 }
 
 enum error missing_asked(struct run *run, const struct entry_key *log, const struct log *row, bool *asked)
 {
-	struct row_key key = key_missing(row->ask_ms, log);
 	struct missing missing;
 
 	*asked = false;
 	if (row->ask_ms == 0)
 		return ERROR_OK;
-	enum error error = run_must(run_get(run, &key, &schema_missing, &missing));
-	*asked = missing.asks > 0;
+	enum error error = asking(run, log, row, &missing);
+	*asked = missing.asked_ms != 0;
 	return error;
 }
 
-enum error missing_own(struct run *run, const struct channel *channel, uint64_t channel_number, bool *lost)
+/* Of one incarnation of the own log. */
+static enum error loss_of(struct run *run, const struct entry_key *log, const struct log *row,
+			  enum own_loss *loss)
+{
+	struct missing missing;
+
+	*loss = OWN_LOSS_NONE;
+	if (row->ask_ms == 0)
+		return ERROR_OK;
+	enum error error = asking(run, log, row, &missing);
+	if (error == ERROR_OK)
+		*loss = missing.doubted && row->size >= row->told ? OWN_LOSS_DOUBTED : OWN_LOSS_KNOWN;
+	return error;
+}
+
+enum error missing_own(struct run *run, const struct channel *channel, uint64_t channel_number,
+		       enum own_loss *loss)
 {
 	struct row_key prefix = key_channel(TABLE_LOG, channel_number);
+	struct entry_key key = {.channel = channel_number, .log = log_own_number(run, channel)};
 	struct row row;
 
-	*lost = false;
-	key_u16(&prefix, log_own_number(run, channel));
+	*loss = OWN_LOSS_NONE;
+	key_u16(&prefix, key.log);
 	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
-	while (error == ERROR_OK && !*lost) {
+	while (error == ERROR_OK && *loss != OWN_LOSS_KNOWN) {
+		struct key_reader reader = key_reader_make(row.key);
+		enum own_loss one;
 		struct log log;
-		if (schema_read(&schema_log, row.value, &log) != ERROR_OK)
+		(void)key_read_u16(&reader);
+		(void)key_read_u16(&reader);
+		key.incarnation = key_read_u16(&reader);
+		if (key_read_end(&reader) != ERROR_OK ||
+		    schema_read(&schema_log, row.value, &log) != ERROR_OK)
 			return ERROR_MALFORMED;
-		*lost = log.ask_ms != 0;
+		error = loss_of(run, &key, &log, &one);
+		if (error != ERROR_OK)
+			return error;
+		*loss = one > *loss ? one : *loss;
 		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
 	}
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
@@ -242,6 +308,7 @@ struct ask {
 	struct log row;
 	struct posts posts;
 	struct missing_statement statement;
+	uint64_t next; /* the position after what the statement asks for, if there is more; 0: that is all */
 };
 
 static void add_range(struct missing_statement *statement, uint64_t first, uint64_t end)
@@ -251,15 +318,19 @@ static void add_range(struct missing_statement *statement, uint64_t first, uint6
 			(struct held_range){.first = first, .count = end - first};
 }
 
-/* Between the entries that are held beyond the gap, and after them. */
+/* Between the entries that are held beyond the gap, and after them: as much as one statement takes. */
 static enum error list_ranges(struct run *run, struct ask *ask)
 {
 	struct row_key prefix = key_log(TABLE_AHEAD, ask->key.channel, ask->key.log, ask->key.incarnation);
-	uint64_t at = ask->row.size;
+	struct entry_key start = ask->key;
 	struct row row;
 
-	enum error error = rows_first(run_rows(run), key_view(&prefix), &row);
-	for (size_t i = 0; error == ERROR_OK && i < RANGES_MAX - 1; i++) {
+	start.position = ask->missing.from > ask->row.size ? ask->missing.from : ask->row.size;
+	struct row_key start_key = key_entry(TABLE_AHEAD, &start);
+	uint64_t at = start.position;
+	enum error error = rows_from(run_rows(run), key_view(&prefix), key_view(&start_key), &row);
+	for (size_t i = 0; error == ERROR_OK && i < AHEAD_MAX && ask->statement.ranges_count < RANGES_MAX - 1;
+	     i++) {
 		struct key_reader reader = key_reader_make(row.key);
 		(void)key_read_u16(&reader);
 		(void)key_read_u16(&reader);
@@ -271,6 +342,7 @@ static enum error list_ranges(struct run *run, struct ask *ask)
 		at = held + 1;
 		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
 	}
+	ask->next = error == ERROR_OK ? at : 0;
 	if (error == ERROR_NOT_FOUND)
 		add_range(&ask->statement, at, ask->missing.open ? LOG_END : end_of(&ask->row));
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
@@ -297,12 +369,11 @@ static enum error read_ask(struct run *run, struct ask *ask)
 	ask->own_log = log_own_number(run, &ask->channel);
 	ask->statement = (struct missing_statement){
 		.by = ask->own_log, .log = key->log, .incarnation = key->incarnation};
-	if (ask->row.size > ask->missing.size)
-		ask->missing.asks = 0; /* something came of it */
+	if (ask->missing.came)
+		ask->missing.asks = 0;
 	if (ask->missing.asks >= MISSING_OPEN_ASKS)
 		ask->missing.open = false;
-	error = list_posts(run, key->channel, ask->own_log, &ask->posts);
-	return error == ERROR_OK && !is_too_old(ask) ? list_ranges(run, ask) : error;
+	return list_posts(run, key->channel, ask->own_log, &ask->posts);
 }
 
 /* The author, or for the own log some of the other posts, others each time. */
@@ -345,24 +416,50 @@ static uint64_t wait_after(uint64_t asks)
 	return wait_ms < MISSING_AGAIN_MAX_MS ? wait_ms : MISSING_AGAIN_MAX_MS;
 }
 
-static enum error ask_one(struct run *run, struct ask *ask, bool *asked)
+/* All that was asked for is on its way: asked for again, it would be given again. */
+static bool is_coming(const struct run *run, const struct missing *missing)
 {
-	enum error error = read_ask(run, ask);
+	return missing->came && missing->asked_ms != 0 && missing->from == 0 &&
+	       run_slow_ms(run) - missing->asked_ms < MISSING_COMING_MAX_MS;
+}
 
-	*asked = error == ERROR_OK && !is_too_old(ask);
-	if (error == ERROR_OK && !*asked) {
-		ask_at(run, &ask->key, &ask->row, run_slow_ms(run) + MISSING_AGAIN_MAX_MS, &ask->missing);
-		return log_write_row(run, &ask->key, &ask->row);
-	}
-	if (error == ERROR_OK && ask->statement.ranges_count > 0)
+/* One statement; *wait_ms: until the next one, or until this is looked at again. */
+static enum error ask_for(struct run *run, struct ask *ask, uint64_t *wait_ms)
+{
+	struct missing *missing = &ask->missing;
+
+	enum error error = list_ranges(run, ask);
+	bool some = ask->statement.ranges_count > 0;
+	if (error == ERROR_OK && some)
 		error = send_ask(run, ask);
 	if (error != ERROR_OK)
 		return error;
-	ask->missing.asks++;
-	ask->missing.size = ask->row.size;
-	if (ask->missing.open || ask->row.size < end_of(&ask->row))
-		ask_at(run, &ask->key, &ask->row, run_slow_ms(run) + wait_after(ask->missing.asks),
-		       &ask->missing);
+	if (some)
+		missing->asked_ms = run_slow_ms(run) == 0 ? 1 : run_slow_ms(run);
+	missing->from = ask->next;
+	if (ask->next == 0)
+		*wait_ms = wait_after(++missing->asks);
+	else
+		*wait_ms = some ? MISSING_AGAIN_MIN_MS : NEXT_LOOK_MS;
+	return ERROR_OK;
+}
+
+static enum error ask_one(struct run *run, struct ask *ask, bool *asked)
+{
+	uint64_t wait_ms = MISSING_AGAIN_MIN_MS;
+
+	enum error error = read_ask(run, ask);
+	bool too_old = error == ERROR_OK && is_too_old(ask);
+	*asked = error == ERROR_OK && !too_old && !is_coming(run, &ask->missing);
+	if (too_old)
+		wait_ms = MISSING_AGAIN_MAX_MS;
+	if (*asked)
+		error = ask_for(run, ask, &wait_ms);
+	if (error != ERROR_OK)
+		return error;
+	ask->missing.came = false;
+	if (too_old || ask->missing.open || ask->row.size < end_of(&ask->row))
+		ask_at(run, &ask->key, &ask->row, run_slow_ms(run) + wait_ms, &ask->missing);
 	else
 		forget(run, &ask->key, &ask->row);
 	return log_write_row(run, &ask->key, &ask->row);

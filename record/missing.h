@@ -4,8 +4,9 @@
  *
  * A log with a gap has a row in TABLE_MISSING, at the time when it is asked for. The author is asked; for
  * what a restored store has lost of the own log, the other posts of the channel are. Waiting grows fourfold
- * from ask to ask, and begins anew when something came. What a post may be given in an hour is bounded
- * (TABLE_ANSWERED), so nobody makes another send its log for ever. Functions return what run.h says.
+ * from ask to ask, and begins anew when something came; while it comes, it is not asked for twice. What a
+ * post may be given in an hour is bounded (TABLE_ANSWERED), so nobody makes another send its log for ever.
+ * Functions return what run.h says.
  */
 #ifndef RECORD_MISSING_H
 #define RECORD_MISSING_H
@@ -15,6 +16,7 @@
 #define MISSING_PATIENCE_MS    UINT64_C(300000) /* before a gap is asked for: copies are mostly under way */
 #define MISSING_AGAIN_MIN_MS   UINT64_C(15000)
 #define MISSING_AGAIN_MAX_MS   UINT64_C(21600000)
+#define MISSING_COMING_MAX_MS  UINT64_C(3600000) /* while it comes, it is asked for again after so long */
 #define MISSING_OPEN_ASKS      6    /* asks for what nobody has told of, in vain: some 85 minutes */
 #define MISSING_ANSWER_MAX     128  /* entries given for one statement: 10 MB where each is the largest */
 #define MISSING_ANSWERS_HOURLY 4096 /* and in an hour to one post */
@@ -24,6 +26,14 @@
  * the row.
  */
 enum error missing_note(struct run *run, const struct entry_key *log, struct log *row);
+
+/*
+ * An entry is about to be filed, in the log as it was before: it may be one that was asked for. May set
+ * row->ask_ms; the caller writes the row.
+ */
+struct log_item;
+enum error missing_came(struct run *run, const struct entry_key *key, const struct log_item *item,
+			struct log *row);
 
 /* A signed head says that the log has so many entries. */
 enum error missing_told(struct run *run, const struct entry_key *log, uint64_t size);
@@ -41,13 +51,26 @@ enum error missing_open_party(struct run *run, uint64_t party);
 /*
  * And for the incarnation that the own newest follows, where there is one, on all channels with that party:
  * its posts may not have been able to open what they were asked, and nothing else tells of what they hold.
+ * doubted: only that party makes it ask. Where nothing was being asked, that anything is lost is then not
+ * known until words come back that are held nowhere, or a signed head tells of more.
  */
-enum error missing_open_own(struct run *run, uint64_t party);
+enum error missing_open_own(struct run *run, uint64_t party, bool doubted);
 
 /* True in *asked if the log's gap has been asked for: it is not only that copies are under way. */
 enum error missing_asked(struct run *run, const struct entry_key *log, const struct log *row, bool *asked);
-/* True in *lost while entries of former own logs are asked for: what the store lost with its disk. */
-enum error missing_own(struct run *run, const struct channel *channel, uint64_t channel_number, bool *lost);
+/*
+ * What is missing of the own logs, in order of certainty: nothing; it is only asked for since what was asked
+ * before may not have been opened (missing_open_own); it is known to be lost with the disk, since the store
+ * was restored (and has a new keying), or a head tells of more.
+ */
+enum own_loss {
+	OWN_LOSS_NONE,
+	OWN_LOSS_DOUBTED,
+	OWN_LOSS_KNOWN,
+};
+/* In *loss, while entries of former own logs are asked for, why. */
+enum error missing_own(struct run *run, const struct channel *channel, uint64_t channel_number,
+		       enum own_loss *loss);
 
 /* RECORD_TICK: asks for what is due. */
 enum error missing_tick(struct run *run);

@@ -112,8 +112,10 @@ static enum error give_own(struct run *run, const struct wanted *wanted, uint64_
 
 /* Entries of that post's own log, and the last heads that are held of it. */
 static enum error give_back(struct run *run, const struct received_statement *statement,
-			    const struct missing_statement *missing, const struct wanted *wanted)
+			    const struct missing_statement *missing, const struct wanted *wanted,
+			    size_t *given)
 {
+	bool is_missing = false;
 	struct row_key line_key = key_line(statement->channel_number, missing->by);
 	struct line line;
 
@@ -124,17 +126,14 @@ static enum error give_back(struct run *run, const struct received_statement *st
 		line.asked = missing->incarnation;
 		run_put(run, &line_key, &schema_line, &line);
 	}
-	for (size_t i = 0; error == ERROR_OK && i < wanted->count; i++) {
-		struct outbox_statement returned = {
-			.channel = statement->channel_number,
-			.party = statement->opened->party,
-			.slot = statement->opened->slot,
-			.precedence = PRECEDENCE_ROUTINE,
-			.entry = wanted->keys[i],
-		};
-		error = outbox_statement(run, &returned, NULL);
+	for (size_t i = 0; i < wanted->count; i++) {
+		bool made;
+		error = outbox_give_back(run, &wanted->keys[i], statement->opened->party, &made);
+		if (!run_missing(error, &is_missing))
+			return error;
+		*given += made;
 	}
-	return error;
+	return is_missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
 
 static enum error read_quota(struct run *run, uint64_t channel, uint64_t log, struct row_key *key,
@@ -178,12 +177,10 @@ enum error missing_take(struct run *run, const struct received_statement *statem
 	error = list_wanted(run, statement->channel_number, missing, wanted);
 	if (error != ERROR_OK)
 		return error;
-	if (missing->log == own_log) {
+	if (missing->log == own_log)
 		error = give_own(run, wanted, missing->by, &given);
-	} else {
-		given = wanted->count;
-		error = give_back(run, statement, missing, wanted);
-	}
+	else
+		error = give_back(run, statement, missing, wanted, &given);
 	quota.count += given;
 	if (error == ERROR_OK && given > 0)
 		run_put(run, &quota_key, &schema_quota, &quota);

@@ -159,6 +159,10 @@ void outbox_remove(struct run *run, const struct outgoing *outgoing)
 	outbox_forget_due(run, &copy);
 	outbox_drop_seal(run, &copy);
 	run_delete(run, &key);
+	if (outgoing->key.statement != 0 && outgoing->statement.kind == 0) {
+		struct row_key returning = key_entry(TABLE_RETURNING, &outgoing->statement.entry);
+		run_delete(run, &returning);
+	}
 }
 
 void outbox_wait_until_due(struct run *run, struct outgoing *outgoing)

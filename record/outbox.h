@@ -53,6 +53,8 @@ enum error outbox_entry(struct run *run, const struct channel *channel, const st
  * courier has had, or that is held, that is sealed and sent again. *made: something was done.
  */
 enum error outbox_again(struct run *run, const struct entry_key *key, uint64_t log, bool *made);
+/* Or for one of its own log: it is given back to that post, of `party`, unless it waits to be already. */
+enum error outbox_give_back(struct run *run, const struct entry_key *key, uint64_t party, bool *made);
 /* Copies of an own entry, ROUTINE, for all other posts: it was lost here and came back. */
 enum error outbox_all_again(struct run *run, const struct channel *channel, const struct entry_key *key,
 			    uint64_t precedence);

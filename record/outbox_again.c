@@ -49,6 +49,26 @@ enum error outbox_again(struct run *run, const struct entry_key *key, uint64_t l
 	return ERROR_OK;
 }
 
+enum error outbox_give_back(struct run *run, const struct entry_key *key, uint64_t party, bool *made)
+{
+	struct row_key row_key = key_entry(TABLE_RETURNING, key);
+	struct outbox_statement returned = {
+		.channel = key->channel,
+		.party = party,
+		.slot = log_slot(key->log),
+		.precedence = PRECEDENCE_ROUTINE,
+		.entry = *key,
+	};
+	struct bytes value;
+
+	enum error error = rows_get(run_rows(run), key_view(&row_key), &value);
+	*made = error == ERROR_NOT_FOUND;
+	if (error != ERROR_NOT_FOUND)
+		return error;
+	rows_put(run_rows(run), key_view(&row_key), bytes_make(NULL, 0));
+	return outbox_statement(run, &returned, NULL);
+}
+
 enum error outbox_all_again(struct run *run, const struct channel *channel, const struct entry_key *key,
 			    uint64_t precedence)
 {

@@ -3,10 +3,10 @@
 #include "record/missing.h"
 #include "record/query_parts.h"
 
-#define LIST_MAX         32 /* gaps, or branches, of one channel that are told */
-#define ITEM_SIZE_MAX    40 /* bytes of one */
-#define AHEAD_MAX        64 /* entries beyond a log's first gap that are looked at */
-#define INCARNATIONS_TOLD 8 /* of one log: the newest, which may be filled up still */
+#define LIST_MAX          32  /* gaps, or branches, of one channel that are told */
+#define ITEM_SIZE_MAX     40  /* bytes of one */
+#define AHEAD_MAX         256 /* entries beyond a log's first gap that are looked at */
+#define INCARNATIONS_TOLD 8   /* of one log: the newest, which may be filled up still */
 
 struct list {
 	size_t count;

@@ -231,16 +231,16 @@ static enum error judge(struct run *run, struct arriving *arriving, enum error f
 /*
  * What may yet pass is left to be sent again while others before it, or what this post has lost with its
  * disk, are missing (*reason: ERROR_NOT_NOW). But what only names something lost is taken: its state moves
- * when it is back.
+ * when it is back. What names something of which only the author makes this post doubt is not.
  */
 static enum error wait_or_pass(struct run *run, const struct arriving *arriving, enum error *reason)
 {
-	bool lost;
+	enum own_loss loss;
 
-	enum error error = missing_own(run, &arriving->channel, arriving->key.channel, &lost);
-	if (error != ERROR_OK || (!lost && !arriving->gap))
+	enum error error = missing_own(run, &arriving->channel, arriving->key.channel, &loss);
+	if (error != ERROR_OK || (loss == OWN_LOSS_NONE && !arriving->gap))
 		return error;
-	if (lost && *reason == ERROR_REFUSED_REFERENCE) {
+	if (loss == OWN_LOSS_KNOWN && *reason == ERROR_REFUSED_REFERENCE) {
 		*reason = ERROR_OK;
 		return ERROR_OK;
 	}

@@ -251,6 +251,7 @@ bool record_row_in_backup(struct bytes key)
 	case TABLE_DUE:
 	case TABLE_RETRY:
 	case TABLE_PLACE:
+	case TABLE_RETURNING:
 	case TABLE_SENT:
 	case TABLE_REQUEUE:
 		return false;

@@ -136,6 +136,7 @@ enum table {
 	TABLE_RETRY = 0x5a,
 	/* rank u8, party u8, place u8 -> struct copy_key: the statements of these, by receiver */
 	TABLE_PLACE = 0x5b,
+	TABLE_RETURNING = 0x5c, /* as TABLE_ENTRY -> empty: a statement gives it back to its author */
 	TABLE_PENDING = 0x56, /* channel u16 -> struct pending: own entries without receipt, for STATUS */
 };
 
@@ -329,9 +330,12 @@ struct former_head {
 
 /* Entries of one incarnation that are not held, and are asked for: record/missing.h. */
 struct missing {
-	uint64_t asks; /* since something came of it */
-	uint64_t size; /* of the log, at the last one */
-	bool open;     /* it is not known where the log ends */
+	uint64_t asks;     /* for all of it, since something came of it */
+	uint64_t asked_ms; /* when it was last asked for; 0: not yet */
+	uint64_t from;	   /* the position where the next statement goes on; 0: at the first gap */
+	bool came;	   /* something did, since it was looked at last */
+	bool open;	   /* it is not known where the log ends */
+	bool doubted;	   /* whether anything is lost at all */
 };
 
 /*

@@ -4,11 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "envelope/checkpoint.h"
 #include "envelope/cose.h"
 #include "envelope/merkle.h"
 #include "envelope/statement.h"
+#include "record/commit.h"
 #include "record/outbox_rows.h"
 #include "record/schema.h"
+#include "sim/check_courier.h"
 
 /*
  * What is known of the whole world, which no party knows. A `place` is line u8, log u16, incarnation u16,
@@ -503,8 +506,77 @@ void check_shown(struct world *world, size_t node, const uint8_t identity[IDENTI
 	disk_put(&world->checker->shown, bytes_make(key, sizeof(key)), bytes_make(NULL, 0));
 }
 
+/* An own log's incarnation is known to the post's anchor, its courier or any post. */
+static bool is_known(const struct world *world, size_t node, size_t line_index, uint64_t incarnation)
+{
+	const struct world_line *line = &world->lines[line_index];
+	const struct node *own = &world->nodes[node];
+	uint64_t log_number = world_log_of(line, node);
+	struct anchor_entry entries[CHANNELS_MAX];
+	char origin[CHECKPOINT_ORIGIN_SIZE + 1];
+	struct bytes value;
+	size_t count = 0;
+
+	checkpoint_origin(line->id, own->party.id, world_slot(node), incarnation, origin);
+	if (check_courier_may_know(world, node, bytes_of_text(origin)))
+		return true;
+	if (own->post.anchor_size > 0 &&
+	    anchor_decode(bytes_make(own->post.anchor, own->post.anchor_size), entries, &count) != ERROR_OK)
+		return true;
+	for (size_t i = 0; i < count; i++)
+		if (memcmp(entries[i].channel, line->id, CHANNEL_ID_SIZE) == 0 &&
+		    entries[i].incarnation >= incarnation)
+			return true;
+	for (size_t i = 0; i < 2; i++) {
+		const struct disk *disk = &world->nodes[line->nodes[i]].post.disk;
+		struct row_key key =
+			key_log(TABLE_LOG, check_channel_of(disk, line), log_number, incarnation);
+		if (disk_get(disk, key_view(&key), &value))
+			return true;
+	}
+	return false;
+}
+
+static void forget_places(struct disk *map, struct bytes prefix)
+{
+	struct row row;
+	size_t at = 0;
+
+	while (disk_next(map, prefix, &at, &row)) {
+		disk_delete(map, row.key);
+		at--;
+	}
+}
+
+#define INCARNATIONS_LOOKED_AT 64 /* more than one seed makes */
+
+/* What was lost before anything could tell of it never was: its number may be given again. */
+static void forget_unknown(struct world *world, size_t node, size_t line)
+{
+	struct checker *checker = world->checker;
+	struct entry_key key = {.log = world_log_of(&world->lines[line], node)};
+	struct row row;
+	size_t at;
+
+	for (key.incarnation = 1; key.incarnation < INCARNATIONS_LOOKED_AT; key.incarnation++) {
+		struct place place = place_of(line, &key);
+		struct bytes prefix = bytes_make(place.bytes, 5);
+		at = 0;
+		if (!disk_next(&checker->committed, prefix, &at, &row) ||
+		    is_known(world, node, line, key.incarnation))
+			continue;
+		struct place held = with_node(node, prefix);
+		forget_places(&checker->committed, prefix);
+		forget_places(&checker->roots, prefix);
+		forget_places(&checker->held, place_view(&held));
+	}
+}
+
 void check_restored(struct world *world, size_t node)
 {
+	for (size_t i = 0; i < world->lines_count; i++)
+		if (world->lines[i].nodes[0] == node || world->lines[i].nodes[1] == node)
+			forget_unknown(world, node, i);
 	struct disk *shown = &world->checker->shown;
 	uint8_t prefix[1] = {(uint8_t)node};
 	struct row row;

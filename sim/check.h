@@ -31,6 +31,8 @@ void check_restored(struct world *world, size_t node);
 /* A row of a post's disk; false where there is none. */
 bool check_read_row(const struct disk *disk, const struct row_key *key, const struct schema *schema,
 		    void *value);
+/* The local number of a line's channel on a post's disk; 0: it is not there. */
+uint64_t check_channel_of(const struct disk *disk, const struct world_line *line);
 /* True if the post's disk holds the entry, with its bytes. */
 bool check_holds(const struct world *world, size_t node, const uint8_t identity[IDENTITY_SIZE]);
 

@@ -63,3 +63,12 @@ void check_courier(struct world *world, size_t node)
 	if (courier->queue->transfers_count > QUEUE_TRANSFERS_MAX)
 		world_violation(world, "nothing is unbounded", "transfers of courier %zu", node);
 }
+
+bool check_courier_may_know(const struct world *world, size_t node, struct bytes origin)
+{
+	const struct courier *courier = &world->nodes[node].courier;
+	struct bytes value;
+	struct key key;
+
+	return courier->first != NULL || disk_get(&courier->disk, key_head(&key, origin), &value);
+}

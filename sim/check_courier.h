@@ -11,5 +11,7 @@
 void check_transfer(struct world *world, size_t node, const struct queue_transfer *transfer);
 /* A courier's batch is on disk. */
 void check_courier(struct world *world, size_t node);
+/* It keeps a head of that origin, or is still to take what its post gave it. */
+bool check_courier_may_know(const struct world *world, size_t node, struct bytes origin);
 
 #endif

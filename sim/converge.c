@@ -81,7 +81,7 @@ bool check_quiet(const struct world *world, char *what, size_t size)
 	return true;
 }
 
-static uint64_t channel_of(const struct disk *disk, const struct world_line *line)
+uint64_t check_channel_of(const struct disk *disk, const struct world_line *line)
 {
 	struct row_key key = key_make(TABLE_CHANNEL_ID);
 	struct number number;
@@ -100,7 +100,7 @@ static void read_holding(const struct world *world, size_t node, size_t line, ui
 			 uint64_t incarnation, struct holding *holding)
 {
 	const struct disk *disk = &world->nodes[node].post.disk;
-	uint64_t channel = channel_of(disk, &world->lines[line]);
+	uint64_t channel = check_channel_of(disk, &world->lines[line]);
 	struct row_key key = key_log(TABLE_LOG, channel, log, incarnation);
 	struct row_key prefix = key_log(TABLE_ENTRY, channel, log, incarnation);
 	struct row row;
@@ -120,7 +120,7 @@ static bool logs_agree(const struct world *world, size_t line, size_t author, si
 {
 	uint64_t number = world_log_of(&world->lines[line], author);
 	struct row_key key =
-		key_line(channel_of(&world->nodes[author].post.disk, &world->lines[line]), number);
+		key_line(check_channel_of(&world->nodes[author].post.disk, &world->lines[line]), number);
 	struct line own;
 
 	if (!check_read_row(&world->nodes[author].post.disk, &key, &schema_line, &own))

@@ -38,8 +38,13 @@ NUMBERS = [
     ("or a log's end below a signed head of it, has stood for {} minutes", ("MISSING_PATIENCE_MS", MINUTE)),
     ("{} times at most unless something comes of it", "MISSING_OPEN_ASKS"),
     ("for the own log up to {} other posts at a time", "ASKED_POSTS"),
-    ("Between two asks it waits {} s, then four times as long each time, at most {} hours; as soon as something came, "
+    ("Between two asks it waits {} s, then four times as long each time, at most {} hours; when something came, "
      "{} s again", ("MISSING_AGAIN_MIN_MS", SECOND), ("MISSING_AGAIN_MAX_MS", HOUR), ("MISSING_AGAIN_MIN_MS", SECOND)),
+    ("While it comes, in each such {} s something, it is not asked for again for {} hour:",
+     ("MISSING_AGAIN_MIN_MS", SECOND), ("MISSING_COMING_MAX_MS", HOUR)),
+    ("One statement looks past {} entries that are held", "record/missing.c AHEAD_MAX"),
+    ("is asked for by the next, {} s later ({} s where it had nothing to ask)", ("MISSING_AGAIN_MIN_MS", SECOND),
+     ("NEXT_LOOK_MS", SECOND)),
     ("only the newest incarnation and the {} before it are asked for", "HEADS_FORMER_MAX"),
     ("For one statement a post looks at {} entries at most and gives {}, and to one post at most {} in an hour",
      "record/missing_answer.c LOOKED_AT_MAX", "MISSING_ANSWER_MAX", "MISSING_ANSWERS_HOURLY"),

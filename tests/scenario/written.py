@@ -110,7 +110,7 @@ WRITTEN = {
 
 # Rows of the post that need weeks or a third party, or stand there for a moment only. One function writes them all
 # (schema_write), from lists of fields; tests/unit/record reads each.
-ROWS_NOT_PROVOKED = {"FORMER", "AGREED", "AWAITED", "PUBLISHED", "RETRY", "PLACE"}
+ROWS_NOT_PROVOKED = {"FORMER", "AGREED", "AWAITED", "PUBLISHED", "RETRY", "PLACE", "RETURNING"}
 
 
 def writing_sources():

@@ -251,9 +251,9 @@ static void a_store_of_another_version_is_refused(void **state)
 
 	open_ok(&store, *state);
 	store_close(&store);
-	execute(scratch_path(*state, "store.db", path), "PRAGMA user_version = 1");
+	execute(scratch_path(*state, "store.db", path), "PRAGMA user_version = 4");
 	assert_int_equal(open_result(path), ERROR_BAD_VERSION);
-	execute(path, "PRAGMA user_version = 5");
+	execute(path, "PRAGMA user_version = 6");
 	assert_int_equal(open_result(path), ERROR_BAD_VERSION);
 }
 

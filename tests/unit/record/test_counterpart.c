@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "tests/unit/record/forger.h"
+#include "tests/unit/record/image.h"
 
 #define EVIDENCE_EXPECTED 8 /* entries kept as evidence for one log */
 
@@ -20,25 +21,13 @@
 /* Post 1's officer signs another message for a place in its log that is taken. */
 static void fork_at(struct world *world, uint64_t position)
 {
-	struct content *content = calloc(1, sizeof(*content));
-	struct wire *wire = calloc(1, sizeof(*wire));
+	struct world_message message = {.precedence = PRECEDENCE_ROUTINE,
+					.text = "and not what was said before"};
 	uint8_t identity[IDENTITY_SIZE];
 
-	content->kind = CONTENT_MESSAGE;
-	content->precedence = PRECEDENCE_ROUTINE;
-	entropy_take(&world->random, content->id, sizeof(content->id));
-	content->signers_count = 1;
-	content->signers[0] = 1;
-	content->of.message.time = world->now_ms / 1000;
-	content->of.message.text = bytes_of_text("and not what was said before");
-	wire->kind = WIRE_ENTRY;
-	wire->incarnation = 1;
-	wire->position = position;
-	wire->cose = world_sign(world, world->posts[1].party, 1, content, identity);
-	assert_int_equal(forge(world, 1, 0, wire), ERROR_OK);
-	free((void *)(uintptr_t)wire->cose.data);
-	free(wire);
-	free(content);
+	assert_int_equal(
+		forge_entry(world, 1, 0, world_sign_message(world, 1, &message, identity), 1, position),
+		ERROR_OK);
 }
 
 static void a_counterpart_that_forks_without_end_fills_no_store(void **state)
@@ -151,6 +140,64 @@ static void a_copy_is_not_sealed_again_at_the_word_of_a_sibling(void **state)
 	only_its_receiver_is_believed(world, (const size_t[]){0, 1}, 2);
 }
 
+/* The copy for post 1 of a message that post 0 sends now. */
+static struct copy send_urgent(struct world *world, struct entry_key *place)
+{
+	uint8_t identity[IDENTITY_SIZE];
+	struct entry entry;
+
+	assert_int_equal(world_send(world, 0, &urgent, identity), ERROR_OK);
+	assert_true(world_entry(world, 0, identity, &entry, place));
+	return copy_for(world, place, 1);
+}
+
+/* Who cannot open one epoch's key has no use for the others either: it is not told one by one. */
+static void after_one_that_could_not_be_opened_all_go_by_last_resort(void **state)
+{
+	struct world *world = world_open_line(233);
+	struct entry_key place;
+
+	world_settle(world);
+	world->lose_percent = 100;
+	struct copy before = send_urgent(world, &place);
+	assert_false(before.last_resort);
+	cannot_open_by(world, 1, &before);
+	world_run(world, 20, 10);
+	assert_true(copy_for(world, &place, 1).last_resort);
+	assert_true(send_urgent(world, &place).last_resort);
+	world_free(world);
+}
+
+/* Whether post 0 takes it that post 1 has lost its epochs' keys: until prekeys come that are new. */
+static void doubt(struct world *world, bool cannot_open)
+{
+	struct row_key key = key_party_post(TABLE_PREKEYS, 1, world->posts[1].slot);
+	struct prekeys_row row;
+
+	assert_true(world_row(world, 0, &key, &schema_prekeys_row, &row));
+	row.cannot_open = cannot_open;
+	world_put_row(world, 0, &key, &schema_prekeys_row, &row);
+}
+
+/* It says nothing of the epochs' keys, and is answered with one of these. */
+static void what_could_not_be_opened_by_last_resort_goes_by_an_epochs_key(void **state)
+{
+	struct world *world = world_open_line(234);
+	struct entry_key place;
+
+	world_settle(world);
+	world->lose_percent = 100;
+	doubt(world, true);
+	struct copy before = send_urgent(world, &place);
+	assert_true(before.last_resort);
+	doubt(world, false);
+	cannot_open_by(world, 1, &before);
+	world_run(world, 20, 10);
+	assert_false(copy_for(world, &place, 1).last_resort);
+	assert_false(send_urgent(world, &place).last_resort);
+	world_free(world);
+}
+
 static struct line line_of_other(const struct world *world)
 {
 	struct row_key key = key_line(1, world_log_of(world, 1));
@@ -182,6 +229,63 @@ static void a_head_that_its_log_has_not_signed_is_dropped(void **state)
 		assert_memory_equal(&after, &told, sizeof(told));
 		assert_int_equal(world_count(world, 0, TABLE_EVIDENCE), 0);
 	}
+	world_free(world);
+}
+
+/* A head of fewer entries than are held: what is held leads from it to the larger head, and proves it. */
+static void a_head_of_another_past_is_proof_against_its_author(void **state)
+{
+	struct world *world = world_open_line(92);
+	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = "one"};
+	struct merkle_hash root;
+	uint64_t size;
+
+	assert_int_equal(world_send(world, 1, &message, NULL), ERROR_OK);
+	world_run(world, 600000, 10000);
+	world_tree(world, 0, world_log_of(world, 1), 1, &size, &root);
+	assert_int_equal(line_of_other(world).head_size, size);
+	assert_int_equal(forge_former_heads(world, 1, 0, 1, 1, 0), ERROR_OK);
+	assert_int_equal(world->posts[0].last_alert, ERROR_REFUSED_FORK);
+	assert_int_equal(world_count(world, 0, TABLE_EVIDENCE), 1);
+	assert_int_equal(line_of_other(world).forked, 1);
+	world_free(world);
+}
+
+/* That the newest head is not that of what is held stays said, whatever is right before the restore. */
+static void a_good_head_of_before_a_restore_clears_no_doubt_about_the_newest(void **state)
+{
+	struct world *world = world_open_line(93);
+	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = "one"};
+	struct row_key key = key_line(1, world_log_of(world, 1));
+	struct image image;
+
+	image_back_up(world, 1, &image);
+	assert_int_equal(world_send(world, 1, &message, NULL), ERROR_OK);
+	world_run(world, 600000, 10000);
+	struct head former = forge_head_held(world, 0, 1);
+	image_restore(world, 1, &image, IMAGE_ANCHOR_KEPT);
+	world_run(world, 600000, 10000);
+	struct line line = line_of_other(world);
+	assert_int_equal(former.incarnation, 1);
+	assert_int_equal(line.head_incarnation, 2);
+	line.disagrees = 1;
+	world_put_row(world, 0, &key, &schema_line, &line);
+	assert_int_equal(forge_heads(world, 1, 0, &former, 1), ERROR_OK);
+	assert_int_equal(line_of_other(world).disagrees, 1);
+	/* Nor where the one of before is still the last that was right. */
+	line = line_of_other(world);
+	line.head_incarnation = former.incarnation;
+	line.head_size = former.size;
+	memcpy(line.head_root, former.root.bytes, sizeof(line.head_root));
+	memcpy(line.head_signature, former.signature, sizeof(line.head_signature));
+	world_put_row(world, 0, &key, &schema_line, &line);
+	assert_int_equal(forge_heads(world, 1, 0, &former, 1), ERROR_OK);
+	assert_int_equal(line_of_other(world).disagrees, 1);
+	assert_int_equal(world_send(world, 1, &message, NULL), ERROR_OK);
+	world_run(world, 600000, 10000);
+	assert_int_equal(line_of_other(world).head_incarnation, 2);
+	assert_int_equal(line_of_other(world).disagrees, 0);
+	image_free(&image);
 	world_free(world);
 }
 
@@ -219,7 +323,11 @@ int main(void)
 		cmocka_unit_test(a_counterpart_that_forks_without_end_fills_no_store),
 		cmocka_unit_test(a_copy_is_not_sealed_again_at_the_word_of_another_party),
 		cmocka_unit_test(a_copy_is_not_sealed_again_at_the_word_of_a_sibling),
+		cmocka_unit_test(after_one_that_could_not_be_opened_all_go_by_last_resort),
+		cmocka_unit_test(what_could_not_be_opened_by_last_resort_goes_by_an_epochs_key),
 		cmocka_unit_test(a_head_that_its_log_has_not_signed_is_dropped),
+		cmocka_unit_test(a_head_of_another_past_is_proof_against_its_author),
+		cmocka_unit_test(a_good_head_of_before_a_restore_clears_no_doubt_about_the_newest),
 		cmocka_unit_test(a_cosignature_that_does_not_match_is_dropped),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

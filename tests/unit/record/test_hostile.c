@@ -162,6 +162,33 @@ static void a_receipt_that_comes_again_is_kept_once(void **state)
 	world_free(world);
 }
 
+/* What a post has lost it may ask for, and receipts it as it did before. */
+static void a_receipt_of_what_was_given_again_is_not_kept(void **state)
+{
+	struct world *world = world_open_line(215);
+	struct missing_statement missing = {
+		.by = world_log_of(world, 1),
+		.log = world_log_of(world, 0),
+		.incarnation = 1,
+		.ranges_count = 1,
+	};
+	uint8_t identity[IDENTITY_SIZE];
+
+	world_settle(world);
+	talk(world, 0, "receipt this once", identity);
+	world_settle(world);
+	missing.ranges[0] = (struct held_range){talk_place(world, 0, identity).position, 1};
+	size_t before = world_count(world, 0, TABLE_RECEIPT);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(forge_missing(world, 1, 0, &missing), ERROR_OK);
+		assert_int_equal(world_count(world, 0, TABLE_COPY), 1);
+		world_settle(world);
+		assert_int_equal(world_count(world, 0, TABLE_COPY), 0); /* it was receipted */
+	}
+	assert_int_equal(world_count(world, 0, TABLE_RECEIPT), before);
+	world_free(world);
+}
+
 static bool is_no_identity(struct bytes key)
 {
 	return key.data[0] != TABLE_IDENTITY;
@@ -378,6 +405,7 @@ int main(void)
 		cmocka_unit_test(many_copies_that_fall_due_together_are_sent_again),
 		cmocka_unit_test(copies_that_come_twice_in_one_batch_are_receipted_once),
 		cmocka_unit_test(a_receipt_that_comes_again_is_kept_once),
+		cmocka_unit_test(a_receipt_of_what_was_given_again_is_not_kept),
 		cmocka_unit_test(words_signed_once_are_shown_once),
 		cmocka_unit_test(an_incarnation_begins_with_its_entry_and_the_entry_stands_nowhere_else),
 		cmocka_unit_test(a_late_hint_of_the_courier_stops_no_resending),

@@ -15,7 +15,7 @@
 #include "tests/unit/record/image.h"
 #include "tests/unit/record/talk.h"
 
-#define MINUTES(count) ((count) * UINT64_C(60000))
+#define MINUTES(count) ((count)*UINT64_C(60000))
 
 /* Post `from` gives an entry back, from its outbox, that it was not asked for. */
 static void put_returned(struct world *world, size_t from, const struct entry_key *entry)
@@ -271,6 +271,41 @@ static void an_order_that_is_not_that_of_the_signed_head_is_shown(void **state)
 	world_free(world);
 }
 
+/* Post 1 acknowledges what never was: its own core is told that it holds it, at the place of `like`. */
+static void acknowledge_invented(struct world *world, const struct entry_key *like)
+{
+	const uint8_t invented[IDENTITY_SIZE] = {9};
+	struct row_key key = key_identity(invented);
+
+	world_put_row(world, 1, &key, &schema_entry_key, like);
+	assert_int_equal(world_acknowledge(world, 1, invented), ERROR_OK);
+}
+
+/* What post 0 says of the newest entry of post 1's log (of one incarnation) that it has filed. */
+static enum error last_reason(struct world *world, uint64_t incarnation)
+{
+	struct entry_key last = {.channel = 1,
+				 .log = world_log_of(world, 1),
+				 .incarnation = incarnation,
+				 .position = talk_size(world, 0, 1, incarnation) - 1};
+	struct row_key key = key_entry(TABLE_ENTRY, &last);
+	struct entry entry;
+
+	assert_true(world_row(world, 0, &key, &schema_entry, &entry));
+	return (enum error)entry.reason;
+}
+
+/* Post 1 acknowledges what never was, and post 0, which may have lost it, takes that. */
+static void expect_taken(struct world *world, const struct entry_key *like, uint64_t incarnation)
+{
+	uint64_t before = talk_size(world, 0, 1, incarnation);
+
+	acknowledge_invented(world, like);
+	world_run(world, MINUTES(1), 500);
+	assert_int_equal(talk_size(world, 0, 1, incarnation), before + 1);
+	assert_int_equal(last_reason(world, incarnation), ERROR_OK);
+}
+
 /*
  * A snapshot is put in the place of one post, a backup in that of the other: what the first asks is sealed to
  * epochs that the second has lost, and is heard when it has asked its last.
@@ -299,6 +334,10 @@ static void what_was_asked_and_could_not_be_opened_is_asked_again(void **state)
 	assert_int_equal(talk_size(world, 0, 0, 1), size);
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(talk_place(world, 0, ours[i]).incarnation, 1);
+	/* More may come: whatever names it is taken. */
+	struct entry_key like = talk_place(world, 1, ours[0]);
+	assert_int_equal(world_count(world, 0, TABLE_MISSING), 1);
+	expect_taken(world, &like, 2);
 	world_run(world, MINUTES(180), 10000);
 	assert_true(world_agrees(world));
 	talk_accuses_nobody(world);
@@ -307,37 +346,158 @@ static void what_was_asked_and_could_not_be_opened_is_asked_again(void **state)
 	world_free(world);
 }
 
-/* Whatever a counterpart makes doubtful, each second: the own log is asked for as often as for a gap. */
-static void who_can_open_nothing_is_not_asked_each_time_that_it_says_so(void **state)
+/* Post 1 says of what post 0 sealed to it last that it cannot open it, again and again. */
+static void say_cannot_open(struct world *world)
 {
-	struct world *world = world_open_line(328);
 	struct row_key key = key_party_post(TABLE_PREKEYS, 1, world->posts[1].slot);
 	struct row_key sent = key_party_post(TABLE_SENT, 1, world->posts[1].slot);
 	struct cannot_open *cannot_open = calloc(1, sizeof(*cannot_open));
+	struct prekeys_row prekeys;
+	struct row row;
+	size_t at = 0;
+
+	assert_non_null(cannot_open);
+	assert_true(world_row(world, 0, &key, &schema_prekeys_row, &prekeys));
+	prekeys.cannot_open = false;
+	world_put_row(world, 0, &key, &schema_prekeys_row, &prekeys);
+	assert_true(store_find(&world->posts[0].store, key_view(&sent), &at, &row));
+	cannot_open->hashes_count = 1;
+	memcpy(cannot_open->hashes[0], row.value.data, sizeof(cannot_open->hashes[0]));
+	assert_int_equal(forge_cannot_open(world, 1, 0, cannot_open), ERROR_OK);
+	free(cannot_open);
+}
+
+/* Post 0 was restored, and asks no more for what it may have lost. */
+static void restore_and_end_asking(struct world *world)
+{
 	struct image image;
 
 	image_take(world, 0, &image);
 	image_restore(world, 0, &image, IMAGE_ANCHOR_GONE);
 	world_run(world, MINUTES(400), 10000);
 	assert_int_equal(world_count(world, 0, TABLE_MISSING), 0);
-	cannot_open->hashes_count = 1;
+	image_free(&image);
+}
+
+/* Whatever a counterpart makes doubtful, each second: the own log is asked for as often as for a gap. */
+static void who_can_open_nothing_is_not_asked_each_time_that_it_says_so(void **state)
+{
+	struct world *world = world_open_line(328);
+
+	restore_and_end_asking(world);
 	size_t before = world->posts[0].sends;
 	for (size_t i = 0; i < 300; i++) {
-		struct prekeys_row prekeys;
-		struct row row;
-		size_t at = 0;
-		assert_true(world_row(world, 0, &key, &schema_prekeys_row, &prekeys));
-		prekeys.cannot_open = false;
-		world_put_row(world, 0, &key, &schema_prekeys_row, &prekeys);
-		assert_true(store_find(&world->posts[0].store, key_view(&sent), &at, &row));
-		memcpy(cannot_open->hashes[0], row.value.data, sizeof(cannot_open->hashes[0]));
-		assert_int_equal(forge_cannot_open(world, 1, 0, cannot_open), ERROR_OK);
+		say_cannot_open(world);
 		world_run(world, 1000, 500);
 	}
 	assert_int_equal(world_count(world, 0, TABLE_MISSING), 1);
 	assert_in_range(world->posts[0].sends - before, 300 / 15, 300 / 15 + 10);
-	free(cannot_open);
+	world_free(world);
+}
+
+/*
+ * To a post that has all, its counterpart says that it cannot open, and then acknowledges a message that
+ * never was: that is not taken for one that was lost, but waits, and is refused when nothing comes of asking.
+ */
+static void nobody_makes_what_never_was_pass_for_something_lost(void **state)
+{
+	struct world *world = world_open_line(329);
+	uint8_t ours[IDENTITY_SIZE];
+
+	restore_and_end_asking(world);
+	talk(world, 0, "the only one there is", ours);
+	struct entry_key like = talk_place(world, 1, ours);
+	say_cannot_open(world);
+	assert_int_equal(world_count(world, 0, TABLE_MISSING), 1);
+	uint64_t before = talk_size(world, 0, 1, 1);
+	acknowledge_invented(world, &like);
+	world_run(world, MINUTES(1), 500);
+	say_cannot_open(world); /* that it is doubted again is no more certain */
+	world_run(world, MINUTES(10), 1000);
+	assert_int_equal(talk_size(world, 0, 1, 1), before);
+	world_run(world, MINUTES(400), 10000);
+	assert_int_equal(world_count(world, 0, TABLE_MISSING), 0);
+	assert_true(talk_size(world, 0, 1, 1) > before);
+	assert_int_equal(last_reason(world, 1), ERROR_REFUSED_REFERENCE);
+	world_free(world);
+}
+
+/* Nor does it by giving back words that were said later: where they stand is the giver's word. */
+static void words_given_back_where_they_never_were_make_no_doubt_certain(void **state)
+{
+	for (uint64_t beyond = 0; beyond < 2; beyond++) {
+		struct world *world = world_open_line(333 + beyond);
+		uint8_t ours[IDENTITY_SIZE];
+
+		restore_and_end_asking(world);
+		talk(world, 0, "the only one there is, in the second incarnation", ours);
+		struct entry_key like = talk_place(world, 1, ours);
+		uint64_t size = talk_size(world, 0, 0, 1);
+		say_cannot_open(world);
+		assert_int_equal(forge_returned(world, 1, 0, ours, 1, size + beyond), ERROR_OK);
+		assert_int_equal(talk_size(world, 0, 0, 1) + world_count(world, 0, TABLE_AHEAD), size + 1);
+		world_run(world, 20000, 500);
+		uint64_t before = talk_size(world, 0, 1, 1);
+		acknowledge_invented(world, &like);
+		world_run(world, MINUTES(1), 500);
+		assert_int_equal(talk_size(world, 0, 1, 1), before);
+		world_free(world);
+	}
+}
+
+/* Where the store is known to have been set back, a word that names what it does not hold is taken. */
+static void what_may_have_been_lost_is_still_named_when_the_counterpart_cannot_open(void **state)
+{
+	struct world *world = world_open_line(330);
+	struct image image;
+	uint8_t ours[IDENTITY_SIZE];
+
+	talk(world, 0, "the only one there is", ours);
+	struct entry_key like = talk_place(world, 1, ours);
+	image_take(world, 0, &image);
+	image_restore(world, 0, &image, IMAGE_ANCHOR_GONE);
+	world_run(world, MINUTES(1), 500);
+	assert_int_equal(world_count(world, 0, TABLE_MISSING), 2);
+	say_cannot_open(world);
+	expect_taken(world, &like, 1);
 	image_free(&image);
+	world_free(world);
+}
+
+/* As after a new keying: what was asked under the old one may not have been heard. */
+static void what_may_have_been_lost_can_be_named_after_a_new_keying(void **state)
+{
+	struct world *world = world_open_line(332);
+	uint8_t ours[IDENTITY_SIZE];
+
+	restore_and_end_asking(world);
+	talk(world, 0, "the only one there is", ours);
+	struct entry_key like = talk_place(world, 1, ours);
+	world_new_keying(world, 2, 0, 1);
+	world_run(world, MINUTES(2), 500);
+	assert_true(world_count(world, 0, TABLE_MISSING) > 0);
+	say_cannot_open(world);
+	expect_taken(world, &like, 1);
+	world_free(world);
+}
+
+/* A head of the own log that another post gave tells of more than is held: nothing is doubted any more. */
+static void what_the_own_head_tells_of_has_been_lost(void **state)
+{
+	struct world *world = world_open_line(331);
+	struct entry_key former = {.channel = 1, .log = world_log_of(world, 0), .incarnation = 1};
+	struct row_key key = key_log(TABLE_LOG, former.channel, former.log, former.incarnation);
+	uint8_t ours[IDENTITY_SIZE];
+	struct log log;
+
+	restore_and_end_asking(world);
+	talk(world, 0, "the only one there is", ours);
+	struct entry_key like = talk_place(world, 1, ours);
+	say_cannot_open(world);
+	assert_true(world_row(world, 0, &key, &schema_log, &log));
+	log.told = log.size + 1;
+	world_put_row(world, 0, &key, &schema_log, &log);
+	expect_taken(world, &like, 1);
 	world_free(world);
 }
 
@@ -352,6 +512,11 @@ int main(void)
 		cmocka_unit_test(an_order_that_is_not_that_of_the_signed_head_is_shown),
 		cmocka_unit_test(what_was_asked_and_could_not_be_opened_is_asked_again),
 		cmocka_unit_test(who_can_open_nothing_is_not_asked_each_time_that_it_says_so),
+		cmocka_unit_test(nobody_makes_what_never_was_pass_for_something_lost),
+		cmocka_unit_test(words_given_back_where_they_never_were_make_no_doubt_certain),
+		cmocka_unit_test(what_may_have_been_lost_is_still_named_when_the_counterpart_cannot_open),
+		cmocka_unit_test(what_may_have_been_lost_can_be_named_after_a_new_keying),
+		cmocka_unit_test(what_the_own_head_tells_of_has_been_lost),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -350,6 +350,34 @@ static void a_courier_that_keeps_no_heads_has_told_them(void **state)
 	world_free(world);
 }
 
+/* What the courier was given and had not on its disk when it died, it is given again when it comes back. */
+static void a_courier_that_had_not_kept_a_head_yet_is_given_it_again(void **state)
+{
+	struct world *world = world_open_line(315);
+	struct world_post *post = &world->posts[0];
+	struct image image;
+
+	image_back_up(world, 0, &image);
+	size_t kept = post->heads_count;
+	image_restore(world, 0, &image, IMAGE_ANCHOR_GONE);
+	assert_int_equal(talk_line(world, 0, 0).incarnation, 2);
+	assert_int_equal(post->heads_count, kept + 1);
+	post->heads_count = kept;
+	world_connect(world, 0);
+	assert_int_equal(post->heads_count, kept + 1);
+	/* And the size, where only that is newer. */
+	uint64_t size = post->heads[kept].size;
+	talk(world, 0, "one more", NULL);
+	assert_true(post->heads[kept].size > size);
+	post->heads[kept].size = size;
+	world_connect(world, 0);
+	assert_true(post->heads[kept].size > size);
+	/* So the next life knows of this one. */
+	image_restore(world, 0, &image, IMAGE_ANCHOR_GONE);
+	assert_int_equal(talk_line(world, 0, 0).incarnation, 3);
+	end_unaccused(world, &image);
+}
+
 /*
  * The post that was backed up runs on beside the restored one: both are shown, each writes its own
  * incarnation.
@@ -552,6 +580,7 @@ int main(void)
 		cmocka_unit_test(a_second_restore_that_knows_of_no_first_is_told_by_the_counterpart),
 		cmocka_unit_test(nothing_is_filed_before_the_courier_has_told_its_heads),
 		cmocka_unit_test(a_courier_that_keeps_no_heads_has_told_them),
+		cmocka_unit_test(a_courier_that_had_not_kept_a_head_yet_is_given_it_again),
 		cmocka_unit_test(the_old_post_beside_the_restored_one_is_shown_and_forks_nothing),
 		cmocka_unit_test(an_incarnation_whose_number_leaps_is_taken),
 		cmocka_unit_test(heads_of_former_incarnations_are_kept),

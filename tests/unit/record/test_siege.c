@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/cbor.h"
+#include "record/heads.h"
 #include "record/missing.h"
 #include "tests/unit/record/forger.h"
 #include "tests/unit/record/image.h"
@@ -155,6 +156,62 @@ static void many_incarnations_are_not_all_asked_for(void **state)
 	world_free(world);
 }
 
+/* How often a former incarnation of post 1 was asked for since something of it came. */
+static uint64_t asks_for(const struct world *world, uint64_t incarnation)
+{
+	uint64_t log = world_log_of(world, 1);
+	struct row_key key = key_log(TABLE_LOG, 1, log, incarnation);
+	struct log row;
+	struct missing missing;
+
+	assert_true(world_row(world, 0, &key, &schema_log, &row));
+	key = key_make(TABLE_MISSING);
+	key_u64(&key, row.ask_ms);
+	key_u16(&key, 1);
+	key_u16(&key, log);
+	key_u16(&key, incarnation);
+	assert_true(world_row(world, 0, &key, &schema_missing, &missing));
+	return missing.asks;
+}
+
+/* As many as heads are kept of: none is left out whose head could show what is missing. */
+static void the_oldest_incarnation_that_is_asked_for_is_the_oldest_whose_head_is_kept(void **state)
+{
+	for (uint64_t i = 0; i < 2; i++) {
+		struct world *world = world_open_line(413 + i);
+
+		world_settle(world);
+		world->cut = true;
+		assert_int_equal(forge_incarnation(world, 1, 0, 1 + HEADS_FORMER_MAX + i, 1,
+						   talk_size(world, 0, 1, 1) + 1),
+				 ERROR_OK);
+		world_run(world, MINUTES(6), 5000);
+		assert_int_equal(asks_for(world, 1) > 0, i == 0);
+		world_free(world);
+	}
+}
+
+/* Waiting grows while nothing comes, here to more than an hour; an entry that comes shows that more may. */
+static void whoever_gives_something_is_asked_for_the_rest_soon(void **state)
+{
+	struct world *world = world_open_line(415);
+	struct world_message message = {.precedence = PRECEDENCE_ROUTINE, .text = "one of three"};
+	uint8_t identity[IDENTITY_SIZE];
+
+	world_settle(world);
+	world->cut = true;
+	uint64_t size = talk_size(world, 0, 1, 1);
+	struct bytes cose = world_sign_message(world, 1, &message, identity);
+	assert_int_equal(forge_entry(world, 1, 0, cose, 1, size + 2), ERROR_OK);
+	world_run(world, MINUTES(30), 5000);
+	assert_int_equal(asks_for(world, 1), 5);
+	cose = world_sign_message(world, 1, &message, identity);
+	assert_int_equal(forge_entry(world, 1, 0, cose, 1, size), ERROR_OK);
+	world_run(world, MINUTES(1), 5000);
+	assert_in_range(asks_for(world, 1), 1, 2);
+	world_free(world);
+}
+
 static struct world *open_council(uint64_t seed)
 {
 	struct world *world = world_make(seed);
@@ -184,6 +241,7 @@ static void a_refusal_takes_no_receipts_place(void **state)
 	assert_int_equal(after.receipt, before.receipt);
 	assert_true(after.refused != 0);
 	assert_int_equal(after.state, LOCAL_RECEIVED);
+	assert_int_equal(after.reason, ERROR_OK);
 	world_free(world);
 }
 
@@ -291,6 +349,8 @@ int main(void)
 		cmocka_unit_test(a_post_that_is_not_on_the_channel_says_nothing_of_it),
 		cmocka_unit_test(what_was_refused_when_it_came_back_is_not_given_to_anybody),
 		cmocka_unit_test(many_incarnations_are_not_all_asked_for),
+		cmocka_unit_test(the_oldest_incarnation_that_is_asked_for_is_the_oldest_whose_head_is_kept),
+		cmocka_unit_test(whoever_gives_something_is_asked_for_the_rest_soon),
 		cmocka_unit_test(a_refusal_takes_no_receipts_place),
 		cmocka_unit_test(who_was_given_back_a_wrong_number_is_not_accused),
 		cmocka_unit_test(words_are_given_back_once_in_each_incarnation),

@@ -211,6 +211,9 @@ struct world_message {
 	uint64_t ack_by;        /* Unix s; 0: never */
 };
 
+/* Signs a message of the post's party for the channel. Allocates. */
+struct bytes world_sign_message(struct world *world, size_t post, const struct world_message *message,
+				uint8_t identity[IDENTITY_SIZE]);
 /* Signs and submits; *identity may be NULL. */
 enum error world_send(struct world *world, size_t post, const struct world_message *message,
 		      uint8_t identity[IDENTITY_SIZE]);

@@ -207,12 +207,11 @@ static void frame_content(struct world *world, struct content *content, uint64_t
 	entropy_take(&world->random, content->id, sizeof(content->id));
 }
 
-enum error world_send(struct world *world, size_t post, const struct world_message *message,
-		      uint8_t identity[IDENTITY_SIZE])
+struct bytes world_sign_message(struct world *world, size_t post, const struct world_message *message,
+				uint8_t identity[IDENTITY_SIZE])
 {
 	struct content *content = world_must(calloc(1, sizeof(*content)));
 	unsigned officer = message->officer == 0 ? 1 : message->officer;
-	uint8_t made[IDENTITY_SIZE];
 
 	frame_content(world, content, CONTENT_MESSAGE, message->precedence, officer);
 	if (message->id != NULL)
@@ -225,10 +224,19 @@ enum error world_send(struct world *world, size_t post, const struct world_messa
 		content->of.message.has_answers = true;
 		memcpy(content->of.message.answers, message->answers, IDENTITY_SIZE);
 	}
-	struct bytes cose = world_sign(world, world->posts[post].party, officer, content, made);
-	enum error error = world_submit(world, post, cose);
-	free((void *)(uintptr_t)cose.data);
+	struct bytes cose = world_sign(world, world->posts[post].party, officer, content, identity);
 	free(content);
+	return cose;
+}
+
+enum error world_send(struct world *world, size_t post, const struct world_message *message,
+		      uint8_t identity[IDENTITY_SIZE])
+{
+	uint8_t made[IDENTITY_SIZE];
+	struct bytes cose = world_sign_message(world, post, message, made);
+	enum error error = world_submit(world, post, cose);
+
+	free((void *)(uintptr_t)cose.data);
 	if (identity != NULL)
 		memcpy(identity, made, sizeof(made));
 	return error;
