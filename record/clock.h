@@ -1,7 +1,8 @@
 /*
  * The rate-limited clock: TABLE_CLOCK. Within a process it runs with the steady clock; over a restart it
  * gains what the wall clock says, but two minutes at most. So a wall clock that jumps moves it by nothing,
- * and no key is erased for it.
+ * and no key is erased for it. It is kept each minute: over a restart it may lose that much, so how long ago
+ * something was is asked by run_slow_since.
  */
 #ifndef RECORD_CLOCK_H
 #define RECORD_CLOCK_H

@@ -172,7 +172,7 @@ static enum error make_statement(struct run *run, const struct lines *lines, con
 static bool is_due(struct run *run, const struct lines *lines, const struct line *line)
 {
 	uint64_t interval_ms = lines->terms.heads_interval_s * 1000;
-	uint64_t since_ms = run_slow_ms(run) - line->heads_sent_ms;
+	uint64_t since_ms = run_slow_since(run, line->heads_sent_ms);
 
 	if (line->heads_sent_ms == 0 || line->asked != 0)
 		return true;
@@ -269,7 +269,7 @@ enum error heads_tick(struct run *run)
 	enum error error = ERROR_OK;
 	size_t sent = 0;
 
-	if (state->heads_ms != 0 && run_slow_ms(run) - state->heads_ms < LOOK_INTERVAL_MS)
+	if (state->heads_ms != 0 && run_slow_since(run, state->heads_ms) < LOOK_INTERVAL_MS)
 		return ERROR_OK;
 	lines->logs = run_take(run, KEYS_POSTS_MAX * sizeof(*lines->logs));
 	lines->lines = run_take(run, KEYS_POSTS_MAX * sizeof(*lines->lines));

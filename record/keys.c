@@ -509,7 +509,7 @@ static enum error erase_due(struct run *run)
 		}
 		if (error != ERROR_OK)
 			return error;
-		uint64_t since_ms = run_slow_ms(run) + 1 - ended_ms;
+		uint64_t since_ms = run_slow_since(run, ended_ms);
 		if (run_time_s(run) < ends || since_ms < window_s * 1000)
 			return ERROR_OK;
 		bool due = since_ms >= 3 * window_s * 1000;
@@ -547,7 +547,7 @@ static enum error step_sending_leaf(struct run *run, const struct post_number *p
 	if (leaf->seen_epoch == 0) {
 		leaf->seen_epoch = current;
 		leaf->seen_ms = run_slow_ms(run);
-	} else if (run_slow_ms(run) - leaf->seen_ms < window_s * 1000) {
+	} else if (run_slow_since(run, leaf->seen_ms) < window_s * 1000) {
 		return ERROR_OK;
 	} else {
 		uint64_t target = leaf->seen_epoch < current ? leaf->seen_epoch : current;
@@ -575,7 +575,7 @@ enum error keys_sweep(struct run *run)
 	enum error error = mark_ended(run);
 	if (error == ERROR_OK)
 		error = erase_due(run);
-	if (error != ERROR_OK || run_slow_ms(run) - state->swept_ms < SWEEP_INTERVAL_MS)
+	if (error != ERROR_OK || run_slow_since(run, state->swept_ms) < SWEEP_INTERVAL_MS)
 		return error;
 	error = keys_window(run, &window_s);
 	if (error == ERROR_OK)

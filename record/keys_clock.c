@@ -17,7 +17,7 @@ enum error keys_may_publish(struct run *run, bool *may)
 	enum error error = run_get(run, &key, &schema_quota, &quota);
 	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
 		return error;
-	if (error == ERROR_NOT_FOUND || run_slow_ms(run) - quota.start_ms >= DAY_MS)
+	if (error == ERROR_NOT_FOUND || run_slow_since(run, quota.start_ms) >= DAY_MS)
 		quota = (struct quota){.start_ms = run_slow_ms(run)};
 	*may = quota.count < PUBLISHED_DAILY_MAX;
 	if (*may) {

@@ -164,7 +164,7 @@ enum error keys_show_keying(struct run *run, const struct post_number *post)
 	struct bytes cose;
 
 	enum error error = run_get(run, &key, &schema_next_keying, &next);
-	uint64_t since_ms = run_slow_ms(run) + 1 - next.shown_ms;
+	uint64_t since_ms = run_slow_since(run, next.shown_ms);
 	if (error == ERROR_OK && next.shown_ms != 0 && since_ms < SHOW_INTERVAL_MS)
 		error = ERROR_NOT_FOUND;
 	if (error == ERROR_OK)

@@ -381,7 +381,7 @@ enum error keys_note_use(struct run *run, const struct keys_opened *opened)
 		return ERROR_OK;
 	/* The last resort, or an epoch that is over: it may lack the newest statement. */
 	if (use.number == run_state(run)->prekeys_number &&
-	    run_slow_ms(run) - use.sent_ms < PREKEYS_RESEND_MS)
+	    run_slow_since(run, use.sent_ms) < PREKEYS_RESEND_MS)
 		return ERROR_OK;
 	return keys_send_prekeys(run, opened->party, opened->slot);
 }

@@ -420,7 +420,7 @@ static uint64_t wait_after(uint64_t asks)
 static bool is_coming(const struct run *run, const struct missing *missing)
 {
 	return missing->came && missing->asked_ms != 0 && missing->from == 0 &&
-	       run_slow_ms(run) - missing->asked_ms < MISSING_COMING_MAX_MS;
+	       run_slow_since(run, missing->asked_ms) < MISSING_COMING_MAX_MS;
 }
 
 /* One statement; *wait_ms: until the next one, or until this is looked at again. */

@@ -142,7 +142,8 @@ static enum error read_quota(struct run *run, uint64_t channel, uint64_t log, st
 	*key = key_channel(TABLE_ANSWERED, channel);
 	key_u16(key, log);
 	enum error error = run_get(run, key, &schema_quota, quota);
-	if (error == ERROR_NOT_FOUND || (error == ERROR_OK && run_slow_ms(run) - quota->start_ms >= HOUR_MS))
+	if (error == ERROR_NOT_FOUND ||
+	    (error == ERROR_OK && run_slow_since(run, quota->start_ms) >= HOUR_MS))
 		*quota = (struct quota){.start_ms = run_slow_ms(run)};
 	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
 }

@@ -99,7 +99,7 @@ static enum error tell_given_up(struct run *run, struct outgoing *outgoing)
 	uint64_t *told_ms = reason == ERROR_FULL ? &copy->told_full_ms : &copy->told_refused_ms;
 
 	if (copy->precedence < PRECEDENCE_IMMEDIATE || (reason != ERROR_FULL && passes_soon(reason)) ||
-	    (*told_ms != 0 && run_slow_ms(run) - *told_ms < OUTBOX_TOLD_AGAIN_MS))
+	    (*told_ms != 0 && run_slow_since(run, *told_ms) < OUTBOX_TOLD_AGAIN_MS))
 		return ERROR_OK;
 	enum error error = run_must(registry_channel(run, key.channel, &channel));
 	if (error != ERROR_OK)

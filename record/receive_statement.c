@@ -213,7 +213,7 @@ enum error receive_cannot_be_opened(struct run *run)
 	enum error party_error = run_get(run, &party_key, &schema_party, &party);
 	if (error == ERROR_NEEDS_ROWS || party_error != ERROR_OK)
 		return error == ERROR_NEEDS_ROWS ? error : party_error;
-	if (error == ERROR_NOT_FOUND || run_slow_ms(run) - quota.start_ms >= 60000)
+	if (error == ERROR_NOT_FOUND || run_slow_since(run, quota.start_ms) >= 60000)
 		quota = (struct quota){.start_ms = run_slow_ms(run)};
 	if (quota.count >= CANNOT_OPEN_PER_MINUTE)
 		return ERROR_OK;

@@ -68,6 +68,11 @@ uint64_t run_slow_ms(const struct run *run)
 	return run->slow_ms;
 }
 
+uint64_t run_slow_since(const struct run *run, uint64_t then_ms)
+{
+	return run->slow_ms > then_ms ? run->slow_ms - then_ms : 0;
+}
+
 const struct own_post *run_post(const struct run *run)
 {
 	return run->provisioned ? &run->post : NULL;

@@ -30,6 +30,8 @@ const struct record_event *run_event(const struct run *run);
 uint64_t run_wall_ms(const struct run *run);
 uint64_t run_time_s(const struct run *run);  /* wall clock, at most TIME_MAX */
 uint64_t run_slow_ms(const struct run *run); /* the rate-limited clock (record/clock.h), as of this event */
+/* How long ago that clock showed `then_ms`: 0 where it has lost time over a restart, and is not there yet. */
+uint64_t run_slow_since(const struct run *run, uint64_t then_ms);
 
 /* The own post; read once a run. NULL before RECORD_PROVISION. */
 const struct own_post *run_post(const struct run *run);

@@ -41,7 +41,7 @@ static enum error charge(struct run *run, const struct entry_key *key, bool *wit
 	enum error error = run_get(run, &quota_key, &schema_quota, &quota);
 	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
 		return error;
-	if (error == ERROR_NOT_FOUND || run_slow_ms(run) - quota.start_ms >= QUOTA_WINDOW_MS)
+	if (error == ERROR_NOT_FOUND || run_slow_since(run, quota.start_ms) >= QUOTA_WINDOW_MS)
 		quota = (struct quota){.start_ms = run_slow_ms(run)};
 	*within = quota.count < QUOTA_RANGES;
 	if (*within) {

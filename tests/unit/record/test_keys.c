@@ -113,6 +113,33 @@ static void a_clock_that_jumps_erases_nothing(void **state)
 	world_free(world);
 }
 
+/* Killed before the slow clock was kept, and started by an earlier wall clock: it has lost time. */
+static void a_clock_that_loses_time_over_a_restart_erases_nothing(void **state)
+{
+	struct world *world = world_open_line(82);
+
+	world_run(world, 120000, 1000);
+	for (size_t post = 0; post < 2; post++) {
+		world->skew_ms[post] = -1000;
+		world_crash_before_commit(world, post);
+		world_start(world, post); /* the clock is kept now, and not for a minute */
+		world->posts[post].steady_ms += 30000;
+		world->skew_ms[post] = -56 * (int64_t)DAY_MS;
+		world_tick(world, post); /* all epochs are superseded: they end now */
+		assert_true(state_of(world, post).epoch_marked > 0);
+		world->skew_ms[post] -= 1000;
+		world_crash_before_commit(world, post);
+		world_start(world, post);
+		world_tick(world, post);
+		assert_int_equal(state_of(world, post).epoch_first, 0);
+		assert_int_equal(world->posts[post].wipes, 0);
+		world->skew_ms[post] = 0;
+		talk(world, 0);
+		talk(world, 1);
+	}
+	world_free(world);
+}
+
 /* Whoever sets a post's clock to and fro uses up no epochs: a sender can follow but so many. */
 static void a_clock_that_is_set_to_and_fro_makes_few_epochs(void **state)
 {
@@ -339,6 +366,7 @@ int main(void)
 		cmocka_unit_test(epochs_roll_and_are_erased_a_window_late),
 		cmocka_unit_test(the_sending_leaf_follows_so_that_old_keys_cannot_be_made_again),
 		cmocka_unit_test(a_clock_that_jumps_erases_nothing),
+		cmocka_unit_test(a_clock_that_loses_time_over_a_restart_erases_nothing),
 		cmocka_unit_test(a_clock_that_is_set_to_and_fro_makes_few_epochs),
 		cmocka_unit_test(keys_are_erased_though_the_clock_was_ahead),
 		cmocka_unit_test(a_clock_that_was_some_days_ahead_uses_each_epoch_for_its_day),
