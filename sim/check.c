@@ -12,6 +12,7 @@
 #include "record/outbox_rows.h"
 #include "record/schema.h"
 #include "sim/check_courier.h"
+#include "sim/check_keys.h"
 
 /*
  * What is known of the whole world, which no party knows. A `place` is line u8, log u16, incarnation u16,
@@ -385,6 +386,7 @@ void check_commit(struct world *world, size_t node)
 	size_t at = 0;
 
 	while (rows_next_write(rows, &at, &change)) {
+		check_keys(world, node, &change);
 		if (change.deleted)
 			check_deletion(world, node, &change);
 		else
@@ -439,6 +441,7 @@ void check_action(struct world *world, size_t node, const struct record_action *
 		world_violation(world, "no lower precedence starts while a higher waits",
 				"post %zu sends %u after %u", node, action->precedence, *sent_min);
 	*sent_min = action->precedence;
+	check_window(world, node, action);
 	if (!read_sealed(disk, action->copy, &key, &sealed) || !bytes_equal(sealed, action->bytes))
 		world_violation(world, "nothing leaves that is not on disk", "post %zu", node);
 	else

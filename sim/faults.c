@@ -1,5 +1,6 @@
 /* What goes wrong: the shares that a seed draws, and what happens at no process's own doing. */
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,41 @@
 
 #define RESTORES_MAX 12 /* of one post: nobody restores for ever */
 
+static const struct {
+	const char *name;
+	size_t offset; /* of its share in struct settings */
+	unsigned share_max;
+} faults[] = {
+	{"crash", offsetof(struct settings, crash), 300},
+	{"link-drop", offsetof(struct settings, link_drop), 500},
+	{"lose", offsetof(struct settings, lose), 3000},
+	{"relay", offsetof(struct settings, relay), 5000},
+	{"relay-lose", offsetof(struct settings, relay_lose), 5000},
+	{"twice", offsetof(struct settings, twice), 3000},
+	{"corrupt", offsetof(struct settings, corrupt), 2000},
+	{"partition", offsetof(struct settings, partition), 5000},
+	{"jump", offsetof(struct settings, jump), 2000},
+	{"restore", offsetof(struct settings, restore), 1000},
+	{"hostile", offsetof(struct settings, hostile), 10000},
+};
+
+#define FAULTS (sizeof(faults) / sizeof(faults[0]))
+
+bool faults_named(struct bytes name, size_t *fault)
+{
+	for (size_t i = 0; i < FAULTS; i++) {
+		*fault = i;
+		if (bytes_equal(bytes_of_text(faults[i].name), name))
+			return true;
+	}
+	return false;
+}
+
+static unsigned *share_of(struct settings *settings, size_t fault)
+{
+	return (unsigned *)(void *)((uint8_t *)settings + faults[fault].offset);
+}
+
 /* A share that is none in some seeds and large in few: seeds differ in kind, not only in detail. */
 static unsigned draw_share(struct world *world, unsigned share_max)
 {
@@ -17,23 +53,16 @@ static unsigned draw_share(struct world *world, unsigned share_max)
 	return (unsigned)random_span(&world->random, 1, share_max);
 }
 
-void faults_draw(struct world *world)
+void faults_draw(struct world *world, const struct forced_faults *forced)
 {
 	struct settings *settings = &world->settings;
 
 	settings->tick_ms = random_span(&world->random, 1000, 3600000);
 	settings->officer_ms = random_span(&world->random, 1000, DAY_MS);
-	settings->crash = draw_share(world, 300);
-	settings->link_drop = draw_share(world, 500);
-	settings->lose = draw_share(world, 3000);
-	settings->relay = draw_share(world, 5000);
-	settings->relay_lose = draw_share(world, 5000);
-	settings->twice = draw_share(world, 3000);
-	settings->corrupt = draw_share(world, 2000);
-	settings->partition = draw_share(world, 5000);
-	settings->jump = draw_share(world, 2000);
-	settings->restore = draw_share(world, 1000);
-	settings->hostile = draw_share(world, 10000);
+	for (size_t i = 0; i < FAULTS; i++)
+		*share_of(settings, i) = draw_share(world, faults[i].share_max);
+	for (size_t i = 0; i < forced->count; i++)
+		*share_of(settings, forced->faults[i].fault) = forced->faults[i].share;
 	settings->delay_max_ms = random_span(&world->random, 1000, 21 * DAY_MS);
 	settings->fault_ms = random_span(&world->random, 1000, DAY_MS);
 }

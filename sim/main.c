@@ -21,6 +21,7 @@ struct options {
 	uint64_t parties;
 	bool json;
 	bool trace;
+	struct forced_faults forced;
 };
 
 struct totals {
@@ -34,7 +35,8 @@ struct totals {
 static_assert(WORLD_NODES_MAX == 8 && STEPS_DEFAULT == 20000, "the help says so");
 
 static const char help[] =
-	"Usage: liaison-sim --seeds A..B [--steps N] [--parties N] [--json] [--trace]\n"
+	"Usage: liaison-sim --seeds A..B [--steps N] [--parties N] [--fault F=N]...\n"
+	"                           [--json] [--trace]\n"
 	"\n"
 	"Runs the record and the queue of the daemons in virtual time, under crashes, restored images, "
 	"wrong\n"
@@ -46,6 +48,11 @@ static const char help[] =
 	"  --seeds A..B    the worlds to run, from A to B; A alone is one\n"
 	"  --steps N       events until the faults end in each (20000)\n"
 	"  --parties N     parties in each, 2 to 8 (2)\n"
+	"  --fault F=N     of 10,000 chances of this fault so many come true in each; it may be given again. "
+	"F is\n"
+	"                  crash, link-drop, lose, relay, relay-lose, twice, corrupt, partition, jump, "
+	"restore\n"
+	"                  or hostile\n"
 	"  --json          the result as one JSON object\n"
 	"  --trace         tell each step\n"
 	"  --help          this text\n"
@@ -89,18 +96,36 @@ static bool read_count(const char *text, uint64_t *number)
 	return text != NULL && read_number(text, &end, number) && *end == '\0';
 }
 
+/* FAULT=SHARE */
+static bool read_fault(const char *text, struct forced_faults *forced)
+{
+	const char *equals = strchr(text, '=');
+	uint64_t share;
+
+	if (equals == NULL || forced->count == FAULTS_FORCED_MAX || !read_count(equals + 1, &share) ||
+	    share > 10000)
+		return false;
+	forced->faults[forced->count].share = (unsigned)share;
+	return faults_named(bytes_make((const uint8_t *)text, (size_t)(equals - text)),
+			    &forced->faults[forced->count++].fault);
+}
+
 /* An option and its value; false after an error message. */
 static bool read_option(const char *name, const char *value, struct options *options)
 {
 	bool is_seeds = strcmp(name, "--seeds") == 0, is_steps = strcmp(name, "--steps") == 0;
 
-	if (!is_seeds && !is_steps && strcmp(name, "--parties") != 0)
+	bool is_fault = strcmp(name, "--fault") == 0;
+	if (!is_seeds && !is_steps && !is_fault && strcmp(name, "--parties") != 0)
 		return refuse(name, NULL, "there is no such option");
 	if (value == NULL)
 		return refuse(name, NULL, "it needs a value");
 	if (is_seeds)
 		return read_seeds(value, options) ||
 		       refuse(name, value, "it takes a number, or A..B with A not above B");
+	if (is_fault)
+		return read_fault(value, &options->forced) ||
+		       refuse(name, value, "it takes FAULT=N, with N not above 10000, a few times");
 	if (is_steps)
 		return read_count(value, &options->steps) || refuse(name, value, "it takes a number");
 	if (read_count(value, &options->parties) && options->parties >= 2 &&
@@ -190,7 +215,8 @@ int main(int count, char **arguments)
 	double start = seconds();
 	for (uint64_t seed = options.first; seed <= options.last && seed >= options.first; seed++) {
 		struct result result;
-		run_seed(seed, (size_t)options.parties, options.steps, options.trace, &result);
+		run_seed(seed, (size_t)options.parties, options.steps, &options.forced, options.trace,
+			 &result);
 		add(&totals, &result);
 	}
 	tell(&options, &totals, seconds() - start);

@@ -190,7 +190,8 @@ static void world_free(struct world *world)
 	free(world);
 }
 
-void run_seed(uint64_t seed, size_t nodes, uint64_t steps_max, bool print, struct result *result)
+void run_seed(uint64_t seed, size_t nodes, uint64_t steps_max, const struct forced_faults *forced, bool print,
+	      struct result *result)
 {
 	struct world *world = disk_must(calloc(1, sizeof(*world)));
 	bool converged = true;
@@ -201,7 +202,7 @@ void run_seed(uint64_t seed, size_t nodes, uint64_t steps_max, bool print, struc
 	world->digest = UINT64_C(0xcbf29ce484222325);
 	world->now_ms = UINT64_C(1795320000000);
 	world->checker = checker_make();
-	faults_draw(world);
+	faults_draw(world, forced);
 	world->settings.nodes = nodes;
 	world->settings.steps_max = steps_max;
 	uint64_t start_ms = world->now_ms;

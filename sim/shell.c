@@ -458,6 +458,7 @@ void shell_free(struct post *post)
 	frames_clear(&post->requests);
 	disk_free(&post->disk);
 	disk_free(&post->image);
+	disk_free(&post->ended);
 	free(post->anchor);
 	free(post->reply);
 	free(post->memory);
@@ -469,6 +470,7 @@ void shell_start(struct world *world, size_t node)
 	struct record_event event = {.kind = RECORD_START};
 
 	post->up = true;
+	post->starts++;
 	post->started_ms = world->now_ms - random_below(&world->random, 100000);
 	post->record = record_make(post->memory, RECORD_MEMORY_SIZE);
 	event.of.start.anchor = bytes_make(post->anchor, post->anchor_size);

@@ -149,7 +149,9 @@ struct post {
 	bool wants_tick;
 	bool scheduled;
 	uint64_t started_ms; /* true time at which its steady clock showed 0 */
-	int64_t skew_ms;     /* of its wall clock */
+	uint64_t starts;
+	struct disk ended; /* epochs whose end it noted -> the true time of that */
+	int64_t skew_ms;   /* of its wall clock */
 	struct frames requests;
 	struct kept_action *actions; /* of the open batch */
 	size_t actions_count;
@@ -369,8 +371,21 @@ void officer_arrived(struct world *world, size_t node, size_t line, const uint8_
 
 /* ---- faults.c ---- */
 
-void faults_draw(struct world *world);   /* the settings of the seed */
-void faults_happen(struct world *world); /* one fault event */
+#define FAULTS_FORCED_MAX 12
+
+/* Faults that are to have this share in every seed, whatever it draws. */
+struct forced_faults {
+	size_t count;
+	struct {
+		size_t fault; /* as faults_named says */
+		unsigned share;
+	} faults[FAULTS_FORCED_MAX];
+};
+
+/* The fault of this name; false if there is none. */
+bool faults_named(struct bytes name, size_t *fault);
+void faults_draw(struct world *world, const struct forced_faults *forced); /* the settings of the seed */
+void faults_happen(struct world *world);                                   /* one fault event */
 void faults_capture(struct world *world, size_t from, size_t to, struct bytes sealed);
 
 /* ---- run.c ---- */
@@ -384,6 +399,7 @@ struct result {
 };
 
 /* Runs one seed; prints what failed to standard error. */
-void run_seed(uint64_t seed, size_t nodes, uint64_t steps_max, bool print, struct result *result);
+void run_seed(uint64_t seed, size_t nodes, uint64_t steps_max, const struct forced_faults *forced, bool print,
+	      struct result *result);
 
 #endif

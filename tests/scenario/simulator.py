@@ -40,6 +40,8 @@ def teaches(simulator):
     for words, *arguments in (
             ("--seeds 5..1: it takes", "--seeds", "5..1"), ("--seeds: it needs a value", "--seeds"), ("--seeds: it is missing",),
             ("--steps many: it takes a number", "--seeds", "1", "--steps", "many"), ("from 2 to 8", "--parties", "9"),
+            ("it takes FAULT=N", "--seeds", "1", "--fault", "rain=1"), ("it takes FAULT=N", "--seeds", "1", "--fault", "crash"),
+            ("it takes FAULT=N", "--seeds", "1", "--fault", "crash=10001"),
             ("--twice: there is no such option", "--seeds", "1", "--twice")):
         wrong = subprocess.run([simulator, *arguments], capture_output=True, text=True, check=False)
         if wrong.returncode != 2 or wrong.stdout or words not in wrong.stderr or "Try: liaison-sim --help" not in wrong.stderr:
