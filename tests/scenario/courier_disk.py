@@ -35,7 +35,7 @@ def a_failed_sync_stops_the_courier(world):
     tell(a, "fail-sync", True)
     sealed = os.urandom(400)
     identity = a.post.send(b.node, ROUTINE, sealed)
-    assert a.process.wait(5) == 1
+    assert a.process.wait(60) == 1
     assert "stops: queue.db: disk I/O error" in a.log(), a.log()
     assert identity not in a.post.queued, "it said that the copy is on disk"
     tell(a, "fail-sync", False)
@@ -53,7 +53,7 @@ def a_transfer_is_not_acknowledged_when_its_sync_failed(world):
     tell(b, "fail-sync", True)
     sealed = os.urandom(400)
     identity = a.post.send(b.node, ROUTINE, sealed)
-    assert b.process.wait(5) == 1
+    assert b.process.wait(60) == 1
     time.sleep(0.2)
     assert a.post.progress[identity] == QUEUED
     tell(b, "fail-sync", False)

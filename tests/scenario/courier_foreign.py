@@ -45,7 +45,7 @@ class Wire:
 
     def __init__(self, connection):
         self.connection = connection
-        self.connection.settimeout(20)
+        self.connection.settimeout(60)
 
     def exactly(self, size):
         data = b""
@@ -183,16 +183,16 @@ def play(world, path):
         courier.configure(*conf)
         courier.up()
         if role == "dialed":
-            listener.settimeout(10)
+            listener.settimeout(60)
             connection, _ = listener.accept()
         else:
-            connection = socket.create_connection(("127.0.0.1", courier.port), 5)
+            connection = socket.create_connection(("127.0.0.1", courier.port), 60)
     player = Player(courier, connection, courier.post)
     player.play([line for line in lines if line[0] not in ("conf", "role")])
     connection.shutdown(socket.SHUT_WR)
     assert connection.recv(100).strip(bytes([KEEPALIVE])) == b"", "it said more"
     connection.close()
-    assert (courier.process.wait(10) if player.stopping else courier.stop()) == 0
+    assert (courier.process.wait(60) if player.stopping else courier.stop()) == 0
     assert "the session ended" in courier.log() and "refused" not in courier.log(), courier.log()
 
 
@@ -217,7 +217,7 @@ def sess_init(node, transfer_mru=131072):
 
 def plain_peer(courier, node):
     """A session of a foreign node with the courier, on a closed link."""
-    wire = Wire(socket.create_connection(("127.0.0.1", courier.port), 5))
+    wire = Wire(socket.create_connection(("127.0.0.1", courier.port), 60))
     wire.connection.sendall(b"dtn!\x04\x00")
     assert wire.contact()[:5] == b"dtn!\x04"
     wire.connection.sendall(sess_init(node))
@@ -253,7 +253,7 @@ def one_that_comes_again_and_again_holds_three_sessions_at_most(world):
     begin = time.monotonic()
     for wire in wires[:-2]:
         assert read_to_end(wire.connection)[:1] == bytes([SESS_TERM])
-    assert time.monotonic() - begin < 2, "they were left to end in their own time"
+    assert time.monotonic() - begin < 4.5, "they were left to end in their own time"
     assert wires[-2].message()[0] == SESS_TERM
     sealed = os.urandom(100)
     courier.post.send("ipn:10.0", ROUTINE, sealed)

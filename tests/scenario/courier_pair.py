@@ -185,8 +185,8 @@ def another_node_in_the_certificate_is_refused(world):
 
 
 def dial_raw(courier, hello):
-    connection = socket.create_connection(("127.0.0.1", courier.port), 5)
-    connection.settimeout(5)
+    connection = socket.create_connection(("127.0.0.1", courier.port), 60)
+    connection.settimeout(60)
     connection.sendall(hello)
     return connection
 
@@ -275,7 +275,7 @@ def the_connector_and_the_courier_end_together(world):
     # Standard input, output, error, and the channel: nothing else of the courier's.
     assert len(os.listdir(f"/proc/{connector}/fd")) == 4
     os.kill(connector, 9)
-    assert a.process.wait(5) == 1
+    assert a.process.wait(60) == 1
     assert "the process that connects to the post has ended" in a.log()
     a.up()
     connector, = children(a.process.pid)
@@ -445,7 +445,7 @@ def one_courier_to_a_directory(world):
     a, b = world.pair()
     a.up()
     second = subprocess.run([world.program, "--dir", a.directory], capture_output=True, text=True,
-        timeout=5)
+        timeout=60)
     assert second.returncode == 1 and "another courier runs in it" in second.stderr, second.stderr
     assert a.stop() == 0
     # What a kill leaves behind does not keep the next one out.
@@ -456,7 +456,7 @@ def one_courier_to_a_directory(world):
 
 def wrong_commands_and_files_say_what_to_do(world):
     def run(*arguments):
-        return subprocess.run([world.program, *arguments], capture_output=True, text=True, timeout=5)
+        return subprocess.run([world.program, *arguments], capture_output=True, text=True, timeout=60)
 
     a, b = world.pair()
     assert "--init --node" in run("--help").stdout
@@ -484,7 +484,7 @@ def the_sandbox_forbids(world):
     forbidden = ("open-file", "open-post", "open-record", "open-anchor", "exec", "fork", "thread", "unix-socket", "udp-socket", "bind",
         "ptrace", "kill", "exec-memory", "write-outside")
     def what_comes_of(act, *options):
-        result = subprocess.run([world.program, "--dir", a.directory, *options, "--test-forbidden", act], timeout=10,
+        result = subprocess.run([world.program, "--dir", a.directory, *options, "--test-forbidden", act], timeout=60,
             capture_output=True, text=True)
         if result.returncode == 2:
             return None

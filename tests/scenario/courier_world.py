@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from fake_post import FakePost
+from fake_post import PATIENCE, FakePost
 
 
 def free_port():
@@ -66,11 +66,11 @@ class Courier:
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(5)
+        self.process.wait(60)
         # Else the next that asks whether the link is up would be told of this one's.
         self.post.wait(lambda: not self.post.connection, 5, "the post sees its courier gone")
 
-    def stop(self, timeout=10):
+    def stop(self, timeout=60):
         """SIGTERM; the exit code."""
         if self.process is None or self.process.poll() is not None:
             return self.process.returncode if self.process else None
@@ -117,7 +117,7 @@ class World:
         for courier in self.couriers:
             if courier.process and courier.process.poll() is None:
                 courier.process.kill()
-                courier.process.wait(5)
+                courier.process.wait(60)
             courier.post.stop()
             if kind:
                 for line in courier.log().splitlines()[-20:]:
@@ -146,10 +146,10 @@ def run_tests(tests, program, chosen=()):
 
 
 def until(condition, timeout, what):
-    end = time.monotonic() + timeout
+    end = time.monotonic() + timeout * PATIENCE
     while not condition():
         if time.monotonic() > end:
-            raise AssertionError(f"in vain for {timeout} s: {what}")
+            raise AssertionError(f"in vain for {timeout * PATIENCE} s: {what}")
         time.sleep(0.01)
 
 

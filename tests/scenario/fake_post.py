@@ -15,6 +15,7 @@ HELLO, SEND, CANCEL, ROUTE_WANTED, TAKEN, RECEIVED, PROGRESS, ROUTES, HEAD, HEAD
 QUEUED, CARRIED, FAILED, EXPIRED = range(1, 5)
 ROUTINE, PRIORITY, IMMEDIATE, FLASH = range(1, 5)
 WINDOW_SIZE_MAX = 12288
+PATIENCE = 6  # times as long as it takes on an idle machine: a wait ends with what is waited for
 
 
 def frame(message):
@@ -147,12 +148,12 @@ class FakePost:
     # ---- the test's side ----
 
     def wait(self, condition, timeout, what):
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * PATIENCE
         with self.lock:
             while not condition():
                 left = end - time.monotonic()
                 if left <= 0:
-                    raise AssertionError(f"in vain for {timeout} s: {what}")
+                    raise AssertionError(f"in vain for {timeout * PATIENCE} s: {what}")
                 self.lock.wait(left)
 
     def wait_up(self, timeout=5):
@@ -166,7 +167,7 @@ class FakePost:
         """Hands one copy over, when the window lets it. False if the link broke meanwhile."""
         identity = identity or os.urandom(16)
         with self.lock:
-            end = time.monotonic() + timeout
+            end = time.monotonic() + timeout * PATIENCE
             while self.connection and not self._window_open(precedence, len(sealed)):
                 assert self.lock.wait(end - time.monotonic()), "the window did not open"
             if not self.connection:

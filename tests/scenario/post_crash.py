@@ -39,7 +39,7 @@ def what_was_replied_to_is_on_disk_after_a_crash_at_each_commit():
             daemon.start("--test-crash-after-commit", str(commit), wait=False)
             wait_until(lambda: os.path.exists(daemon.path("post.sock")))
             replied = submit_until_it_ends(daemon)
-            assert daemon.process.wait(timeout=10) == 86
+            assert daemon.process.wait(timeout=60) == 86
             daemon.start()
             held = count_submitted(daemon)
             assert replied <= held <= replied + 1, (commit, replied, held)
@@ -62,7 +62,7 @@ def a_crash_between_commit_and_actions_takes_no_delivery():
                         taken += 1
             except (EOFError, OSError):
                 pass
-            assert daemon.process.wait(timeout=10) == 86
+            assert daemon.process.wait(timeout=60) == 86
             assert given > taken or given == 0, (given, taken)
             daemon.start()
             with Courier(daemon) as courier:
@@ -75,7 +75,7 @@ def a_limit_on_file_size_stops_it_with_a_clear_message():
     with Daemon() as daemon:
         daemon.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
         replied = submit_until_it_ends(daemon)
-        assert daemon.process.wait(timeout=10) == 1
+        assert daemon.process.wait(timeout=60) == 1
         assert "stopping: the commit failed" in daemon.log(), daemon.log()
         assert "Nothing of this batch has left the post" in daemon.log()
         assert not os.path.exists(daemon.path("post.sock"))
@@ -90,7 +90,7 @@ def a_record_that_cannot_go_on_stops_it():
         with Daemon().start() as daemon, Client(daemon) as client:
             client.send([1, verb])
             assert client.is_closed()
-            assert daemon.process.wait(timeout=10) == 1
+            assert daemon.process.wait(timeout=60) == 1
             assert words in daemon.log(), daemon.log()
 
 

@@ -71,7 +71,7 @@ def frame(item):
 class Stream:
     """A connection that speaks frames. `closed` ends a wait for more."""
 
-    def __init__(self, path, timeout=10):
+    def __init__(self, path, timeout=60):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(path)  # before the timeout: with one, a full backlog would be an error
         self.socket.settimeout(timeout)
@@ -110,7 +110,7 @@ class Stream:
         finally:
             self.socket.settimeout(before)
 
-    def is_closed(self, seconds=5):
+    def is_closed(self, seconds=30):
         """True if the daemon closes the connection in time; whatever it sends before is thrown away."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -198,7 +198,7 @@ class Daemon:
         return self
 
     def wait_until_ready(self):
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while time.monotonic() < end and self.process.poll() is None:
             with contextlib.suppress(OSError, EOFError):
                 with Client(self) as client:
@@ -209,14 +209,14 @@ class Daemon:
 
     def run(self, *options, **popen):
         """Runs it to its end: exit status and what it says."""
-        result = subprocess.run(self.command(*options), capture_output=True, timeout=20, **popen)
+        result = subprocess.run(self.command(*options), capture_output=True, timeout=60, **popen)
         return result.returncode, result.stdout.decode(), result.stderr.decode()
 
     def log(self):
         with open(self.log_file, encoding="utf-8") as file:
             return file.read()
 
-    def wait_for_log(self, words, seconds=5):
+    def wait_for_log(self, words, seconds=30):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if words in self.log():
@@ -228,7 +228,7 @@ class Daemon:
         """Ends it; returns the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(with_signal)
-        return self.process.wait(timeout=10)
+        return self.process.wait(timeout=60)
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
@@ -253,7 +253,7 @@ class Daemon:
             os.unlink(self.log_file)
 
 
-def wait_until(condition, seconds=5):
+def wait_until(condition, seconds=30):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():

@@ -68,7 +68,7 @@ def a_directory_of_another_user_is_refused():
 def a_directory_that_is_none_is_refused():
     with Daemon() as daemon:
         for name, words in (("absent", "does not exist"), ("post.init", "not a directory")):
-            result = subprocess.run([PROGRAM, "--dir", daemon.path(name)], capture_output=True, timeout=10)
+            result = subprocess.run([PROGRAM, "--dir", daemon.path(name)], capture_output=True, timeout=60)
             assert result.returncode == 1 and words in result.stderr.decode(), result
 
 
@@ -81,7 +81,7 @@ def wrong_arguments_are_answered_with_what_to_do():
         (["--anchor"], "a value is missing after --anchor"),
     )
     for arguments, words in cases:
-        result = subprocess.run([PROGRAM, *arguments], capture_output=True, timeout=10)
+        result = subprocess.run([PROGRAM, *arguments], capture_output=True, timeout=60)
         said = result.stderr.decode()
         assert result.returncode == 2 and words in said and said.count("\n") == 1, (arguments, said)
 
@@ -167,7 +167,7 @@ def a_post_file_that_is_none_is_refused():
 def the_anchor_may_lie_elsewhere_by_a_path_from_where_it_was_started():
     with Daemon() as daemon, tempfile.TemporaryDirectory() as elsewhere:
         daemon.start("--anchor", "keep/anchor-of-embassy", wait=False, cwd=elsewhere)
-        assert daemon.process.wait(timeout=10) == 1 and "No such file" in daemon.log()
+        assert daemon.process.wait(timeout=60) == 1 and "No such file" in daemon.log()
         os.mkdir(elsewhere + "/keep")
         daemon.start("--anchor", "keep/anchor-of-embassy", cwd=elsewhere)
         assert os.path.getsize(elsewhere + "/keep/anchor-of-embassy") == 32768

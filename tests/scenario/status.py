@@ -15,7 +15,7 @@ from post_shell import run_tests
 from terminal import shown_on_terminal
 
 LIAISON = os.path.abspath(sys.argv[1])
-LIMIT_S = 20
+LIMIT_S = 60
 CHANNEL, ENTRIES, STATUS = 8, 11, 14
 ID = b"\x01" * 32
 NO_COUNTS = [0, 0, 0, 0]

@@ -16,7 +16,7 @@ from terminal import COLUMNS, Terminal, adopt_orphans, children
 SOURCE = pathlib.Path(sys.argv[1]).resolve()
 AGREED = re.compile(r"records agree: ([0-9a-f]{64}) ([0-9a-f]{64})")
 STATE = re.compile(r"(alliance|federation) +(\d\d:\d\d:\d\d\.\d{3})  (\w+ \d{4,}/\d\d) +(\w+) .*")
-END_S = 3  # from Ctrl-C or SIGTERM to the end
+END_S = 10  # from Ctrl-C or SIGTERM to the end
 FLASH_WORDS = 200
 FILE_SIZE_MAX = 65536
 
