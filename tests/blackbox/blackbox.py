@@ -47,13 +47,18 @@ def parse():
     parser.add_argument("--keep", metavar="DIR", help="keeps the files of a round that went well, too")
     parser.add_argument("--spoil", action="store_true",
                         help="then spoils copies of the last round's files in many ways: the judge must object to each")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.minutes <= 0 or (options.round or 0) * ROUND_MINUTES >= options.minutes:
+        parser.error(f"--minutes is more than 0, and a round has {ROUND_MINUTES} of them")
+    return options
 
 
 def use_own_mounts():
-    """Begins anew in a mount namespace of its own, where one can be had: small disks are gone with it. Whether it has one."""
+    """Begins anew in a mount namespace of its own, where one can be had: small disks are gone with it. Whether it has one.
+
+    A user who is not root begins in a user namespace, and may go back to a network namespace only if it is of that one too."""
     if OWN_MOUNTS not in os.environ:
-        for options in (["--mount"], ["--map-root-user", "--mount"]):
+        for options in (["--mount", "--net"], ["--map-root-user", "--mount", "--net"]):
             if subprocess.run(["unshare", *options, "true"], capture_output=True).returncode == 0:
                 os.environ[OWN_MOUNTS] = "yes"
                 os.execvp("unshare", ["unshare", *options, sys.executable, *sys.argv])
@@ -73,7 +78,7 @@ class Bar:
         part = min(1.0, (self.done_s + round_s) / self.seconds)
         full = round(part * BAR)
         minutes = (self.done_s + round_s) / 60
-        print(f"\r[{'#' * full}{' ' * (BAR - full)}] {minutes:6.1f} of {self.seconds / 60:.0f} minutes: {doing:44}", end="",
+        print(f"\r[{'#' * full}{' ' * (BAR - full)}] {minutes:6.1f} of {self.seconds / 60:g} minutes: {doing:44}", end="",
               file=sys.stderr, flush=True)
 
     def clear(self):

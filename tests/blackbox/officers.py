@@ -127,14 +127,15 @@ class Officer(threading.Thread):
 
 
 class Watch(threading.Thread):
-    """`liaison watch` of a side, all the time: every line that it prints stands in the transcript."""
+    """`liaison watch` of a side, all the time: every line that it prints stands in the transcript. It ends with its starter."""
 
     def __init__(self, transcript, party):
         super().__init__(daemon=True)
         self.transcript, self.party = transcript, party
         self.process = subprocess.Popen(
-            [str(party.world.programs["liaison"]), "watch", "--json"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, encoding="utf-8", env=party.command_environment())
+            ["setpriv", "--pdeathsig", "KILL", str(party.world.programs["liaison"]), "watch", "--json"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
+            env=party.command_environment())
         self.start()
 
     def run(self):
