@@ -251,6 +251,79 @@ static void a_head_of_another_past_is_proof_against_its_author(void **state)
 	world_free(world);
 }
 
+/* A replayed statement, or one that a slow route brings: what is cosigned stays the largest. */
+static void an_older_head_that_comes_late_takes_nothing_back(void **state)
+{
+	struct world *world = world_open_line(94);
+	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = "one"};
+
+	assert_int_equal(world_send(world, 1, &message, NULL), ERROR_OK);
+	world_run(world, 600000, 10000);
+	struct head older = forge_head_held(world, 0, 1);
+	assert_int_equal(world_send(world, 1, &message, NULL), ERROR_OK);
+	world_run(world, 600000, 10000);
+	struct line before = line_of_other(world);
+	assert_int_equal(before.head_size, older.size + 1);
+	assert_int_equal(forge_heads(world, 1, 0, &older, 1), ERROR_OK);
+	struct line after = line_of_other(world);
+	assert_int_equal(after.head_size, before.head_size);
+	assert_int_equal(after.cosigned_at, before.cosigned_at);
+	assert_memory_equal(after.cosignature, before.cosignature, sizeof(before.cosignature));
+	assert_int_equal(world_count(world, 0, TABLE_EVIDENCE), 0);
+	world_free(world);
+}
+
+/* Anyone can spoil a proof: only one that leads to the larger head shows another past. */
+static void a_proof_that_fails_accuses_nobody(void **state)
+{
+	struct world *world = world_open_line(95);
+	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = "one"};
+	static struct heads_statement heads;
+	static uint8_t memory[HEADS_SIZE_MAX];
+
+	assert_int_equal(world_send(world, 1, &message, NULL), ERROR_OK);
+	world_run(world, 600000, 10000);
+	struct line before = line_of_other(world);
+	world->hold = true;
+	assert_int_equal(world_send(world, 1, &message, NULL), ERROR_OK);
+	heads.by = world_log_of(world, 1);
+	heads.time = world->now_ms / 1000;
+	heads.heads_count = 1;
+	heads.heads[0] = forge_head_held(world, 1, 1);
+	assert_int_equal(heads.heads[0].size, before.head_size + 1);
+	heads.has_proof = true;
+	heads.old_size = before.head_size;
+	for (heads.proof.count = 0; heads.proof.count < 5; heads.proof.count++) {
+		struct buffer payload = buffer_make(memory, sizeof(memory));
+		heads_encode(&heads, &payload);
+		assert_int_equal(forge_statement(world, 1, 0, STATEMENT_HEADS, buffer_bytes(&payload)),
+				 ERROR_OK);
+		assert_int_equal(world_count(world, 0, TABLE_EVIDENCE), 0);
+		assert_int_equal(line_of_other(world).forked, 0);
+		assert_int_equal(line_of_other(world).head_size, before.head_size);
+		memset(heads.proof.hashes[heads.proof.count].bytes, 0x5a, MERKLE_HASH_SIZE);
+	}
+	world->hold = false;
+	world_free(world);
+}
+
+/* There the number may be the word of whoever gave the entry back. */
+static void what_stands_twice_in_an_incarnation_that_was_left_accuses_nobody(void **state)
+{
+	struct world *world = world_open_line(96);
+	struct image image;
+
+	image_back_up(world, 1, &image);
+	image_restore(world, 1, &image, IMAGE_ANCHOR_KEPT);
+	world_run(world, 600000, 10000);
+	assert_int_equal(line_of_other(world).incarnation, 2);
+	fork_at(world, 1);
+	assert_int_equal(world->posts[0].last_log, ERROR_REFUSED_FORK);
+	assert_int_equal(world_count(world, 0, TABLE_EVIDENCE), 0);
+	image_free(&image);
+	world_free(world);
+}
+
 /* That the newest head is not that of what is held stays said, whatever is right before the restore. */
 static void a_good_head_of_before_a_restore_clears_no_doubt_about_the_newest(void **state)
 {
@@ -327,6 +400,9 @@ int main(void)
 		cmocka_unit_test(what_could_not_be_opened_by_last_resort_goes_by_an_epochs_key),
 		cmocka_unit_test(a_head_that_its_log_has_not_signed_is_dropped),
 		cmocka_unit_test(a_head_of_another_past_is_proof_against_its_author),
+		cmocka_unit_test(an_older_head_that_comes_late_takes_nothing_back),
+		cmocka_unit_test(a_proof_that_fails_accuses_nobody),
+		cmocka_unit_test(what_stands_twice_in_an_incarnation_that_was_left_accuses_nobody),
 		cmocka_unit_test(a_good_head_of_before_a_restore_clears_no_doubt_about_the_newest),
 		cmocka_unit_test(a_cosignature_that_does_not_match_is_dropped),
 	};
