@@ -31,7 +31,7 @@ import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROUND_MINUTES = 5
-HEALING_S = 900
+HEALING_S = 1500  # five times a round: what was asked for in vain is asked for again after four times as long
 BAR = 30
 OWN_MOUNTS = "LIAISON_BLACKBOX_OWN_MOUNTS"
 
