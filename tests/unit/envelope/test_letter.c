@@ -154,6 +154,12 @@ static void an_opening_has_a_card_and_posts(void **state)
 	opening->posts_count = 0;
 	assert_int_equal(encode_and_decode(), ERROR_MALFORMED);
 	load("opening content");
+	opening->posts_count = 1;
+	opening->posts[0].slot = POST_SLOTS - 1;
+	assert_int_equal(encode_and_decode(), ERROR_OK);
+	opening->posts[0].slot = POST_SLOTS; /* it is an index into the card's posts */
+	assert_int_equal(encode_and_decode(), ERROR_OUT_OF_RANGE);
+	load("opening content");
 	opening->card_count = 0;
 	assert_int_equal(encode_and_decode(), ERROR_MALFORMED);
 	load("opening content");
