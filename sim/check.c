@@ -106,15 +106,13 @@ bool check_read_row(const struct disk *disk, const struct row_key *key, const st
 static bool line_of(const struct world *world, size_t node, uint64_t channel_number, size_t *line)
 {
 	struct row_key key = key_channel(TABLE_CHANNEL, channel_number);
-	const struct rows *rows = record_rows(world->nodes[node].post.record);
+	const struct changes *changes = &world->changes;
 	struct channel channel;
-	struct rows_change change;
-	size_t at = 0;
 	bool found = check_read_row(&world->nodes[node].post.disk, &key, &schema_channel, &channel);
 
-	while (!found && rows_next_write(rows, &at, &change))
-		found = bytes_equal(change.key, key_view(&key)) &&
-			schema_read(&schema_channel, change.value, &channel) == ERROR_OK;
+	for (size_t i = 0; !found && i < changes->count; i++)
+		found = bytes_equal(changes->list[i].key, key_view(&key)) &&
+			schema_read(&schema_channel, changes->list[i].value, &channel) == ERROR_OK;
 	for (size_t i = 0; found && i < world->lines_count; i++) {
 		*line = i;
 		if (memcmp(world->lines[i].id, channel.id, sizeof(channel.id)) == 0)
@@ -381,16 +379,13 @@ static void check_bounds(struct world *world, size_t node)
 
 void check_commit(struct world *world, size_t node)
 {
-	const struct rows *rows = record_rows(world->nodes[node].post.record);
-	struct rows_change change;
-	size_t at = 0;
-
-	while (rows_next_write(rows, &at, &change)) {
-		check_keys(world, node, &change);
-		if (change.deleted)
-			check_deletion(world, node, &change);
+	for (size_t i = 0; i < world->changes.count; i++) {
+		const struct rows_change *change = &world->changes.list[i];
+		check_keys(world, node, change);
+		if (change->deleted)
+			check_deletion(world, node, change);
 		else
-			check_change(world, node, &change);
+			check_change(world, node, change);
 	}
 }
 
@@ -540,17 +535,6 @@ static bool is_known(const struct world *world, size_t node, size_t line_index, 
 	return false;
 }
 
-static void forget_places(struct disk *map, struct bytes prefix)
-{
-	struct row row;
-	size_t at = 0;
-
-	while (disk_next(map, prefix, &at, &row)) {
-		disk_delete(map, row.key);
-		at--;
-	}
-}
-
 #define INCARNATIONS_LOOKED_AT 64 /* more than one seed makes */
 
 /* What was lost before anything could tell of it never was: its number may be given again. */
@@ -569,27 +553,25 @@ static void forget_unknown(struct world *world, size_t node, size_t line)
 		    is_known(world, node, line, key.incarnation))
 			continue;
 		struct place held = with_node(node, prefix);
-		forget_places(&checker->committed, prefix);
-		forget_places(&checker->roots, prefix);
-		forget_places(&checker->held, place_view(&held));
+		disk_filter(&checker->committed, prefix, NULL, NULL);
+		disk_filter(&checker->roots, prefix, NULL, NULL);
+		disk_filter(&checker->held, place_view(&held), NULL, NULL);
 	}
+}
+
+/* A row of `shown` is as it was: the entry is on the disk still. */
+static bool is_still_held(const void *context, struct bytes key)
+{
+	return check_holds(context, key.data[0], key.data + 1);
 }
 
 void check_restored(struct world *world, size_t node)
 {
+	uint8_t prefix[1] = {(uint8_t)node};
+
 	for (size_t i = 0; i < world->lines_count; i++)
 		if (world->lines[i].nodes[0] == node || world->lines[i].nodes[1] == node)
 			forget_unknown(world, node, i);
-	struct disk *shown = &world->checker->shown;
-	uint8_t prefix[1] = {(uint8_t)node};
-	struct row row;
-	size_t at = 0;
-
 	/* What came after the image was made comes again. */
-	while (disk_next(shown, bytes_make(prefix, 1), &at, &row)) {
-		if (check_holds(world, node, row.key.data + 1))
-			continue;
-		disk_delete(shown, row.key);
-		at--;
-	}
+	disk_filter(&world->checker->shown, bytes_make(prefix, 1), is_still_held, world);
 }

@@ -14,7 +14,7 @@ void checker_free(struct checker *checker);
 /* Something was signed that may be accepted: its identity. */
 void check_signed(struct world *world, const uint8_t identity[IDENTITY_SIZE]);
 
-/* A post's batch as it goes to disk: before the disk changes. */
+/* A post's batch, world->changes, as it goes to disk: before the disk changes. */
 void check_commit(struct world *world, size_t node);
 /* An action of a committed batch, as it is performed; `sent_max` is the lowest precedence sent before it in
  * the batch. */
@@ -38,8 +38,10 @@ bool check_holds(const struct world *world, size_t node, const uint8_t identity[
 
 /* ---- converge.c ---- */
 
-/* True if nothing is under way any more; else *what says what is. */
-bool check_quiet(const struct world *world, char *what, size_t size);
+/* True if nothing is under way any more. */
+bool check_quiet(const struct world *world);
+/* *what says what is. */
+void check_tell_quiet(const struct world *world, char *what, size_t size);
 /* The end: all that was acknowledged is there and all heads agree. *what says what is not so. */
 bool check_converged(struct world *world, char *what, size_t size);
 

@@ -16,24 +16,31 @@ static size_t unanswered(const struct world_party *party)
 
 /*
  * Rows of a table that belong to the newest incarnations of their logs; what is missing of a former one may
- * be gone.
+ * be gone. The rows of one log stand together.
  */
 static size_t count_newest(const struct disk *disk, enum table table)
 {
 	uint8_t prefix[1] = {(uint8_t)table};
 	struct row row;
+	uint64_t channel = UINT64_MAX;
+	uint64_t log = UINT64_MAX;
+	uint64_t newest = 0;
 	size_t at = 0;
 	size_t count = 0;
 
 	while (disk_next(disk, bytes_make(prefix, 1), &at, &row)) {
 		struct key_reader reader = key_reader_make(row.key);
-		uint64_t channel = key_read_u16(&reader);
-		uint64_t log = key_read_u16(&reader);
-		uint64_t incarnation = key_read_u16(&reader);
-		struct row_key key = key_line(channel, log);
-		struct line line;
-		if (!check_read_row(disk, &key, &schema_line, &line) || incarnation >= line.incarnation)
-			count++;
+		uint64_t row_channel = key_read_u16(&reader);
+		uint64_t row_log = key_read_u16(&reader);
+		if (row_channel != channel || row_log != log) {
+			struct row_key key = key_line(row_channel, row_log);
+			struct line line;
+			bool known = check_read_row(disk, &key, &schema_line, &line);
+			newest = known ? line.incarnation : 0;
+			channel = row_channel;
+			log = row_log;
+		}
+		count += key_read_u16(&reader) >= newest;
 	}
 	return count;
 }
@@ -53,32 +60,53 @@ static size_t count_asking(const struct disk *disk)
 	return count;
 }
 
-bool check_quiet(const struct world *world, char *what, size_t size)
+static bool is_up(const struct node *node)
 {
-	for (size_t i = 0; i < world->settings.nodes; i++) {
-		const struct node *node = &world->nodes[i];
-		const size_t *post = node->post.disk.tables;
-		const size_t *courier = node->courier.disk.tables;
-		size_t asked = unanswered(&node->party);
-		size_t ahead = count_newest(&node->post.disk, TABLE_AHEAD);
-		size_t asking = count_asking(&node->post.disk);
-		if (!node->post.up || !node->courier.up || !node->link_up) {
-			snprintf(what, size, "node %zu is not up", i);
+	return node->post.up && node->courier.up && node->link_up;
+}
+
+/* What is counted already: nothing may be quiet while there is any of it. */
+static size_t count_waiting(const struct node *node)
+{
+	const size_t *post = node->post.disk.tables;
+	const size_t *courier = node->courier.disk.tables;
+
+	return post[TABLE_COPY] + post[TABLE_STATEMENT] + post[TABLE_ADVANCE] + courier['Q'] + courier['D'];
+}
+
+static bool is_quiet(const struct node *node)
+{
+	return is_up(node) && count_waiting(node) == 0 && unanswered(&node->party) == 0 &&
+	       count_asking(&node->post.disk) == 0 && count_newest(&node->post.disk, TABLE_AHEAD) == 0;
+}
+
+bool check_quiet(const struct world *world)
+{
+	for (size_t i = 0; i < world->settings.nodes; i++)
+		if (!is_quiet(&world->nodes[i]))
 			return false;
-		}
-		if (asked + asking + post[TABLE_COPY] + post[TABLE_STATEMENT] + ahead + post[TABLE_ADVANCE] +
-			    courier['Q'] + courier['D'] ==
-		    0)
-			continue;
-		snprintf(
-			what, size,
-			"node %zu: %zu unanswered, %zu asked for, %zu copies, %zu statements, %zu ahead, %zu "
-			"advancing, %zu in the queue, %zu deliveries",
-			i, asked, asking, post[TABLE_COPY], post[TABLE_STATEMENT], ahead, post[TABLE_ADVANCE],
-			courier['Q'], courier['D']);
-		return false;
-	}
 	return true;
+}
+
+void check_tell_quiet(const struct world *world, char *what, size_t size)
+{
+	size_t i = 0;
+
+	while (i < world->settings.nodes && is_quiet(&world->nodes[i]))
+		i++;
+	if (i == world->settings.nodes) {
+		snprintf(what, size, "all is quiet");
+		return;
+	}
+	const struct node *node = &world->nodes[i];
+	const size_t *post = node->post.disk.tables;
+	const size_t *courier = node->courier.disk.tables;
+	snprintf(what, size,
+		 "node %zu: %s, %zu unanswered, %zu asked for, %zu copies, %zu statements, %zu ahead, %zu "
+		 "advancing, %zu in the queue, %zu deliveries",
+		 i, is_up(node) ? "up" : "not up", unanswered(&node->party), count_asking(&node->post.disk),
+		 post[TABLE_COPY], post[TABLE_STATEMENT], count_newest(&node->post.disk, TABLE_AHEAD),
+		 post[TABLE_ADVANCE], courier['Q'], courier['D']);
 }
 
 uint64_t check_channel_of(const struct disk *disk, const struct world_line *line)

@@ -344,16 +344,11 @@ static void free_batch(struct batch *batch)
 static void end_batch(struct world *world, size_t node, struct batch *batch)
 {
 	struct courier *courier = courier_of(world, node);
-	struct rows_change change;
-	size_t at = 0;
 
 	if (may_die(world, node, "before its commit"))
 		return;
-	while (rows_next_write(&courier->rows, &at, &change)) {
-		world_digest(world, change.key);
-		world_digest(world, change.value);
-	}
-	disk_commit(&courier->disk, &courier->rows);
+	world_gather(world, &courier->rows);
+	disk_commit(&courier->disk, &world->changes);
 	rows_settle(&courier->rows);
 	check_courier(world, node);
 	for (size_t i = 0; i < batch->count; i++) {
@@ -444,18 +439,19 @@ void courier_make(struct world *world, size_t node)
 	courier_start(world, node);
 }
 
-static void drop_inputs(struct courier *courier)
+static void drop_inputs(struct courier_input **inputs)
 {
-	while (courier->first != NULL) {
-		struct courier_input *input = courier->first;
-		courier->first = input->next;
+	while (*inputs != NULL) {
+		struct courier_input *input = *inputs;
+		*inputs = input->next;
 		free(input);
 	}
 }
 
 void courier_free(struct courier *courier)
 {
-	drop_inputs(courier);
+	drop_inputs(&courier->first);
+	drop_inputs(&courier->at_relays);
 	disk_free(&courier->disk);
 	free(courier->queue);
 	free(courier->memory);
@@ -474,6 +470,7 @@ void courier_start(struct world *world, size_t node)
 	else if (give_repeated(world, node, &batch, QUEUE_START) == ERROR_OK)
 		end_batch(world, node, &batch);
 	free_batch(&batch);
+	network_try_again(world, node);
 	courier_wake(world, node);
 }
 
@@ -484,7 +481,7 @@ void courier_crash(struct world *world, size_t node)
 
 	courier->up = false;
 	courier->wants_tick = false;
-	drop_inputs(courier);
+	drop_inputs(&courier->first);
 	link_break(world, node);
 	for (size_t peer = 0; peer < world->settings.nodes; peer++) {
 		if (peer == node)

@@ -114,15 +114,22 @@ static void forget_lost(struct world *world, size_t node)
 	}
 }
 
+static bool is_in_backup(const void *context, struct bytes key)
+{
+	(void)context;
+	return record_row_in_backup(key);
+}
+
 /* An image as a backup holds it, or a snapshot of the disk, of any moment between two batches. */
 static void take_image(struct world *world, struct post *post)
 {
+	post->image_is_snapshot = random_below(&world->random, 3) == 0;
+	if (post->has_image && post->image_commits == post->commits)
+		return;
 	disk_free(&post->image);
 	disk_copy(&post->image, &post->disk);
-	post->image_is_snapshot = random_below(&world->random, 3) == 0;
-	if (!post->image_is_snapshot)
-		disk_filter(&post->image, record_row_in_backup);
 	post->has_image = true;
+	post->image_commits = post->commits;
 }
 
 static void restore(struct world *world)
@@ -143,7 +150,10 @@ static void restore(struct world *world)
 		shell_crash(world, node);
 	disk_free(&post->disk);
 	disk_copy(&post->disk, &post->image);
+	if (!post->image_is_snapshot)
+		disk_filter(&post->disk, bytes_make(NULL, 0), is_in_backup, NULL);
 	post->restores++;
+	post->commits++;
 	if (!post->image_is_snapshot && random_below(&world->random, 3) == 0)
 		post->anchor_size = 0; /* on another machine, which has none */
 	forget_lost(world, node);
@@ -175,10 +185,13 @@ static void inject(struct world *world, size_t from, size_t to, struct bytes sea
 	static uint8_t memory[BUNDLE_SIZE_MAX];
 	struct buffer buffer = buffer_make(memory, sizeof(memory));
 	struct eid destination;
-	struct bundle_fields fields = {.creation_ms = 1 + random_below(&world->random, 1000000000000),
-				       .sequence = random_next(&world->random) >> 2,
-				       .lifetime_ms = 14 * DAY_MS};
 
+	/* Who is not there takes no session of an adversary's. */
+	if (!world->nodes[to].courier.up)
+		return;
+	struct bundle_fields fields = {.lifetime_ms = 14 * DAY_MS};
+	fields.creation_ms = 1 + random_below(&world->random, 1000000000000);
+	fields.sequence = random_next(&world->random) >> 2;
 	(void)eid_from_text(bytes_of_text(world->nodes[from].courier.node), &fields.source);
 	(void)eid_from_text(bytes_of_text(world->nodes[to].courier.node), &destination);
 	fields.destination = eid_with_precedence(&destination, 1 + random_below(&world->random, 4));

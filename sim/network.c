@@ -121,17 +121,27 @@ void network_arrive(struct world *world, size_t to, size_t from, struct courier_
 {
 	struct courier *courier = &world->nodes[to].courier;
 
-	if (!courier->up) {
-		if (input->generation == 0 && world->phase != PHASE_SETUP) {
-			/* A relay tries again later. */
-			schedule_arrival(world, from, to, input, random_span(&world->random, 1000, DAY_MS));
-			return;
-		}
+	if (courier->up) {
+		courier_give(world, to, input);
+	} else if (input->generation == 0) {
+		/* A relay keeps it, and tries again once there is somebody. */
+		input->next = courier->at_relays;
+		courier->at_relays = input;
+	} else {
 		network_break(world, from, to);
 		free(input);
-		return;
 	}
-	courier_give(world, to, input);
+}
+
+void network_try_again(struct world *world, size_t to)
+{
+	struct courier *courier = &world->nodes[to].courier;
+
+	while (courier->at_relays != NULL) {
+		struct courier_input *input = courier->at_relays;
+		courier->at_relays = input->next;
+		schedule_arrival(world, input->peer, to, input, random_span(&world->random, 1000, DAY_MS));
+	}
 }
 
 void network_answer(struct world *world, size_t from, const struct courier_input *input, bool stored,

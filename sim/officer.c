@@ -471,7 +471,7 @@ static bool may_write(const struct world_party *party)
 
 void officer_act(struct world *world, size_t node)
 {
-	const struct world_party *party = party_of(world, node);
+	struct world_party *party = party_of(world, node);
 	struct event event = {.kind = EVENT_OFFICER, .node = node};
 	uint64_t burst = random_span(&world->random, 1, 16);
 
@@ -479,11 +479,24 @@ void officer_act(struct world *world, size_t node)
 		for (uint64_t i = 0; i < burst && may_write(party); i++)
 			write_one(world, node);
 		officer_repeat(world, node, 32);
-		world_schedule(world, random_span(&world->random, 1, world->settings.officer_ms), &event);
+		party->away = !world->nodes[node].post.up && !may_write(party);
+		if (!party->away)
+			world_schedule(world, random_span(&world->random, 1, world->settings.officer_ms),
+				       &event);
 	} else {
 		officer_repeat(world, node, 64);
 		world_schedule(world, 60000, &event);
 	}
+}
+
+void officer_return(struct world *world, size_t node)
+{
+	struct event event = {.kind = EVENT_OFFICER, .node = node};
+
+	if (!party_of(world, node)->away)
+		return;
+	party_of(world, node)->away = false;
+	world_schedule(world, random_span(&world->random, 1, world->settings.officer_ms), &event);
 }
 
 void officer_reply(struct world *world, size_t node, uint64_t client, struct bytes frame)

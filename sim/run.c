@@ -5,11 +5,11 @@
 #include "sim/check.h"
 #include "sim/world.h"
 
-#define SETUP_MS         600000
-#define HEAL_MS_MAX      (3 * DAY_MS) /* some times the longest wait before a copy is sent again, 6 hours */
+#define SETUP_MS    600000
+#define HEAL_MS_MAX (3 * DAY_MS) /* some times the longest wait before a copy is sent again, 6 hours */
 /* A disk that was set back unnoticed is found out by heads, which an idle line tells each hour. */
 #define HEAL_RESTORED_MS_MIN (DAY_MS / 8)
-#define HEAL_TICK_MS_MAX 300000
+#define HEAL_TICK_MS_MAX     300000
 
 /* ---- events ---- */
 
@@ -77,12 +77,10 @@ static void run_until_quiet(struct world *world, uint64_t least_ms, uint64_t dur
 	uint64_t end_ms = world->now_ms + duration_ms;
 	uint64_t least_end_ms = world->now_ms + least_ms;
 	struct event event;
-	char what[160];
 
 	while (world->violation == NULL && world->now_ms < end_ms && world_next_event(world, &event)) {
 		happen(world, &event);
-		if (event.kind == EVENT_TICK && world->now_ms >= least_end_ms &&
-		    check_quiet(world, what, sizeof(what)))
+		if (event.kind == EVENT_TICK && world->now_ms >= least_end_ms && check_quiet(world))
 			return;
 	}
 }
@@ -102,8 +100,10 @@ static void setup(struct world *world)
 		officer_open(world, stage);
 		run_until_quiet(world, 0, SETUP_MS);
 	}
-	if (world->violation == NULL && !check_quiet(world, what, sizeof(what)))
+	if (world->violation == NULL && !check_quiet(world)) {
+		check_tell_quiet(world, what, sizeof(what));
 		world_violation(world, "the setup works", "%s", what);
+	}
 }
 
 static void fault_phase(struct world *world)
@@ -147,7 +147,9 @@ static bool heal(struct world *world)
 	run_until_quiet(world, was_restored(world) ? HEAL_RESTORED_MS_MIN : 0, HEAL_MS_MAX);
 	if (world->violation != NULL)
 		return true;
-	if (check_quiet(world, what, sizeof(what)) && check_converged(world, what, sizeof(what)))
+	if (!check_quiet(world))
+		check_tell_quiet(world, what, sizeof(what));
+	else if (check_converged(world, what, sizeof(what)))
 		return true;
 	world_trace(world, "UNCONVERGED: %s", what);
 	return false;
@@ -186,6 +188,7 @@ static void world_free(struct world *world)
 	for (size_t i = 0; i < world->captured_count; i++)
 		free(world->captured[i].bytes);
 	checker_free(world->checker);
+	changes_free(&world->changes);
 	free(world->events);
 	free(world);
 }

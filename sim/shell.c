@@ -244,16 +244,10 @@ static void perform_all(struct world *world, size_t node)
 static void commit(struct world *world, size_t node)
 {
 	struct post *post = post_of(world, node);
-	struct rows *rows = record_rows(post->record);
-	struct rows_change change;
-	size_t at = 0;
 
+	world_gather(world, record_rows(post->record));
 	check_commit(world, node);
-	while (rows_next_write(rows, &at, &change)) {
-		world_digest(world, change.key);
-		world_digest(world, change.value);
-	}
-	disk_commit(&post->disk, rows);
+	disk_commit(&post->disk, &world->changes);
 	post->commits++;
 }
 
@@ -471,6 +465,7 @@ void shell_start(struct world *world, size_t node)
 
 	post->up = true;
 	post->starts++;
+	officer_return(world, node);
 	post->started_ms = world->now_ms - random_below(&world->random, 100000);
 	post->record = record_make(post->memory, RECORD_MEMORY_SIZE);
 	event.of.start.anchor = bytes_make(post->anchor, post->anchor_size);

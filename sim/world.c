@@ -59,14 +59,30 @@ bool world_next_event(struct world *world, struct event *event)
 
 /* ---- the trace ---- */
 
-/* FNV-1a, 64 bits: the same on every machine. */
+#define DIGEST_FACTOR UINT64_C(0x9e3779b97f4a7c15)
+
+/* As FNV-1a, but eight bytes at a time, and the size: the same on every machine. */
 void world_digest(struct world *world, struct bytes bytes)
 {
-	uint64_t digest = world->digest;
+	uint64_t digest = (world->digest ^ bytes.size) * DIGEST_FACTOR;
+	size_t at = 0;
 
-	for (size_t i = 0; i < bytes.size; i++)
-		digest = (digest ^ bytes.data[i]) * UINT64_C(0x100000001b3);
-	world->digest = digest;
+	for (; bytes.size - at >= 8; at += 8) {
+		digest = (digest ^ load_u64(bytes.data + at)) * DIGEST_FACTOR;
+		digest ^= digest >> 32;
+	}
+	for (; at < bytes.size; at++)
+		digest = (digest ^ bytes.data[at]) * DIGEST_FACTOR;
+	world->digest = digest ^ digest >> 32;
+}
+
+void world_gather(struct world *world, const struct rows *rows)
+{
+	changes_gather(&world->changes, rows);
+	for (size_t i = 0; i < world->changes.count; i++) {
+		world_digest(world, world->changes.list[i].key);
+		world_digest(world, world->changes.list[i].value);
+	}
 }
 
 void world_trace(struct world *world, const char *format, ...)
@@ -75,8 +91,9 @@ void world_trace(struct world *world, const char *format, ...)
 	const size_t size_max = sizeof(world->trace[0]);
 	va_list arguments;
 
-	int size = snprintf(line, size_max, "%8.3f d %7llu  ",
-			    (double)(world->now_ms % (10000 * DAY_MS)) / DAY_MS,
+	uint64_t day = world->now_ms % (10000 * DAY_MS) / DAY_MS;
+	int size = snprintf(line, size_max, "%4llu.%03llu d %7llu  ", (unsigned long long)day,
+			    (unsigned long long)(world->now_ms % DAY_MS * 1000 / DAY_MS),
 			    (unsigned long long)world->steps);
 	va_start(arguments, format);
 	vsnprintf(line + size, size_max - (size_t)size, format, arguments);

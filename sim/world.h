@@ -94,6 +94,7 @@ struct world_party {
 	struct submission *submissions;
 	size_t submissions_count;
 	size_t unanswered; /* those before are answered */
+	bool away;         /* the officers wait for their post to be up again */
 	struct arrived arrived[WORLD_ARRIVED_MAX];
 	size_t arrived_count;
 };
@@ -141,7 +142,8 @@ struct post {
 	struct disk disk;
 	struct disk image; /* an old one, to be restored */
 	bool has_image;
-	bool image_is_snapshot; /* of the whole disk; else it is a backup */
+	bool image_is_snapshot; /* of the whole disk; else it is restored as a backup of it would be */
+	uint64_t image_commits; /* when it was taken */
 	uint8_t *anchor;
 	size_t anchor_size;
 	bool up;
@@ -163,8 +165,8 @@ struct post {
 	uint64_t restored_ms; /* the last time */
 	uint64_t jumps;       /* of its wall clock, */
 	uint64_t jumped_ms;   /* and the last one */
-	uint64_t commits;
-	uint8_t *reply; /* the last one */
+	uint64_t commits;     /* and restores: how often its disk has changed */
+	uint8_t *reply;       /* the last one */
 	size_t reply_size;
 };
 
@@ -196,6 +198,7 @@ struct courier {
 	struct queue_settings settings;
 	struct courier_input *first;
 	struct courier_input **last;
+	struct courier_input *at_relays; /* bundles that wait until it is up again */
 };
 
 struct node {
@@ -276,6 +279,7 @@ struct world {
 	struct captured captured[WORLD_CAPTURED_MAX];
 	size_t captured_count;
 	struct checker *checker;
+	struct changes changes; /* of the batch that is being committed */
 	/* the trace */
 	bool print;
 	char trace[WORLD_TRACE_LINES][160];
@@ -296,6 +300,8 @@ bool world_next_event(struct world *world, struct event *event);
 /* One line of trace, which also goes into the digest. */
 void world_trace(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void world_digest(struct world *world, struct bytes bytes);
+/* What a batch wrote becomes world->changes, and goes into the digest. */
+void world_gather(struct world *world, const struct rows *rows);
 /* An invariant does not hold: the first one ends the seed. */
 void world_violation(struct world *world, const char *invariant, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -348,6 +354,8 @@ void network_make(struct world *world);
 /* A transfer begins: schedules what becomes of it. */
 void network_send(struct world *world, size_t from, size_t to, uint64_t number, struct bytes bundle);
 void network_arrive(struct world *world, size_t to, size_t from, struct courier_input *input);
+/* A courier is up again: what waits for it at relays comes, some time. */
+void network_try_again(struct world *world, size_t to);
 /* What the receiver says to a transfer. */
 void network_answer(struct world *world, size_t from, const struct courier_input *input, bool stored,
 		    uint8_t reason);
@@ -363,6 +371,8 @@ void officer_make(struct world *world);                 /* parties and lines */
 void officer_setup(struct world *world);                /* cards, keyings, channels */
 void officer_open(struct world *world, unsigned stage); /* the letters of one stage, 0 to 2, at all posts */
 void officer_act(struct world *world, size_t node);
+/* Their post is up again. */
+void officer_return(struct world *world, size_t node);
 void officer_free(struct world *world);
 /* Gives again what was not answered. */
 void officer_repeat(struct world *world, size_t node, size_t count_max);
