@@ -53,6 +53,7 @@ MEMORY_MAX = 4 << 30
 OUTPUT_MAX = 64 << 20
 SLOWER_MAX = 6  # a program that takes so many times as long as without the mutant will not end
 SECONDS_MIN = 5
+SECONDS_GUESSED = 3
 
 TOKEN = re.compile(
     r"->|<<=|>>=|<<|>>|<=|>=|==|!=|&&|\|\||\+\+|--|[-+*/%&|^]=|[A-Za-z_]\w*|0[xX][0-9a-fA-F]+[uUlL]*|\d+[uUlL]*|\S")
@@ -229,7 +230,7 @@ class Program:
     command: list
     environment: dict
     links: dict  # word of the command: the command that links it
-    seconds: float = 0.0
+    seconds: float = 0.0  # that it takes without a mutant; 0: not known yet
     kills: int = 0
 
 
@@ -292,11 +293,6 @@ class Bench:
                         links[word] = link
             if links:
                 found.append(Program(test["name"], test["cmd"], test["env"], links))
-        for program in found:
-            start = time.monotonic()
-            if not self.run(program.command, 300, program.environment):
-                raise SystemExit(f"mutants.py: {program.name} fails without any mutant: build {self.build} first")
-            program.seconds = time.monotonic() - start
         if not found:
             raise SystemExit(f"mutants.py: {self.build} has no such test programs of {wing}")
         self.wings[wing] = found
@@ -324,7 +320,16 @@ class Bench:
         command.insert(command.index("-o") + 2, str(self.object))
         return self.run(command, 120)
 
+    def measure(self, program):
+        """How long it takes without a mutant, which it must pass."""
+        start = time.monotonic()
+        if not self.run(program.command, 300, program.environment):
+            raise SystemExit(f"mutants.py: {program.name} fails without any mutant: build {self.build} first")
+        program.seconds = time.monotonic() - start
+
     def kills(self, program):
+        if program.seconds == 0:
+            self.measure(program)
         words = {}
         for number, (word, link) in enumerate(program.links.items()):
             words[word] = str(self.folder / f"program-{number}")
@@ -349,7 +354,7 @@ class Bench:
         stem = pathlib.Path(mutant.file).stem.split("_")[0]
         # First what is likely to kill it, and soon.
         order = sorted(programs, key=lambda program: (
-            (0.2 + program.seconds) / (1 + program.kills + 4 * (stem in program.name))))
+            (0.2 + (program.seconds or SECONDS_GUESSED)) / (1 + program.kills + 4 * (stem in program.name))))
         for program in order:
             if self.kills(program):
                 program.kills += 1

@@ -1,6 +1,7 @@
 """Judges what a round of the black box left, from exports and the transcript alone: usage: judge.py FOLDER
 
-FOLDER holds parties.json (whom officers have met), transcript.jsonl (what they asked and were told, and which images operators
+FOLDER holds parties.json (whom officers have met), healing.json (when nothing was done to anybody any more, and how long they
+had since then; null: long enough for all), transcript.jsonl (what they asked and were told, and which images operators
 laid back) and SIDE-OTHER.json (each side's export of each channel). Shares no code with the line.
 
     each export        stands by itself (judge_record.py): signatures, leaves, heads, receipts, incarnations, nobody accused
@@ -28,6 +29,11 @@ ACCEPTED = 0
 # What an honest line may refuse, and only where a post was restored: what names something lost (REFERENCE), a number that
 # an incarnation had which was lost again (FORK), what was acknowledged before the loss (NAMED).
 REFUSED_AFTER_A_LOSS = {74, 77, 81}
+# A receipt that could not be opened after a restore is made anew when its entry comes again: after a quarter of the handling
+# time of the terms (doc/PROTOCOL.md, section 15, "Copies"), here of ROUTINE to FLASH, then after twice as long each time.
+QUARTERS_S = {1: 5400, 2: 2700, 3: 450, 4: 150}
+MARGIN_S = 60
+RECEIVED = ("received", "read", "answered", "refused")
 DOES_NOT_HOLD, NOT_WHOLE = 1, 3  # exit statuses of `liaison verify`; entries that are missing below a head are the former
 TOLD_MAX = 40
 
@@ -259,10 +265,18 @@ class Channel:
                 is_own = self.author(entry.log) == side
                 if entry.receipt and not is_own:
                     self.object(f"{entry.where}: the {side} exports a receipt for what it did not write")
-                if is_own and entry.cose and not entry.receipt:
+                if is_own and entry.cose and not entry.receipt and not self.receipt_may_come(entry.precedence):
                     self.object(f"{entry.where}: its author has no receipt, though all has healed")
                 if entry.receipt and key not in self.other_record(side).entries:
                     self.object(f"{entry.where}: there is a receipt, and its giver does not hold it")
+
+    def receipt_may_come(self, precedence):
+        """Whether it is too early to miss a receipt, where one may have been lost with what was laid back."""
+        healing = self.judge.healing
+        if not self.transcript.laid_back or healing["lasted_s"] is None:
+            return False
+        self.judge.figures["receipts not waited for"] += 1
+        return healing["lasted_s"] < max(QUARTERS_S[precedence], 2 * healing["began_s"]) + MARGIN_S
 
     def other_record(self, side):
         return next(record for name, record in self.records.items() if name != side)
@@ -434,7 +448,7 @@ class Channel:
 
     def states_are_of_received(self, side, rows):
         for row in rows:
-            if row["state"] not in ("received", "read", "answered", "refused"):
+            if row["state"] not in RECEIVED and not self.receipt_may_come(PRECEDENCES[row["precedence"].lower()]):
                 self.object(f"{row['reference']} of the {side} is only {row['state']}, though all has healed")
 
     def rows_were_always_of_one_entry(self):
@@ -488,6 +502,7 @@ class Judge:
         self.problems = []
         self.figures = collections.Counter()
         parties = json.loads((self.folder / "parties.json").read_text(encoding="utf-8"))
+        self.healing = json.loads((self.folder / "healing.json").read_text(encoding="utf-8"))
         channels = {channel for party in parties for channel in party["channels"].values()}
         self.transcript = Transcript(self.folder / "transcript.jsonl", channels)
         self.channels = [Channel(self, one, other) for number, one in enumerate(parties) for other in parties[:number]]

@@ -37,6 +37,7 @@ class Files:
         self.folder = pathlib.Path(folder)
         shutil.copytree(source, folder, dirs_exist_ok=True)
         self.parties = self.load("parties.json")
+        self.healing = self.load("healing.json")
         self.one, self.other = (party["name"] for party in self.parties[:2])
         self.exports = {name: self.load(f"{name}.json") for name in
                         (f"{self.one}-{self.other}", f"{self.other}-{self.one}")}
@@ -49,6 +50,7 @@ class Files:
         return json.loads((self.folder / name).read_text(encoding="utf-8"))
 
     def save(self):
+        (self.folder / "healing.json").write_text(json.dumps(self.healing), encoding="utf-8")
         for name, export in self.exports.items():
             (self.folder / f"{name}.json").write_text(json.dumps(export), encoding="utf-8")
         (self.folder / "transcript.jsonl").write_text("\n".join(map(json.dumps, self.lines)) + "\n", encoding="utf-8")
@@ -225,6 +227,7 @@ def a_receipt_is_not_signed_by_the_other_post(files):
 
 def a_receipt_is_missing_after_healing(files):
     last_message(files)["receipt"] = ""
+    files.healing["lasted_s"] = None
 
 
 def a_position_is_left_out(files):
@@ -294,6 +297,7 @@ def verify_said_nothing(files):
 def a_message_stays_without_receipt(files):
     row = next(row for row in files.commands("inbox", "--sent")[-1]["printed"] if row["state"] in RECEIVED)
     row["state"] = "carried"
+    files.healing["lasted_s"] = None
 
 
 def a_message_was_shown_before_it_was_written(files):

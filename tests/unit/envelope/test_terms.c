@@ -207,6 +207,21 @@ static void the_channel_id_depends_on_parties_terms_and_nonce(void **state)
 	assert_memory_not_equal(id, examples.channel, CHANNEL_ID_SIZE);
 }
 
+static void the_largest_council_with_the_longest_terms_has_an_id(void **state)
+{
+	uint8_t nonce[CHANNEL_NONCE_SIZE] = {0}, terms[TERMS_SIZE_MAX], id[CHANNEL_ID_SIZE];
+	uint8_t other[CHANNEL_ID_SIZE];
+	struct roster roster = {.count = PARTIES_MAX};
+
+	memset(terms, 0x42, sizeof(terms));
+	for (size_t i = 0; i < PARTIES_MAX; i++)
+		memset(roster.ids[i], (int)i, PARTY_ID_SIZE);
+	channel_id_make(&roster, bytes_make(terms, sizeof(terms)), nonce, id);
+	roster.ids[PARTIES_MAX - 1][PARTY_ID_SIZE - 1] ^= 1;
+	channel_id_make(&roster, bytes_make(terms, sizeof(terms)), nonce, other);
+	assert_memory_not_equal(id, other, CHANNEL_ID_SIZE);
+}
+
 /* ---- aad ---- */
 
 static void the_identity_covers_every_field_of_the_aad(void **state)
@@ -293,6 +308,7 @@ int main(void)
 		cmocka_unit_test(the_registry_version_does_not_depend_on_the_order),
 		cmocka_unit_test(precedences_have_names),
 		cmocka_unit_test(the_channel_id_depends_on_parties_terms_and_nonce),
+		cmocka_unit_test(the_largest_council_with_the_longest_terms_has_an_id),
 		cmocka_unit_test(the_identity_covers_every_field_of_the_aad),
 		cmocka_unit_test(the_recipients_are_all_but_the_sender),
 		cmocka_unit_test(what_has_no_channel_has_an_empty_one),

@@ -35,6 +35,19 @@ static void hello_tells_who_the_post_is(void **state)
 	world_free(world);
 }
 
+static void a_keying_that_is_accepted_is_answered_with_its_party(void **state)
+{
+	struct world *world = world_open_line(302);
+	const struct world_post *post = &world->posts[0];
+	struct keying keying;
+
+	world_make_keying(world, 2, 0, 1, &keying);
+	world_accept_keying(world, 0, &keying);
+	assert_in_range(post->reply_size, PARTY_ID_SIZE, PARTY_ID_SIZE + 16); /* and no sentence */
+	assert_non_null(memmem(post->reply, post->reply_size, world->parties[1].id, PARTY_ID_SIZE));
+	world_free(world);
+}
+
 static void check_card(const struct world *world, size_t party, struct bytes encoded)
 {
 	struct card *card = calloc(1, sizeof(*card));
@@ -297,6 +310,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hello_tells_who_the_post_is),
+		cmocka_unit_test(a_keying_that_is_accepted_is_answered_with_its_party),
 		cmocka_unit_test(parties_come_with_posts_and_cards_the_own_one_first),
 		cmocka_unit_test(channels_are_listed_with_their_parties),
 		cmocka_unit_test(a_channel_is_told_whole),
