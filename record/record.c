@@ -205,7 +205,8 @@ enum error record_needs(struct record *record)
 	if (error != ERROR_OK) {
 		rows_undo(&run->rows);
 		run->actions_count = 0;
-		return error == ERROR_NEEDS_ROWS ? ERROR_MALFORMED : error;
+		/* A row that a handler had to find, and did not: the store is not as it was left. */
+		return error == ERROR_NEEDS_ROWS || error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
 	}
 	if (run->event.kind == RECORD_COMMIT)
 		forget_batch(run);

@@ -113,6 +113,14 @@ static void delete_at(struct store *store, size_t at)
 	memmove(store->rows + at, store->rows + at + 1, (store->count - at) * sizeof(*store->rows));
 }
 
+void store_delete(struct store *store, struct bytes key)
+{
+	size_t at = lower_bound(store, key);
+
+	if (at < store->count && bytes_equal(key_of(&store->rows[at]), key))
+		delete_at(store, at);
+}
+
 void store_commit(struct store *store, const struct rows *rows)
 {
 	struct rows_change change;
@@ -123,9 +131,7 @@ void store_commit(struct store *store, const struct rows *rows)
 			store_put(store, change.key, change.value);
 			continue;
 		}
-		size_t at = lower_bound(store, change.key);
-		if (at < store->count && bytes_equal(key_of(&store->rows[at]), change.key))
-			delete_at(store, at);
+		store_delete(store, change.key);
 	}
 }
 

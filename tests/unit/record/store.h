@@ -33,6 +33,9 @@ void store_commit(struct store *store, const struct rows *rows);
 /* Writes one row behind the core's back. */
 void store_put(struct store *store, struct bytes key, struct bytes value);
 
+/* Deletes that row, if it is there. */
+void store_delete(struct store *store, struct bytes key);
+
 /* The first row whose key begins with `prefix` at or after index *at; false when there is none. */
 bool store_find(const struct store *store, struct bytes prefix, size_t *at, struct row *row);
 

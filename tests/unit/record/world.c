@@ -5,6 +5,7 @@
 
 #include "base/cbor.h"
 #include "tests/unit/cbor_check.h"
+#include "tests/unit/record/probe.h"
 #include "tests/unit/record/world_inside.h"
 
 void *world_must(void *memory)
@@ -287,6 +288,7 @@ enum error world_event(struct world *world, size_t index, struct record_event *e
 	event->wall_ms = world->now_ms + (uint64_t)world->skew_ms[index];
 	event->steady_ms = post->steady_ms;
 	entropy_take(&world->random, event->entropy, sizeof(event->entropy));
+	world_probe(world, index, event);
 	record_begin(post->record, event);
 	enum error error;
 	while ((error = record_needs(post->record)) == ERROR_NEEDS_ROWS)

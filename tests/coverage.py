@@ -1,0 +1,139 @@
+"""How much of the branches of base, envelope, record and carry the unit tests, the vectors and the simulator take.
+
+usage: coverage.py [--missed] [--seeds A..B] [--no-run] [FILE...]
+
+Builds with gcc's coverage into build/coverage, runs the suites `unit` and `vectors` and the simulator, and prints for
+each file, wing and in all the branches that were taken and that there are, as gcov counts them. Branches of asserts
+are not counted: no test can take them.
+
+  --missed      tell each line that has a branch which nothing took: FILE:LINE, how many of how many, and the line
+  --seeds A..B  what the simulator runs (1..12; 0: none)
+  --no-run      count what the last run left, without another
+  FILE...       only these, as in the repository: record/receipt.c
+
+Example: /usr/bin/python3 tests/coverage.py --missed carry/eid.c
+"""
+
+import argparse
+import collections
+import gzip
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+BUILD = TOP / "build" / "coverage"
+WINGS = ("base", "envelope", "record", "carry")
+
+
+def run(words, **options):
+    result = subprocess.run([str(word) for word in words], cwd=TOP, encoding="utf-8", capture_output=True, check=False, **options)
+    if result.returncode != 0:
+        sys.exit(f"coverage.py: {' '.join(map(str, words))}: exit status {result.returncode}\n{(result.stdout + result.stderr)[-4000:]}")
+    return result.stdout
+
+
+def run_tests(seeds):
+    run(["tools/build", "coverage", "-Dtests=enabled"])
+    for counts in BUILD.rglob("*.gcda"):
+        counts.unlink()
+    run(["meson", "test", "-C", BUILD, "--no-rebuild", "--suite", "unit", "--suite", "vectors", "--timeout-multiplier", "4"],
+        env={**os.environ, "PROBES": "6"})
+    if seeds != "0":
+        run([BUILD / "sim" / "liaison-sim", "--seeds", seeds, "--steps", "2000"])
+
+
+def assert_lines(text):
+    """The numbers of the lines on which an assert stands, with all that its parentheses span."""
+    lines = set()
+    for match in re.finditer(r"\b(static_)?assert\s*\(", text):
+        depth, at = 1, match.end()
+        while depth and at < len(text):
+            depth += {"(": 1, ")": -1}.get(text[at], 0)
+            at += 1
+        first = text.count("\n", 0, match.start()) + 1
+        lines.update(range(first, first + text.count("\n", match.start(), at) + 1))
+    return lines
+
+
+def counted():
+    """{file: {line: [times that each of its branches was taken]}}. A file compiled into several programs counts once."""
+    branches = collections.defaultdict(lambda: collections.defaultdict(dict))
+    for wing in WINGS:
+        for notes in sorted(BUILD.glob(f"{wing}/**/*.gcno")):
+            with tempfile.TemporaryDirectory() as folder:
+                subprocess.run(["gcov", "--branch-probabilities", "--json-format", str(notes)], cwd=folder, check=True,
+                               capture_output=True)
+                for report in pathlib.Path(folder).glob("*.gcov.json.gz"):
+                    add(branches, json.loads(gzip.decompress(report.read_bytes())), notes)
+    return {file: {line: list(taken.values()) for line, taken in lines.items()} for file, lines in branches.items()}
+
+
+def add(branches, report, notes):
+    base = pathlib.Path(report.get("current_working_directory", notes.parent))
+    for file in report["files"]:
+        path = (base / file["file"]).resolve()
+        if not path.is_relative_to(TOP) or path.suffix != ".c" or path.relative_to(TOP).parts[0] not in WINGS:
+            continue
+        name = str(path.relative_to(TOP))
+        for line in file["lines"]:
+            for number, branch in enumerate(line["branches"]):
+                taken = branches[name][line["line_number"]]
+                key = (line.get("function_name"), number)
+                taken[key] = taken.get(key, 0) + branch["count"]
+
+
+def without_asserts(branches):
+    for file, lines in branches.items():
+        skipped = assert_lines((TOP / file).read_text(encoding="utf-8"))
+        yield file, {line: taken for line, taken in sorted(lines.items()) if line not in skipped}
+
+
+def share(taken, count):
+    return f"{taken:6} of {count:6}  {100 * taken / count if count else 100:5.1f} %"
+
+
+def tell(branches, missed):
+    totals = collections.defaultdict(lambda: [0, 0])
+    for file, lines in sorted(branches.items()):
+        source = (TOP / file).read_text(encoding="utf-8").splitlines()
+        for line, counts in lines.items():
+            taken = sum(1 for count in counts if count)
+            for name in (file, file.split("/")[0] + "/", "all"):
+                totals[name][0] += taken
+                totals[name][1] += len(counts)
+            if missed and taken < len(counts):
+                print(f"{file}:{line}: {len(counts) - taken} of {len(counts)}: {source[line - 1].strip()}")
+    for name, (taken, count) in sorted(totals.items(), key=lambda item: (item[0] == "all", item[0].endswith("/"), item[0])):
+        print(f"{share(taken, count)}  {name}")
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__, add_help=False)
+    parser.add_argument("--help", "-h", action="store_true")
+    parser.add_argument("--missed", action="store_true")
+    parser.add_argument("--no-run", action="store_true")
+    parser.add_argument("--seeds", default="1..12")
+    parser.add_argument("files", nargs="*")
+    options = parser.parse_args()
+    if options.help:
+        print(__doc__, end="")
+        return
+    if shutil.which("gcov") is None:
+        sys.exit("coverage.py: there is no gcov: install gcc")
+    if not options.no_run:
+        run_tests(options.seeds)
+    branches = dict(without_asserts(counted()))
+    unknown = [file for file in options.files if file not in branches]
+    if unknown:
+        sys.exit(f"coverage.py: {unknown[0]}: no source of {', '.join(WINGS)} that was compiled has that name")
+    tell({file: lines for file, lines in branches.items() if not options.files or file in options.files}, options.missed)
+
+
+if __name__ == "__main__":
+    main()
