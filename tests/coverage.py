@@ -2,7 +2,7 @@
 
 usage: coverage.py [--missed] [--seeds A..B] [--no-run] [FILE...]
 
-Builds with gcc's coverage into build/coverage, runs the suites `unit` and `vectors` and the simulator, and prints for
+Builds with gcc's coverage into build/coverage, runs the suites `unit`, `vectors` and `trial` and the simulator, and prints for
 each file, wing and in all the branches that were taken and that there are, as gcov counts them. Branches of asserts
 are not counted: no test can take them.
 
@@ -34,7 +34,8 @@ WINGS = ("base", "envelope", "record", "carry")
 def run(words, **options):
     result = subprocess.run([str(word) for word in words], cwd=TOP, encoding="utf-8", capture_output=True, check=False, **options)
     if result.returncode != 0:
-        sys.exit(f"coverage.py: {' '.join(map(str, words))}: exit status {result.returncode}\n{(result.stdout + result.stderr)[-4000:]}")
+        said = (result.stdout + result.stderr)[-4000:]
+        sys.exit(f"coverage.py: {' '.join(map(str, words))}: exit status {result.returncode}\n{said}")
     return result.stdout
 
 
@@ -42,8 +43,8 @@ def run_tests(seeds):
     run(["tools/build", "coverage", "-Dtests=enabled"])
     for counts in BUILD.rglob("*.gcda"):
         counts.unlink()
-    run(["meson", "test", "-C", BUILD, "--no-rebuild", "--suite", "unit", "--suite", "vectors", "--timeout-multiplier", "4"],
-        env={**os.environ, "PROBES": "6"})
+    suites = [f"--suite={suite}" for suite in ("unit", "vectors", "trial")]
+    run(["meson", "test", "-C", BUILD, "--no-rebuild", *suites, "--timeout-multiplier", "4"], env={**os.environ, "PROBES": "6"})
     if seeds != "0":
         run([BUILD / "sim" / "liaison-sim", "--seeds", seeds, "--steps", "2000"])
 

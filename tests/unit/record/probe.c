@@ -133,8 +133,8 @@ static void check_told(const struct record_event *event, struct bytes key, enum 
 	CHECK(told);
 }
 
-/* Every spoiling of one row: the core must come to an end, with no error but that of a store that is not right; without the
- * post itself, it waits for one. */
+/* Every spoiling of one row: the core must come to an end, with no error but that of a store that is not
+ * right; without the post itself, it waits for one. */
 static void spoil_row(struct prober *prober, struct store *store, struct bytes key,
 		      const struct record_event *event)
 {

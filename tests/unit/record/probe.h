@@ -1,15 +1,15 @@
 /*
  * A look at each event before it happens: what if a row that it reads were spoilt?
  *
- * A store that a disk or somebody has changed must end in an error, never in a false step. Linked before the world,
- * probe.c asks that of a sample of all events; without it, probe_none.c does nothing.
+ * A store that a disk or somebody has changed must end in an error, never in a false step. Linked before the
+ * world, probe.c asks that of a sample of all events; without it, probe_none.c does nothing.
  */
 #ifndef TESTS_UNIT_RECORD_PROBE_H
 #define TESTS_UNIT_RECORD_PROBE_H
 
 #include "tests/unit/record/world.h"
 
-/* Called by world_event with an event that is complete, before the core gets it. Changes nothing of the world. */
+/* Called by world_event with an event that is complete, before the core gets it. Changes nothing. */
 void world_probe(const struct world *world, size_t post, const struct record_event *event);
 
 #endif
