@@ -4,8 +4,8 @@
 #include "courier/courier.h"
 
 /* queue_next in the loop of base/rows.h. */
-static enum error next_bundle(
-	struct courier *courier, unsigned index, struct queue_transfer *transfer, struct buffer *bundle)
+static enum error next_bundle(struct courier *courier, unsigned index, struct queue_transfer *transfer,
+			      struct buffer *bundle)
 {
 	struct session *session = courier->routes[index].session;
 	enum error error;
@@ -16,7 +16,7 @@ static enum error next_bundle(
 		rows_begin(&courier->rows);
 		*bundle = buffer_make(courier->bundle, sizeof courier->bundle);
 		error = queue_next(&courier->queue, &courier->rows, index, courier_steady_ms(),
-			(size_t)session_transfer_size_max(session), transfer, bundle);
+				   (size_t)session_transfer_size_max(session), transfer, bundle);
 	} while (error == ERROR_NEEDS_ROWS);
 	rows_undo(&courier->rows);
 	return error;
@@ -69,7 +69,7 @@ static void feed_route(struct courier *courier, unsigned index)
 	bool sent = false;
 
 	while (route->session != NULL && !route->held && route->flight_count < FLIGHTS_MAX &&
-		session_may_send(route->session, 1) && feed_one(courier, index))
+	       session_may_send(route->session, 1) && feed_one(courier, index))
 		sent = true;
 	if (sent && route->session != NULL)
 		session_flush(route->session);
@@ -121,19 +121,20 @@ void dispatch_feed(struct courier *courier)
 void dispatch_tell_heads(struct courier *courier)
 {
 	struct link_message *message = calloc(1, sizeof *message);
-	enum error error = ERROR_NO_MEMORY;
+	enum error error = message == NULL ? ERROR_NO_MEMORY : ERROR_NEEDS_ROWS;
 
-	while (message != NULL) {
+	while (error == ERROR_NEEDS_ROWS) {
 		if (!dispatch_load(courier))
 			break;
 		rows_begin(&courier->rows);
 		error = queue_read_heads(&courier->rows, &message->heads);
-		if (error != ERROR_NEEDS_ROWS)
-			break;
 	}
-	if (error == ERROR_OK && message != NULL) {
+	if (error == ERROR_OK) {
 		message->type = LINK_HEADS;
 		post_link_send(courier->post, message);
+	} else if (error != ERROR_NEEDS_ROWS) { /* the post hands over nothing before */
+		courier_fail(courier, message == NULL ? "there is no memory left"
+						      : "the queue holds what this program did not write");
 	}
 	free(message);
 	rows_undo(&courier->rows);

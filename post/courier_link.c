@@ -30,6 +30,7 @@ void courier_link_end(struct courier_link *link, enum error reason, const char *
 	link->fd = -1;
 	link->lost = link->lost || link->greeted;
 	link->greeted = false;
+	link->heads_told = false;
 	memset(link->left, 0, sizeof link->left);
 	stream_free(&link->in);
 	stream_free(&link->out);
@@ -74,7 +75,8 @@ static bool queue(struct courier_link *link, const struct link_message *message,
 
 bool courier_link_room(const struct courier_link *link, struct link_window *window, size_t *copies_max)
 {
-	if (!courier_link_is_up(link) || link->lost || link->copies_count == COURIER_COPIES_MAX)
+	if (!courier_link_is_up(link) || !link->heads_told || link->lost ||
+	    link->copies_count == COURIER_COPIES_MAX)
 		return false;
 	*window = link->window;
 	*copies_max = COURIER_COPIES_MAX - link->copies_count;
@@ -234,6 +236,7 @@ static enum error look_at(struct courier_link *link, struct bytes frame, struct 
 		message->type == LINK_HEADS;
 	if (message->type == LINK_PROGRESS)
 		answer_copy(link, message->progress.id);
+	link->heads_told |= message->type == LINK_HEADS;
 	return *pass ? ERROR_OK : ERROR_UNSUPPORTED;
 }
 

@@ -38,6 +38,7 @@ struct courier_link {
 	struct bytes node; /* the post's own node id; borrowed */
 	int fd;            /* -1: no courier */
 	bool greeted;      /* its HELLO has come */
+	bool heads_told;   /* its HEADS have come, which it owes first of all */
 	bool lost;         /* a greeted connection has ended and the record does not know yet */
 	uint64_t left[LINK_PRECEDENCE_MAX]; /* deliveries left there for want of room, by precedence - 1 */
 	struct stream in;
@@ -77,7 +78,9 @@ bool courier_link_next(struct courier_link *link, uint64_t steady_ms, struct lin
 		       size_t *size);
 void courier_link_took(struct courier_link *link, size_t size);
 
-/* What the record may hand over now (RECORD_COURIER_ROOM): false if nothing. */
+/* What the record may hand over now (RECORD_COURIER_ROOM): false if nothing, as before the courier has told
+ * which heads it keeps. A copy that it got before a head which it lacks could outlive all that tells of the
+ * copy's incarnation. */
 bool courier_link_room(const struct courier_link *link, struct link_window *window, size_t *copies_max);
 
 /* Queues a message for the actions SEND, CANCEL and TAKEN; nothing happens while no courier is there. */

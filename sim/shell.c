@@ -262,7 +262,8 @@ static void end_batch(struct world *world, size_t node)
 		return;
 	room.of.room.window = post->window;
 	room.of.room.copies_max = WORLD_COPIES_MAX - post->copies_count;
-	bool has_room = world->nodes[node].link_up && !post->lost && room.of.room.copies_max > 0;
+	const struct node *machine = &world->nodes[node];
+	bool has_room = machine->link_up && machine->heads_told && !post->lost && room.of.room.copies_max > 0;
 	if (has_room && record_room(post->record) && give(world, node, &room) != ERROR_OK)
 		return;
 	if (may_die(world, node, "before its commit"))
@@ -343,8 +344,10 @@ static enum error give_frame(struct world *world, size_t node, const struct fram
 	}
 	if (message.type == LINK_PROGRESS)
 		return give_progress(world, node, &message.progress);
-	if (message.type == LINK_HEADS)
+	if (message.type == LINK_HEADS) {
+		world->nodes[node].heads_told = true;
 		return give_heads(world, node, &message.heads);
+	}
 	event.of.received.delivery = message.received.delivery;
 	event.of.received.source = message.received.source;
 	event.of.received.sealed = message.received.sealed;
@@ -523,6 +526,7 @@ void link_up(struct world *world, size_t node)
 	}
 	machine->link_up = true;
 	machine->greeted = false;
+	machine->heads_told = false;
 	queue_post_connected(machine->courier.queue);
 	machine->post.wants_tick = true;
 	shell_wake(world, node);

@@ -207,7 +207,8 @@ struct node {
 	struct courier courier;
 	/* the stream between them */
 	bool link_up;
-	bool greeted; /* the courier has given the heads that it keeps */
+	bool greeted;    /* the courier has given the heads that it keeps */
+	bool heads_told; /* and they have come to the post */
 	struct frames to_post;
 	struct frames to_courier;
 	uint64_t tick_ms;

@@ -6,7 +6,7 @@ import threading
 import time
 
 from post_shell import (
-    CARRIED, Client, Courier, Daemon, EXPIRED, FAILED, FAKE_LARGE, FLASH, HELLO, LINK_CANCEL, LINK_HELLO,
+    CARRIED, Client, Courier, Daemon, EXPIRED, FAILED, FAKE_LARGE, FLASH, HELLO, LINK_CANCEL, LINK_HEADS, LINK_HELLO,
     LINK_PROGRESS, LINK_RECEIVED, LINK_ROUTES, LINK_SEND, LINK_TAKEN, PRIORITY, QUEUED, ROUTINE,
     STATUS, SUBSCRIBE, WINDOW, fake_only, frame, run_tests, wait_until)
 
@@ -37,6 +37,18 @@ def a_copy_is_handed_over_once_its_entry_is_committed():
         courier.report(message[1])
         courier.report(message[1], CARRIED, "direct")
         assert courier.next() == [LINK_CANCEL, message[1]]
+
+
+@fake_only
+def before_its_heads_have_come_a_courier_gets_nothing():
+    with Daemon().start() as daemon, Client(daemon) as client:
+        for _ in range(2):  # each connection owes them anew
+            with Courier(daemon, greet=False) as courier:
+                courier.say_hello()
+                assert client.submit(FLASH, 360)[1] == 0
+                assert sends(daemon, courier) == []
+                courier.send([LINK_HEADS, []])
+                assert courier.next()[0] == LINK_SEND
 
 
 @fake_only
@@ -286,6 +298,7 @@ def officers_who_ask_without_end_do_not_keep_the_courier_waiting():
 if __name__ == "__main__":
     run_tests(
         a_copy_is_handed_over_once_its_entry_is_committed,
+        before_its_heads_have_come_a_courier_gets_nothing,
         no_more_than_the_window_waits_and_an_answer_makes_room,
         a_flash_does_not_wait_for_the_window,
         a_copy_larger_than_the_window_goes_alone,

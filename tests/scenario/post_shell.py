@@ -26,7 +26,7 @@ FAKE_ROUNDS, FAKE_FULL, FAKE_BROKEN, FAKE_ENDLESS, FAKE_WIPE, FAKE_NOTICE, FAKE_
 ERROR_FULL, ERROR_BUSY = 48, 53
 LINK_HELLO, LINK_SEND, LINK_CANCEL, LINK_ROUTE_WANTED = range(1, 5)
 LINK_TAKEN, LINK_RECEIVED, LINK_PROGRESS, LINK_ROUTES = range(5, 9)
-LINK_LEFT = 11
+LINK_HEADS, LINK_LEFT = 10, 11
 QUEUED, CARRIED, FAILED, EXPIRED = 1, 2, 3, 4
 ROUTINE, PRIORITY, IMMEDIATE, FLASH = 1, 2, 3, 4
 WINDOW = 12288
@@ -163,9 +163,13 @@ class Courier(Stream):
         if greet:
             self.greet()
 
-    def greet(self):
+    def say_hello(self):
         self.send([LINK_HELLO, 1, 2, "dtn://courier/"])
         assert self.next() == [LINK_HELLO, 1, 1, NODE]
+
+    def greet(self):
+        self.say_hello()
+        self.send([LINK_HEADS, []])
 
     def report(self, copy, state=QUEUED, route="", reason=0):
         self.send([LINK_PROGRESS, copy, state, route, reason])

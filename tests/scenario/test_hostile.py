@@ -12,7 +12,7 @@ import sys
 import cbor2
 
 from line import Line, wait_for
-from post_shell import LINK_HELLO, LINK_RECEIVED, LINK_TAKEN, Stream, frame, run_tests
+from post_shell import LINK_HEADS, LINK_HELLO, LINK_RECEIVED, LINK_TAKEN, Stream, frame, run_tests
 
 chance = random.Random(20)
 line = None
@@ -131,6 +131,7 @@ class FalseCourier(Stream):
         self.deliveries = chance.randrange(1 << 40)
         self.send([LINK_HELLO, 1, 2, side.node])
         assert self.next()[0] == LINK_HELLO
+        self.send([LINK_HEADS, []])
 
     def next_of(self, kind):
         while True:

@@ -27,7 +27,7 @@ from courier_world import has_test_hooks
 from line import SCENARIO, Daemon, Line, free_port, wait_for
 from officer import encode, open_secret_file, passphrase_of, signing_aad
 from opener import PostKeys, rows_of
-from post_shell import LINK_HELLO, LINK_RECEIVED, LINK_SEND, LINK_TAKEN, Client, Skip, Stream, run_tests
+from post_shell import LINK_HEADS, LINK_HELLO, LINK_RECEIVED, LINK_SEND, LINK_TAKEN, Client, Skip, Stream, run_tests
 from written import CONTENT, IS_FRAGMENT, POST_ROWS, SEALED_AT, STATEMENTS, VERBS, Written, frames
 
 sys.path.append(str(SCENARIO.parent))
@@ -354,6 +354,7 @@ def copies_that_do_not_open_are_answered():
         assert side.courier.end() == 0, line.logs()
     with Stream(str(federation.link_socket)) as courier:
         courier.send([LINK_HELLO, 1, 2, federation.node])
+        courier.send([LINK_HEADS, []])
         spoiled = sealed[:-1] + bytes([sealed[-1] ^ 1])
         courier.send([LINK_RECEIVED, 1 << 40, alliance.node, 1, spoiled])
         seen = set()
