@@ -23,7 +23,7 @@
 
 #define STORE_CACHE_KIB        2048 /* pages held while it works, given back when it rests */
 #define STORE_CHECKPOINT_PAGES 1000 /* of the write-ahead log (4 KiB) before they go into the database */
-#define STORE_FORMAT           5    /* 1 to 4: keys and values of the rows were others */
+#define STORE_FORMAT           6    /* 1 to 5: keys and values of the rows were others */
 #define STORE_APPLICATION_ID   0x6c696e65 /* "line": file(1) and we tell our database from others by it */
 
 enum store_statement {

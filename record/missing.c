@@ -78,26 +78,37 @@ enum error missing_note(struct run *run, const struct entry_key *log, struct log
 }
 
 /*
- * Of another's log only what was known to exist: an author that speaks on gives nothing back. Where words of
- * the own side stand is the giver's word, so those that are held already prove no loss.
+ * Of another's log only what was known to exist comes of an ask: an author that speaks on gives nothing
+ * back. Where words of the own side stand is the giver's word, so those that are held already prove no loss.
+ * As much as one statement is given may be all of it, whatever it was: the rest is asked for without
+ * waiting.
  */
 enum error missing_came(struct run *run, const struct entry_key *key, const struct log_item *item,
 			struct log *row)
 {
+	bool known = item->own || key->position < end_of(row);
 	uint64_t look_ms = run_slow_ms(run) + MISSING_AGAIN_MIN_MS;
 	struct missing missing;
 
-	if (row->ask_ms == 0 || (!item->own && key->position >= end_of(row)))
+	if (row->ask_ms == 0)
 		return ERROR_OK;
 	enum error error = asking(run, key, row, &missing);
-	if (error != ERROR_OK || (missing.came && (item->again || !missing.doubted)))
+	if (error != ERROR_OK)
 		return error;
-	missing.came = true;
-	if (!item->again)
-		missing.doubted = false;
 	/* Copies that are under way fill what was not asked for yet; what was, is now given by somebody. */
-	ask_at(run, key, row, missing.asked_ms != 0 && look_ms < row->ask_ms ? look_ms : row->ask_ms,
-	       &missing);
+	bool asked = missing.asked_ms != 0;
+	bool first = known && !missing.came;
+	bool certain = known && !item->again && missing.doubted;
+	if (!asked && !first && !certain)
+		return ERROR_OK;
+	missing.given += asked;
+	missing.came |= known;
+	missing.doubted &= !certain;
+	if (missing.given >= MISSING_ANSWER_MAX)
+		look_ms = run_slow_ms(run);
+	else if (!first && !certain)
+		look_ms = row->ask_ms;
+	ask_at(run, key, row, asked && look_ms < row->ask_ms ? look_ms : row->ask_ms, &missing);
 	return ERROR_OK;
 }
 
@@ -420,6 +431,7 @@ static uint64_t wait_after(uint64_t asks)
 static bool is_coming(const struct run *run, const struct missing *missing)
 {
 	return missing->came && missing->asked_ms != 0 && missing->from == 0 &&
+	       missing->given < MISSING_ANSWER_MAX &&
 	       run_slow_since(run, missing->asked_ms) < MISSING_COMING_MAX_MS;
 }
 
@@ -436,6 +448,7 @@ static enum error ask_for(struct run *run, struct ask *ask, uint64_t *wait_ms)
 		return error;
 	if (some)
 		missing->asked_ms = run_slow_ms(run) == 0 ? 1 : run_slow_ms(run);
+	missing->given = 0;
 	missing->from = ask->next;
 	if (ask->next == 0)
 		*wait_ms = wait_after(++missing->asks);

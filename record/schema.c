@@ -233,8 +233,8 @@ SCHEMA(log, U(log, size), V(log, frontier), U(log, end), U(log, told), U(log, as
 	U(log, follows_size));
 SCHEMA(former_head, U(former_head, size), F(former_head, root), F(former_head, signature),
 	U(former_head, cosigned_at), F(former_head, cosignature));
-SCHEMA(missing, U(missing, asks), U(missing, asked_ms), U(missing, from), T(missing, came), T(missing, open),
-	T(missing, doubted));
+SCHEMA(missing, U(missing, asks), U(missing, asked_ms), U(missing, from), U(missing, given), T(missing, came),
+	T(missing, open), T(missing, doubted));
 SCHEMA(entry, F(entry, identity), V(entry, leaf), U(entry, kind),
 	U(entry, precedence), U(entry, time), U(entry, signers), U(entry, state), U(entry, reason),
 	U(entry, held_at_ms), U(entry, arrival), V(entry, subject), V(entry, times), U(entry, receipt),

@@ -333,6 +333,7 @@ struct missing {
 	uint64_t asks;     /* for all of it, since something came of it */
 	uint64_t asked_ms; /* when it was last asked for; 0: not yet */
 	uint64_t from;	   /* the position where the next statement goes on; 0: at the first gap */
+	uint64_t given;	   /* entries of it, or beyond, that came since then */
 	bool came;	   /* something did, since it was looked at last */
 	bool open;	   /* it is not known where the log ends */
 	bool doubted;	   /* whether anything is lost at all */

@@ -173,6 +173,21 @@ static void asking_ends_while_the_author_speaks_on(void **state)
 	end(world, &none);
 }
 
+/* As much as one statement is given has come, so there may be more: it is asked for without waiting. */
+static void all_that_was_lost_comes_in_one_go(void **state)
+{
+	for (size_t author = 0; author < 2; author++) {
+		struct loss loss;
+		struct world *world = say_then_lose(348 + author, author, LOST_MAX, &loss);
+
+		image_restore(world, 0, &loss.before, IMAGE_ANCHOR_GONE);
+		/* The first ask, or a second where nobody could open it; the others follow at once. */
+		world_run(world, 2 * MISSING_AGAIN_MIN_MS, 500);
+		assert_int_equal(talk_size(world, 0, author, 1), loss.first.position + loss.count);
+		end(world, &loss);
+	}
+}
+
 static void deliver(struct world *world, size_t to, struct world_packet *packet)
 {
 	world_deliver(world, to, 1 - to, bytes_make(packet->bytes, packet->size));
@@ -330,6 +345,7 @@ int main(void)
 		cmocka_unit_test(gaps_far_behind_the_first_are_told),
 		cmocka_unit_test(what_is_new_is_not_taken_for_what_was_asked_for),
 		cmocka_unit_test(asking_ends_while_the_author_speaks_on),
+		cmocka_unit_test(all_that_was_lost_comes_in_one_go),
 		cmocka_unit_test(what_is_under_way_is_not_asked_for_because_some_of_it_comes),
 		cmocka_unit_test(what_comes_slowly_is_asked_for_once),
 		cmocka_unit_test(what_trickles_for_an_hour_is_asked_for_again),
