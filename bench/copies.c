@@ -137,7 +137,8 @@ static bool begin(struct copies *copies, struct line *line)
 		end->in = buffer_make(copies->memory + 2 * (size_t)i * LINK_MEMORY_SIZE, LINK_MEMORY_SIZE);
 		end->out = buffer_make(copies->memory + (2 * (size_t)i + 1) * LINK_MEMORY_SIZE,
 				       LINK_MEMORY_SIZE);
-		if (!connect_end(end) || !say(end, &hello))
+		struct link_message heads = {.type = LINK_HEADS}; /* none are kept here */
+		if (!connect_end(end) || !say(end, &hello) || !say(end, &heads))
 			return false;
 	}
 	int64_t begun = now_us();
