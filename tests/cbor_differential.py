@@ -1,17 +1,21 @@
 """Compares our CBOR reader and writer with python3-cbor2, over random items; the same ones on every run.
 
-usage: cbor_differential.py ECHO    where ECHO is the program built from tests/unit/base/cbor_echo.c
+usage: cbor_differential.py ECHO CORPUS    where ECHO is the program built from tests/unit/base/cbor_echo.c, and CORPUS
+                                           what the fuzz target base goes out from (tests/fuzz/corpus/base)
 
 - Whatever cbor2 writes within our profile is accepted and written again to the same bytes.
 - Items that hold one thing outside the profile are refused for that.
 - Of mutated bytes, exactly those are accepted that cbor2 decodes, within the profile, and encodes to the
   same.
+- So it is with what the fuzz target has found: all of its inputs, whichever reader they were for.
 - cbor2 encodes the messages of the post-courier link to the same bytes.
 
 Prints TAP.
 """
 
+import base64
 import io
+import pathlib
 import random
 import subprocess
 import sys
@@ -207,20 +211,30 @@ def check_outside(echo, rng, error, make):
     return differences(items, ask(echo, items), [error] * len(items))
 
 
-def check_mutants(echo, rng):
-    mutants = [mutate(rng, encode(random_item(rng, 3))) for _ in range(MUTANTS)]
+def check_agreement(echo, name, items):
     wrong, accepted, untold = [], 0, 0
-    for mutant, answer in zip(mutants, ask(echo, mutants)):
-        verdict = acceptable(mutant)
+    for item, answer in zip(items, ask(echo, items)):
+        verdict = acceptable(item)
         accepted += answer.startswith("ok ")
         if verdict is None:
             untold += 1
         elif verdict != answer.startswith("ok "):
-            wrong.append(f"{mutant.hex()}: {answer}, by cbor2 {verdict}")
-    print(f"# of {MUTANTS} mutants {accepted} accepted, {untold} that Python cannot hold")
-    if accepted < MUTANTS // 20 or untold > MUTANTS // 20:
+            wrong.append(f"{item.hex()}: {answer}, by cbor2 {verdict}")
+    print(f"# of {len(items)} {name} {accepted} accepted, {untold} that Python cannot hold")
+    if accepted < len(items) // 20 or untold > len(items) // 20:
         wrong.append("too few cases tell anything")
     return wrong
+
+
+def check_mutants(echo, rng):
+    return check_agreement(echo, "mutants", [mutate(rng, encode(random_item(rng, 3))) for _ in range(MUTANTS)])
+
+
+def check_corpus(echo, path):
+    """The first byte of each input says for which reader it is."""
+    lines = pathlib.Path(path).read_text(encoding="ascii").split()
+    items = [base64.b64decode(line)[1:] for line in lines]
+    return check_agreement(echo, "fuzzed inputs", [item for item in items if item])
 
 
 def check_link(echo):
@@ -243,6 +257,7 @@ def main():
     for name, error, make in OUTSIDE:
         results.append((f"refused as {error}: {name}", check_outside(echo, rng, error, make)))
     results.append(("mutated items are accepted exactly where cbor2 agrees", check_mutants(echo, rng)))
+    results.append(("so are those that the fuzz target has found", check_corpus(echo, sys.argv[2])))
     results.append(("cbor2 encodes link messages to the same bytes", check_link(echo)))
     print(f"1..{len(results)}")
     for number, (name, wrong) in enumerate(results, 1):
