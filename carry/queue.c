@@ -104,7 +104,7 @@ enum error queue_step(struct queue *queue, struct rows *rows, const struct queue
 	step.now_ms = clock_now(&step.totals, event->steady_ms);
 	error = dispatch(&step);
 	if (error != ERROR_OK)
-		return error;
+		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error; /* a row that had to be there */
 	if (step.totals_changed) {
 		step.totals.clock_ms = step.now_ms;
 		step.totals.wall_ms = event->wall_ms;

@@ -35,14 +35,16 @@ static enum error no_room(struct step *step, enum error error)
 
 /* ---- what was seen ---- */
 
-void seen_remove(struct step *step, struct bytes timer)
+enum error seen_remove(struct step *step, struct bytes timer)
 {
 	struct key key;
-	assert(step->totals.shown.seen_count > 0);
+	if (step->totals.shown.seen_count == 0)
+		return ERROR_MALFORMED;
 	rows_delete(step->rows, key_seen(&key, timer_id(timer)));
 	rows_delete(step->rows, timer);
 	step->totals.shown.seen_count--;
 	step->totals_changed = true;
+	return ERROR_OK;
 }
 
 /* Remembers the bundle for what is left of its life. Beyond the bound, the first to expire is forgotten. */
@@ -52,9 +54,10 @@ static enum error seen_add(struct step *step, struct bytes identity, uint64_t re
 	struct row row;
 	if (step->totals.shown.seen_count >= QUEUE_SEEN_MAX) {
 		enum error error = rows_first(step->rows, key_timers(&key, TIMER_SEEN), &row);
+		if (error == ERROR_OK)
+			error = seen_remove(step, row.key);
 		if (error != ERROR_OK)
-			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-		seen_remove(step, row.key);
+			return error;
 	}
 	rows_put(step->rows, key_seen(&key, identity), bytes_make(NULL, 0));
 	rows_put(step->rows, key_timer(&key, TIMER_SEEN, step->now_ms + remaining_ms, identity),
@@ -141,7 +144,7 @@ enum error unit_remove(struct step *step, struct bytes identity, const struct un
 		if (error == ERROR_OK)
 			error = pool_take(step, &place, row.value.size);
 		if (error != ERROR_OK)
-			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+			return error;
 		rows_delete(step->rows, row.key);
 	}
 	rows_delete(step->rows, key_unit(&key, identity));
@@ -178,7 +181,9 @@ static enum error put_together(struct step *step, const struct arrival *arrival,
 	error = rows_first(step->rows, prefix, &row);
 	for (uint64_t left = unit->count; left > 0; left--) {
 		if (error != ERROR_OK)
-			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+			return error;
+		if (row.key.size != prefix.size + 16)
+			return ERROR_MALFORMED;
 		uint64_t offset = load_u64(row.key.data + row.key.size - 16);
 		error = reassembly_add(&reassembly, bundle->total_size, offset, row.value);
 		if (error != ERROR_OK && error != ERROR_DUPLICATE)

@@ -1,6 +1,4 @@
 /* Room: what each pool holds, of whom, and whether there is room for more. */
-#include <assert.h>
-
 #include "carry/queue_rows.h"
 
 #define URGENT 3 /* IMMEDIATE, and FLASH */
@@ -119,7 +117,8 @@ enum error pool_take(struct step *step, const struct place *place, uint64_t size
 	enum error error = share_get(step->rows, place, &held);
 	if (error != ERROR_OK)
 		return error;
-	assert(class->count >= 1 && class->size >= size + QUEUE_CHARGE && held >= size + QUEUE_CHARGE);
+	if (class->count == 0 || class->size < size + QUEUE_CHARGE || held < size + QUEUE_CHARGE)
+		return ERROR_MALFORMED;
 	share_put(step->rows, place, held - size - QUEUE_CHARGE);
 	class->count--;
 	class->size -= size + QUEUE_CHARGE;

@@ -495,7 +495,8 @@ enum error route_take(struct step *step, struct bytes route, unsigned precedence
 	if (error != ERROR_OK)
 		return error;
 	struct queue_class *class = &classes[precedence - 1];
-	assert(class->count >= 1 && class->size >= size + QUEUE_CHARGE);
+	if (class->count == 0 || class->size < size + QUEUE_CHARGE)
+		return ERROR_MALFORMED;
 	class->count--;
 	class->size -= size + QUEUE_CHARGE;
 	route_put(step->rows, route, classes);

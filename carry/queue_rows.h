@@ -174,7 +174,8 @@ enum error pool_check(struct step *step, const struct place *place, uint64_t siz
 enum error pool_add(struct step *step, const struct place *place, uint64_t size);
 enum error pool_take(struct step *step, const struct place *place, uint64_t size);
 
-/* What waits for a route changes. ERROR_NEEDS_ROWS and so on: the row is read. */
+/* What waits for a route changes. ERROR_NEEDS_ROWS and so on: the row is read. ERROR_MALFORMED, as of a pool:
+ * less is counted than would be taken. */
 enum error route_add(struct step *step, struct bytes route, unsigned precedence, uint64_t size);
 enum error route_take(struct step *step, struct bytes route, unsigned precedence, uint64_t size);
 
@@ -195,11 +196,11 @@ struct place copy_place(struct bytes id, const struct copy *copy);
 /* A copy leaves the queue, with its bundle, its waiting place and its times (not one that is carried). */
 enum error copy_remove(struct step *step, struct bytes id, const struct copy *copy);
 
-/* A carried copy is forgotten. */
-void carried_remove(struct step *step, struct bytes id, const struct copy *copy);
+/* A carried copy is forgotten. ERROR_MALFORMED: it is not one, or none is counted. */
+enum error carried_remove(struct step *step, struct bytes id, const struct copy *copy);
 
-/* Forgets a bundle that was seen, by its row of TIMER_SEEN. */
-void seen_remove(struct step *step, struct bytes timer);
+/* Forgets a bundle that was seen, by its row of TIMER_SEEN. ERROR_MALFORMED: none is counted. */
+enum error seen_remove(struct step *step, struct bytes timer);
 
 /* Forgets a unit and its fragments. */
 enum error unit_remove(struct step *step, struct bytes identity, const struct unit *unit);

@@ -43,7 +43,8 @@ enum error copy_remove(struct step *step, struct bytes id, const struct copy *co
 {
 	struct key key;
 	struct place place = copy_place(id, copy);
-	assert(copy->state != COPY_CARRIED);
+	if (copy->state == COPY_CARRIED)
+		return ERROR_MALFORMED;
 	enum error error = pool_take(step, &place, copy->size);
 	if (error == ERROR_OK)
 		error = route_take(step, copy->route, copy->precedence, copy->size);
@@ -59,14 +60,16 @@ enum error copy_remove(struct step *step, struct bytes id, const struct copy *co
 	return ERROR_OK;
 }
 
-void carried_remove(struct step *step, struct bytes id, const struct copy *copy)
+enum error carried_remove(struct step *step, struct bytes id, const struct copy *copy)
 {
 	struct key key;
-	assert(copy->state == COPY_CARRIED && step->totals.shown.carried_count > 0);
+	if (copy->state != COPY_CARRIED || step->totals.shown.carried_count == 0)
+		return ERROR_MALFORMED;
 	rows_delete(step->rows, key_timer(&key, TIMER_CARRIED, copy->expires_ms, id));
 	rows_delete(step->rows, key_copy(&key, id));
 	step->totals.shown.carried_count--;
 	step->totals_changed = true;
+	return ERROR_OK;
 }
 
 /* ---- the post's SEND and CANCEL ---- */
@@ -185,8 +188,7 @@ enum error step_cancel(struct step *step)
 		return error;
 	if (copy.state != COPY_CARRIED)
 		return copy_remove(step, id, &copy);
-	carried_remove(step, id, &copy);
-	return ERROR_OK;
+	return carried_remove(step, id, &copy);
 }
 
 /* ---- transfers ---- */
@@ -226,9 +228,10 @@ static enum error keep_carried(struct step *step, struct bytes id, struct copy *
 		enum error error = rows_first(step->rows, key_timers(&key, TIMER_CARRIED), &row);
 		if (error == ERROR_OK)
 			error = copy_get(step->rows, timer_id(row.key), &oldest);
+		if (error == ERROR_OK)
+			error = carried_remove(step, timer_id(row.key), &oldest);
 		if (error != ERROR_OK)
-			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
-		carried_remove(step, timer_id(row.key), &oldest);
+			return error;
 	}
 	copy->state = COPY_CARRIED;
 	copy_put(step->rows, id, copy);

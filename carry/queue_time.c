@@ -172,9 +172,7 @@ static enum error carried_expired(struct step *step, struct bytes timer)
 	struct copy copy;
 	struct bytes id = timer_id(timer);
 	enum error error = copy_get(step->rows, id, &copy);
-	if (error == ERROR_OK)
-		carried_remove(step, id, &copy);
-	return error;
+	return error == ERROR_OK ? carried_remove(step, id, &copy) : error;
 }
 
 static enum error unit_expired(struct step *step, struct bytes timer)
@@ -199,8 +197,7 @@ static enum error timer_due(struct step *step, enum timer_kind kind, struct byte
 	case TIMER_CARRIED:
 		return carried_expired(step, timer);
 	case TIMER_SEEN:
-		seen_remove(step, timer);
-		return ERROR_OK;
+		return seen_remove(step, timer);
 	case TIMER_UNIT:
 		return unit_expired(step, timer);
 	}
@@ -227,7 +224,7 @@ static enum error timers_due(struct step *step, enum timer_kind kind, size_t *bu
 		if (error == ERROR_OK)
 			error = timer_due(step, kind, row.key);
 		if (error != ERROR_OK)
-			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+			return error;
 		*budget -= kind == TIMER_UNIT ? *budget : 1;
 	}
 	return ERROR_OK;

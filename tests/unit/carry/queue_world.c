@@ -342,6 +342,22 @@ void world_read_heads(struct world *world, struct link_heads *heads)
 	rows_undo(&world->rows);
 }
 
+enum error world_try(struct world *world, world_question *question, void *context)
+{
+	enum error error;
+	size_t rounds = 0;
+	rows_reset(&world->rows);
+	do {
+		load_all(world);
+		rows_begin(&world->rows);
+		error = question(world, context);
+		assert_true(++rounds < 400);
+	} while (error == ERROR_NEEDS_ROWS);
+	rows_undo(&world->rows);
+	rows_reset(&world->rows);
+	return error;
+}
+
 void world_taken(struct world *world, uint64_t delivery)
 {
 	struct queue_event event = {.kind = QUEUE_TAKEN, .taken = delivery};

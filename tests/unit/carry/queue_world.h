@@ -79,6 +79,10 @@ bool world_receive(struct world *world, size_t route, struct bytes bundle);
 enum error world_next_delivery(struct world *world);
 void world_taken(struct world *world, uint64_t delivery);
 
+/* Asks the queue, with the rows that it needs, and forgets what it wrote: the error that it ends with. */
+typedef enum error world_question(struct world *world, void *context);
+enum error world_try(struct world *world, world_question *question, void *context);
+
 /* The heads that are kept; views into the rows, valid until the next call. */
 void world_read_heads(struct world *world, struct link_heads *heads);
 

@@ -24,7 +24,7 @@ __attribute__((format(printf, 2, 3))) static void note(struct end *end, const ch
 }
 
 void end_start(struct end *end, enum tcpcl_role role, enum tcpcl_security security, const char *node_id,
-	const char *expected)
+	       const char *expected)
 {
 	struct tcpcl_config config = {
 		.role = role,
@@ -43,8 +43,8 @@ void end_start(struct end *end, enum tcpcl_role role, enum tcpcl_security securi
 static void answer_peer(struct end *end)
 {
 	if (end->refuse_peer)
-		assert_int_equal(
-			tcpcl_terminate(&end->session, end->now_ms, TCPCL_TERM_BUSY, &end->output), ERROR_OK);
+		assert_int_equal(tcpcl_terminate(&end->session, end->now_ms, TCPCL_TERM_BUSY, &end->output),
+				 ERROR_OK);
 	else
 		assert_int_equal(tcpcl_admit(&end->session, end->now_ms, &end->output), ERROR_OK);
 }
@@ -82,16 +82,16 @@ static void handle(struct end *end, const struct tcpcl_event *event)
 		assert_int_equal(event->size, end->received_size);
 		end->received_count++;
 		if (end->store_at_once)
-			assert_int_equal(tcpcl_transfer_stored(
-						 &end->session, end->now_ms, event->transfer, &end->output),
-				ERROR_OK);
+			assert_int_equal(tcpcl_transfer_stored(&end->session, end->now_ms, event->transfer,
+							       &end->output),
+					 ERROR_OK);
 		break;
 	case TCPCL_EVENT_TRANSFER_DROPPED:
 		note(end, "dropped %" PRIu64 " %s; ", event->transfer, tcpcl_refuse_name(event->reason));
 		break;
 	case TCPCL_EVENT_ACKNOWLEDGED:
 		note(end, "acknowledged %" PRIu64 " %" PRIu64 "%s; ", event->transfer, event->size,
-			event->whole ? " whole" : "");
+		     event->whole ? " whole" : "");
 		end->acknowledged_count += event->whole;
 		break;
 	case TCPCL_EVENT_REFUSED:
@@ -116,8 +116,9 @@ size_t end_feed(struct end *end, struct bytes input)
 
 	for (;;) {
 		struct tcpcl_event event;
-		size_t consumed = tcpcl_input(&end->session, end->now_ms,
-			bytes_make(input.data + at, input.size - at), &event, &end->output);
+		size_t consumed =
+			tcpcl_input(&end->session, end->now_ms, bytes_make(input.data + at, input.size - at),
+				    &event, &end->output);
 
 		assert_true(consumed <= input.size - at);
 		at += consumed;

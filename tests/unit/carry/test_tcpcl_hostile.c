@@ -120,10 +120,11 @@ static void send_some(struct sender *sender)
 			sender->started++;
 	}
 	if (tcpcl_is_sending(&end->session) &&
-		end->output.size_max - end->output.size >= tcpcl_segment_room(&end->session))
+	    end->output.size_max - end->output.size >= tcpcl_segment_room(&end->session))
 		assert_int_equal(tcpcl_transfer_continue(&end->session, end->now_ms,
-					 bytes_make(bundle, sender->size), &done, &end->output),
-			ERROR_OK);
+							 bytes_make(bundle, sender->size), &done,
+							 &end->output),
+				 ERROR_OK);
 }
 
 /* Carries a random part of what `from` has to say to `to`. */
@@ -212,8 +213,8 @@ static void meddle(struct end *end)
 		tcpcl_transfer_stored(&end->session, end->now_ms, transfer, &end->output);
 		break;
 	case 1:
-		tcpcl_transfer_refuse(
-			&end->session, end->now_ms, transfer, (enum tcpcl_refuse)draw(7), &end->output);
+		tcpcl_transfer_refuse(&end->session, end->now_ms, transfer, (enum tcpcl_refuse)draw(7),
+				      &end->output);
 		break;
 	case 2:
 		end->now_ms += draw(8000);

@@ -9,11 +9,11 @@
 
 #include "tests/unit/carry/tcpcl_end.h"
 
-#define CONTACT "64746e21 04 00"
-#define CONTACT_TLS "64746e21 04 01"
-#define MRUS "0000000000004000 0000000000020000"
-#define INIT_1 "07 001e " MRUS " 0007 69706e3a312e30 00000000"
-#define INIT_2 "07 001e " MRUS " 0007 69706e3a322e30 00000000"
+#define CONTACT             "64746e21 04 00"
+#define CONTACT_TLS         "64746e21 04 01"
+#define MRUS                "0000000000004000 0000000000020000"
+#define INIT_1              "07 001e " MRUS " 0007 69706e3a312e30 00000000"
+#define INIT_2              "07 001e " MRUS " 0007 69706e3a322e30 00000000"
 #define TERM(flags, reason) "05 " flags " " reason
 
 static struct end end;
@@ -136,8 +136,8 @@ static void the_peer_must_be_the_node_that_was_meant(void **state)
 {
 	check_init("07 001e " MRUS " 0007 69706e3a332e30 00000000", TERM("00", "04"), "close UNKNOWN_KEY; ");
 	check_init("07 001e " MRUS " 0007 49504e3a322e30 00000000", INIT_1, "peer IPN:2.0; ");
-	check_init(
-		"07 001e " MRUS " 0008 69706e3a322e3020 00000000", TERM("00", "04"), "close UNKNOWN_KEY; ");
+	check_init("07 001e " MRUS " 0008 69706e3a322e3020 00000000", TERM("00", "04"),
+		   "close UNKNOWN_KEY; ");
 	check_init("07 001e " MRUS " 0000 00000000", TERM("00", "04"), "close OUT_OF_RANGE; ");
 	end_start(&end, TCPCL_PASSIVE, TCPCL_TLS_OFF, "ipn:1.0", "ipn:2.0");
 	end_feed_hex(&end, CONTACT);
@@ -152,8 +152,8 @@ static void the_certificate_must_name_the_same_node(void **state)
 {
 	end_start(&end, TCPCL_PASSIVE, TCPCL_TLS_REQUIRED, "ipn:1.0", "");
 	end_feed_hex(&end, CONTACT_TLS);
-	assert_int_equal(
-		tcpcl_tls_done(&end.session, end.now_ms, bytes_of_text("ipn:3.0"), &end.output), ERROR_OK);
+	assert_int_equal(tcpcl_tls_done(&end.session, end.now_ms, bytes_of_text("ipn:3.0"), &end.output),
+			 ERROR_OK);
 	end_feed_hex(&end, INIT_2);
 	end_expect(&end, CONTACT_TLS TERM("00", "04"));
 	end_expect_trace(&end, "tls; close UNKNOWN_KEY; ");
@@ -162,13 +162,13 @@ static void the_certificate_must_name_the_same_node(void **state)
 static void mrus_too_small_to_work_with_are_refused(void **state)
 {
 	check_init("07 001e 00000000000000ff ffffffffffffffff 0007 69706e3a322e30 00000000", TERM("00", "04"),
-		"close OUT_OF_RANGE; ");
+		   "close OUT_OF_RANGE; ");
 	check_init("07 001e ffffffffffffffff 00000000000003ff 0007 69706e3a322e30 00000000", TERM("00", "04"),
-		"close OUT_OF_RANGE; ");
+		   "close OUT_OF_RANGE; ");
 	check_init("07 001e 0000000000000100 0000000000000400 0007 69706e3a322e30 00000000", INIT_1,
-		"peer ipn:2.0; ");
+		   "peer ipn:2.0; ");
 	check_init("07 001e ffffffffffffffff ffffffffffffffff 0007 69706e3a322e30 00000000", INIT_1,
-		"peer ipn:2.0; ");
+		   "peer ipn:2.0; ");
 }
 
 static void session_extension_items_are_skipped_unless_critical_or_broken(void **state)
@@ -230,8 +230,8 @@ static void the_shell_may_turn_a_peer_away(void **state)
 	end_expect(&end, CONTACT TERM("00", "03"));
 	end_expect_trace(&end, "peer ipn:2.0; close OK; ");
 	assert_true(tcpcl_is_closed(&end.session));
-	assert_int_equal(
-		tcpcl_terminate(&end.session, end.now_ms, TCPCL_TERM_BUSY, &end.output), ERROR_NOT_NOW);
+	assert_int_equal(tcpcl_terminate(&end.session, end.now_ms, TCPCL_TERM_BUSY, &end.output),
+			 ERROR_NOT_NOW);
 }
 
 static void the_keepalive_is_the_smaller_of_both_offers(void **state)
@@ -313,10 +313,10 @@ static void a_termination_is_answered_with_the_same_reason(void **state)
 static void a_termination_of_ours_waits_for_the_reply(void **state)
 {
 	establish(TCPCL_ACTIVE);
-	assert_int_equal(
-		tcpcl_terminate(&end.session, end.now_ms, TCPCL_TERM_UNKNOWN, &end.output), ERROR_OK);
-	assert_int_equal(
-		tcpcl_terminate(&end.session, end.now_ms, TCPCL_TERM_UNKNOWN, &end.output), ERROR_NOT_NOW);
+	assert_int_equal(tcpcl_terminate(&end.session, end.now_ms, TCPCL_TERM_UNKNOWN, &end.output),
+			 ERROR_OK);
+	assert_int_equal(tcpcl_terminate(&end.session, end.now_ms, TCPCL_TERM_UNKNOWN, &end.output),
+			 ERROR_NOT_NOW);
 	end_expect(&end, TERM("00", "00"));
 	end_tick(&end);
 	end_expect_trace(&end, "");
@@ -328,8 +328,8 @@ static void a_termination_of_ours_waits_for_the_reply(void **state)
 static void terminations_that_cross_are_not_answered(void **state)
 {
 	establish(TCPCL_ACTIVE);
-	assert_int_equal(
-		tcpcl_terminate(&end.session, end.now_ms, TCPCL_TERM_UNKNOWN, &end.output), ERROR_OK);
+	assert_int_equal(tcpcl_terminate(&end.session, end.now_ms, TCPCL_TERM_UNKNOWN, &end.output),
+			 ERROR_OK);
 	end_expect(&end, TERM("00", "00"));
 	end_feed_hex(&end, TERM("00", "03"));
 	end_expect(&end, "");
@@ -339,8 +339,8 @@ static void terminations_that_cross_are_not_answered(void **state)
 static void a_peer_that_never_replies_is_left_after_a_while(void **state)
 {
 	establish(TCPCL_ACTIVE);
-	assert_int_equal(
-		tcpcl_terminate(&end.session, end.now_ms, TCPCL_TERM_UNKNOWN, &end.output), ERROR_OK);
+	assert_int_equal(tcpcl_terminate(&end.session, end.now_ms, TCPCL_TERM_UNKNOWN, &end.output),
+			 ERROR_OK);
 	end_expect(&end, TERM("00", "00"));
 	assert_int_equal(tcpcl_deadline(&end.session), end.now_ms + ENDING_TIMEOUT_MS);
 	end.now_ms += ENDING_TIMEOUT_MS;

@@ -10,19 +10,19 @@
 
 #include "tests/unit/carry/tcpcl_end.h"
 
-#define CONTACT "64746e21 04 00"
-#define MRUS "0000000000004000 0000000000020000"
-#define INIT_1 "07 001e " MRUS " 0007 69706e3a312e30 00000000"
-#define INIT_2 "07 001e " MRUS " 0007 69706e3a322e30 00000000"
-#define ID(n) "00000000000000" n
-#define LENGTH(n) "00000000000000" n
-#define SINGLE(id, n) "01 03 " ID(id) " 00000000 " LENGTH(n) " "
-#define FIRST(id, n) "01 02 " ID(id) " 00000000 " LENGTH(n) " "
+#define CONTACT                "64746e21 04 00"
+#define MRUS                   "0000000000004000 0000000000020000"
+#define INIT_1                 "07 001e " MRUS " 0007 69706e3a312e30 00000000"
+#define INIT_2                 "07 001e " MRUS " 0007 69706e3a322e30 00000000"
+#define ID(n)                  "00000000000000" n
+#define LENGTH(n)              "00000000000000" n
+#define SINGLE(id, n)          "01 03 " ID(id) " 00000000 " LENGTH(n) " "
+#define FIRST(id, n)           "01 02 " ID(id) " 00000000 " LENGTH(n) " "
 #define FIRST_OF(id, total, n) "01 02 " ID(id) " 0000000d 00 0001 0008 " total " " LENGTH(n) " "
-#define MIDDLE(id, n) "01 00 " ID(id) " " LENGTH(n) " "
-#define LAST(id, n) "01 01 " ID(id) " " LENGTH(n) " "
-#define ACK(flags, id, n) "02 " flags " " ID(id) " " LENGTH(n)
-#define REFUSE(reason, id) "03 " reason " " ID(id)
+#define MIDDLE(id, n)          "01 00 " ID(id) " " LENGTH(n) " "
+#define LAST(id, n)            "01 01 " ID(id) " " LENGTH(n) " "
+#define ACK(flags, id, n)      "02 " flags " " ID(id) " " LENGTH(n)
+#define REFUSE(reason, id)     "03 " reason " " ID(id)
 
 static struct end end;
 
@@ -85,15 +85,15 @@ static void a_last_segment_may_be_empty_and_an_announcement_may_lack(void **stat
 
 static void answers_leave_in_the_order_of_the_segments(void **state)
 {
-	end_feed_hex(&end,
-		SINGLE("00", "01") "61" SINGLE("01", "01") "62" FIRST("02", "01") "63" SINGLE("03", "00"));
+	end_feed_hex(&end, SINGLE("00", "01") "61" SINGLE("01", "01") "62" FIRST("02", "01") "63" SINGLE(
+				   "03", "00"));
 	/* 3 is a START before 2 has ended. */
 	end_expect_trace(&end, "begin 0 1; end 0 1; begin 1 1; end 1 1; begin 2 0; close MALFORMED; ");
 	end_expect(&end, "06 03 01 05 00 00");
 
 	establish(NULL);
-	end_feed_hex(&end,
-		SINGLE("00", "01") "61" SINGLE("01", "01") "62" FIRST("02", "01") "63" LAST("02", "01") "64");
+	end_feed_hex(&end, SINGLE("00", "01") "61" SINGLE("01", "01") "62" FIRST("02", "01") "63" LAST(
+				   "02", "01") "64");
 	end_feed_hex(&end, SINGLE("03", "01") "65");
 	stored(2);
 	stored(1);
@@ -102,9 +102,8 @@ static void answers_leave_in_the_order_of_the_segments(void **state)
 		ERROR_OK);
 	end_expect(&end, "");
 	stored(0);
-	end_expect(&end,
-		ACK("03", "00", "01") ACK("03", "01", "01") ACK("02", "02", "01") ACK("01", "02", "02")
-			REFUSE("02", "03"));
+	end_expect(&end, ACK("03", "00", "01") ACK("03", "01", "01") ACK("02", "02", "01")
+				 ACK("01", "02", "02") REFUSE("02", "03"));
 }
 
 static void extension_items_are_skipped_unless_critical_or_broken(void **state)
@@ -119,15 +118,14 @@ static void extension_items_are_skipped_unless_critical_or_broken(void **state)
 	end_feed_hex(&end, "01 03" ID("03") "00000007 00 7777 0000 0102" LENGTH("01") "61");
 	end_expect(&end, REFUSE("04", "03"));
 	/* Two lengths, and a length of another size than it has. */
-	end_feed_hex(&end,
-		"01 03" ID("04") "0000001a 00 0001 0008" LENGTH("01") "00 0001 0008" LENGTH("01")
-			LENGTH("01") "61");
+	end_feed_hex(&end, "01 03" ID("04") "0000001a 00 0001 0008" LENGTH("01") "00 0001 0008" LENGTH("01")
+				   LENGTH("01") "61");
 	end_expect(&end, REFUSE("04", "04"));
 	end_feed_hex(&end, "01 03" ID("05") "00000009 00 0001 0004 00000001" LENGTH("01") "61");
 	end_expect(&end, REFUSE("04", "05"));
 	end_expect_trace(&end,
-		"begin 0 1; end 0 1; dropped 1 extension failure; dropped 2 not acceptable; "
-		"dropped 3 not acceptable; dropped 4 not acceptable; dropped 5 not acceptable; ");
+			 "begin 0 1; end 0 1; dropped 1 extension failure; dropped 2 not acceptable; "
+			 "dropped 3 not acceptable; dropped 4 not acceptable; dropped 5 not acceptable; ");
 	end_feed_hex(&end, "01 03" ID("06") "00001001");
 	end_expect(&end, "05 00 05");
 	end_expect_trace(&end, "close TOO_LARGE; ");
@@ -322,9 +320,9 @@ static bool send_on(uint64_t size)
 {
 	bool done = false;
 
-	assert_int_equal(tcpcl_transfer_continue(
-				 &end.session, end.now_ms, bytes_make(bundle, size), &done, &end.output),
-		ERROR_OK);
+	assert_int_equal(tcpcl_transfer_continue(&end.session, end.now_ms, bytes_make(bundle, size), &done,
+						 &end.output),
+			 ERROR_OK);
 	return done;
 }
 
@@ -377,10 +375,10 @@ static void own_transfers_are_bounded(void **state)
 	uint8_t memory[40];
 	struct buffer small = buffer_make(memory, 39);
 
-	assert_int_equal(
-		tcpcl_transfer_begin(&end.session, TRANSFER_SIZE_MAX + 1, &transfer), ERROR_TOO_LARGE);
+	assert_int_equal(tcpcl_transfer_begin(&end.session, TRANSFER_SIZE_MAX + 1, &transfer),
+			 ERROR_TOO_LARGE);
 	assert_int_equal(tcpcl_transfer_continue(&end.session, 0, bytes_make(bundle, 1), &done, &end.output),
-		ERROR_NOT_NOW);
+			 ERROR_NOT_NOW);
 	for (unsigned i = 0; i < TCPCL_OUTGOING_MAX; i++) {
 		begin(1);
 		assert_int_equal(tcpcl_transfer_begin(&end.session, 1, &transfer), ERROR_NOT_NOW);
@@ -389,8 +387,8 @@ static void own_transfers_are_bounded(void **state)
 	assert_int_equal(tcpcl_transfer_begin(&end.session, 1, &transfer), ERROR_NOT_NOW);
 	end_feed_hex(&end, ACK("03", "05", "01"));
 	begin(5);
-	assert_int_equal(
-		tcpcl_transfer_continue(&end.session, 0, bytes_make(bundle, 5), &done, &small), ERROR_FULL);
+	assert_int_equal(tcpcl_transfer_continue(&end.session, 0, bytes_make(bundle, 5), &done, &small),
+			 ERROR_FULL);
 	assert_int_equal(small.size, 0);
 	establish_with("07 001e 0000000000000100 0000000000000400 0007 69706e3a322e30 00000000");
 	assert_int_equal(tcpcl_transfer_begin(&end.session, 1025, &transfer), ERROR_TOO_LARGE);
@@ -405,8 +403,8 @@ static void a_refused_transfer_sends_no_further_segment(void **state)
 	end.output.size = 0;
 	end_feed_hex(&end, REFUSE("02", "00"));
 	assert_int_equal(tcpcl_transfer_continue(&end.session, 0, bytes_make(bundle, SEGMENT_SIZE_MAX + 1),
-				 &done, &end.output),
-		ERROR_NOT_NOW);
+						 &done, &end.output),
+			 ERROR_NOT_NOW);
 	assert_int_equal(tcpcl_unacknowledged(&end.session), 0);
 	bundle[0] = 'x';
 	assert_int_equal(begin(1), 1);
@@ -482,9 +480,8 @@ static void an_ending_session_finishes_what_is_under_way_and_starts_nothing(void
 	begin(SEGMENT_SIZE_MAX + 1);
 	assert_false(send_on(SEGMENT_SIZE_MAX + 1));
 	end.output.size = 0;
-	end_feed_hex(&end,
-		FIRST("00", "01") "61"
-				  "05 00 03");
+	end_feed_hex(&end, FIRST("00", "01") "61"
+					     "05 00 03");
 	end_expect(&end, ACK("02", "00", "01") "05 01 03");
 	assert_true(send_on(SEGMENT_SIZE_MAX + 1));
 	end.output.size = 0;
@@ -504,8 +501,8 @@ static void an_ending_session_finishes_what_is_under_way_and_starts_nothing(void
 static void a_termination_of_ours_waits_for_the_disk(void **state)
 {
 	end_feed_hex(&end, SINGLE("00", "01") "61");
-	assert_int_equal(
-		tcpcl_terminate(&end.session, end.now_ms, TCPCL_TERM_UNKNOWN, &end.output), ERROR_OK);
+	assert_int_equal(tcpcl_terminate(&end.session, end.now_ms, TCPCL_TERM_UNKNOWN, &end.output),
+			 ERROR_OK);
 	end_feed_hex(&end, "05 01 00");
 	end_expect(&end, "05 00 00");
 	end_tick(&end);
