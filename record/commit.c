@@ -65,12 +65,12 @@ static enum error sign_head(struct run *run, uint64_t number)
 
 	enum error error = registry_channel(run, number, &channel);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	uint64_t log = log_own_number(run, &channel);
 	struct row_key line_key = key_line(number, log);
 	error = run_get(run, &line_key, &schema_line, &line);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	if (line.incarnation == 0)
 		line.incarnation = 1;
 	error = keep_former(run, number, log, &line);
@@ -116,7 +116,7 @@ static enum error give_anchor(struct run *run)
 			return ERROR_MALFORMED;
 		error = registry_channel(run, number, &channel);
 		if (error != ERROR_OK)
-			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+			return run_must(error);
 		struct anchor_entry *entry = &entries[count++];
 		memcpy(entry->channel, channel.id, sizeof(entry->channel));
 		entry->incarnation = shadow.incarnation;

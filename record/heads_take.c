@@ -340,7 +340,7 @@ static enum error look_up(struct run *run, struct told *told, bool *valid)
 	if (error == ERROR_OK)
 		error = log_row(run, told->channel_number, told->log, told->head->incarnation, &row);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	told->tree_size = row.size;
 	checkpoint_origin(told->channel->id, party.id, log_slot(told->log), told->head->incarnation,
 			  told->origin);
@@ -403,7 +403,7 @@ static enum error take_own(struct run *run, struct told *told, uint64_t by)
 	if (error == ERROR_OK)
 		error = look_up(run, told, &valid);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	struct checkpoint checkpoint = {
 		.origin = bytes_of_text(told->origin), .size = head->size, .root = head->root};
 	if (!valid || cosignature_verify(&checkpoint, head->cosigned_at, line.cosigner_key,

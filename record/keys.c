@@ -249,7 +249,7 @@ static enum error publish(struct run *run, uint64_t first)
 		struct epoch epoch;
 		enum error error = run_get(run, &key, &schema_epoch, &epoch);
 		if (error != ERROR_OK)
-			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+			return run_must(error);
 		assert(prekeys->keys_count < EPOCHS_AHEAD_MAX);
 		memcpy(prekeys->keys[prekeys->keys_count++], epoch.key, sizeof(epoch.key));
 	}

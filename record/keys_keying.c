@@ -103,7 +103,7 @@ static enum error check_packet(struct run *run, const struct keying_packet *pack
 	struct row_key party_row_key = key_party(row.number);
 	error = run_get(run, &party_row_key, &schema_party, party);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	*number = row.number;
 	*reason = packet->number <= party->keying ? ERROR_EXISTS : ERROR_OK;
 	return ERROR_OK;

@@ -436,7 +436,7 @@ enum error keys_take_prekeys(struct run *run, uint64_t party_number, uint64_t sl
 	if (error == ERROR_OK)
 		error = run_get(run, &post_key, &schema_party_post, &post);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	error = run_get(run, &key, &schema_prekeys_row, &row);
 	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
 		return error;

@@ -238,7 +238,8 @@ enum error log_append(struct run *run, const struct log_item *item, struct entry
 	enum error seen_error = take_seen(run, key->channel, heads);
 	if (error != ERROR_OK || seen_error != ERROR_OK)
 		return seen_error == ERROR_NEEDS_ROWS || error == ERROR_OK ? seen_error : error;
-	assert(line.unsure == 0); /* a position might be given twice */
+	if (line.unsure != 0) /* a position might be given twice, and the state does not say so */
+		return ERROR_MALFORMED;
 	key->incarnation = line.incarnation == 0 ? 1 : line.incarnation;
 	error = log_row(run, key->channel, key->log, key->incarnation, &row);
 	if (error == ERROR_OK)
@@ -466,12 +467,12 @@ static enum error node_hash(struct run *run, const struct entry_key *log, const 
 		enum error error = log_entry(run, &key, &entry);
 		if (error == ERROR_OK)
 			merkle_leaf_hash(entry.leaf, hash);
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	}
 	struct row_key key = key_tree(log, at);
 	enum error error = rows_get(run_rows(run), key_view(&key), &value);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	if (value.size != MERKLE_HASH_SIZE)
 		return ERROR_MALFORMED;
 	memcpy(hash->bytes, value.data, MERKLE_HASH_SIZE);

@@ -83,7 +83,7 @@ enum error outbox_read(struct run *run, const struct copy_key *key, struct outgo
 		return error;
 	error = registry_channel(run, key->entry.channel, &channel);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	outgoing->party = registry_party_of(&channel, log_roster_index(key->entry.log));
 	outgoing->slot = log_slot(key->entry.log);
 	return ERROR_OK;
@@ -191,7 +191,7 @@ enum error outbox_terms(struct run *run, uint64_t number, struct terms *terms)
 		return ERROR_OK;
 	enum error error = registry_channel(run, number, &channel);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	return registry_terms(&channel, terms);
 }
 
@@ -379,7 +379,7 @@ static enum error give(struct run *run, struct outgoing *outgoing, const struct 
 
 	enum error error = run_get(run, &post_key, &schema_party_post, &post);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	/* One that the courier gave up keeps its time: it was not sent, and nothing begins anew. */
 	if (outgoing->copy.due_ms == 0)
 		set_due(run, outgoing, terms);
@@ -541,7 +541,7 @@ static enum error give_copies(struct run *run, const struct copy_key *keys, size
 		if (error == ERROR_OK)
 			error = terms_of(run, &outgoing, &terms);
 		if (error != ERROR_OK)
-			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+			return run_must(error);
 		unsigned precedence = (unsigned)outgoing.copy.precedence;
 		*closed = !link_window_open(window, precedence, 1);
 		if (*closed)

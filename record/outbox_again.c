@@ -124,7 +124,7 @@ static enum error requeue_one(struct run *run, struct bytes row_key)
 		return ERROR_MALFORMED;
 	enum error error = outbox_read(run, &key, &outgoing);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	if (which == REQUEUE_ALL || which == REQUEUE_PARTY + outgoing.party)
 		renew(run, &outgoing);
 	return ERROR_OK;

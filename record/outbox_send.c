@@ -20,7 +20,7 @@ static enum error wire_statement(struct run *run, const struct outgoing *outgoin
 		return ERROR_OK;
 	enum error error = registry_channel(run, outgoing->statement.channel, &channel);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	wire->has_tag = true;
 	channel_tag_make(channel.id, wire->tag);
 	return ERROR_OK;
@@ -37,7 +37,7 @@ static enum error wire_entry(struct run *run, const struct outgoing *outgoing, s
 
 	enum error error = registry_channel(run, key.channel, &channel);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	if (own)
 		key.log = log_own_number(run, &channel);
 	error = log_entry(run, &key, &entry);
@@ -45,7 +45,7 @@ static enum error wire_entry(struct run *run, const struct outgoing *outgoing, s
 	if (error == ERROR_OK || cose_error == ERROR_NEEDS_ROWS)
 		error = cose_error;
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	if (leaf_decode(entry.leaf, leaf) != ERROR_OK)
 		return ERROR_MALFORMED;
 	wire->kind = own ? WIRE_ENTRY : WIRE_RETURNED;
@@ -63,7 +63,7 @@ static enum error stored_bytes(struct run *run, const struct outgoing *outgoing,
 	struct row_key key = outbox_sealed_row(&outgoing->copy);
 
 	enum error error = rows_get(run_rows(run), key_view(&key), sealed);
-	return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	return run_must(error);
 }
 
 enum error outbox_seal(struct run *run, struct outgoing *outgoing, uint64_t window_s, struct bytes *bytes,

@@ -235,11 +235,11 @@ static enum error note_hint(struct run *run, const struct copy_key *key, uint64_
 
 	enum error error = registry_channel(run, entry_key.channel, &channel);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	entry_key.log = log_own_number(run, &channel);
 	error = log_entry(run, &entry_key, &entry);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	if (entry.state >= state)
 		return ERROR_OK;
 	return log_set_state(run, &entry_key, &entry, state, route);
@@ -297,12 +297,12 @@ static enum error promote(struct run *run, struct outgoing *outgoing)
 		return ERROR_OK;
 	enum error error = registry_channel(run, key.channel, &channel);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	uint64_t index = log_roster_index(key.log);
 	key.log = log_own_number(run, &channel);
 	error = log_entry(run, &key, &entry);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	if (index == channel.own_index || (entry.received >> index & 1) != 0) {
 		copy->urgency = copy->precedence;
 		return ERROR_OK;
@@ -412,7 +412,7 @@ enum error outbox_cannot_open(struct run *run, uint64_t party, uint64_t slot, co
 	if (error == ERROR_OK)
 		error = outbox_read(run, &key, &outgoing);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	if (outgoing.key.statement != 0)
 		return cannot_open_statement(run, party, slot, sha256);
 	if (outgoing.party != party || outgoing.slot != slot ||

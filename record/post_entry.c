@@ -18,7 +18,7 @@ enum error post_entry(struct run *run, uint64_t channel_number, struct content *
 	if (error == ERROR_OK)
 		error = registry_aad(run, &channel, AAD_ENTRY, channel.own_index, aad);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	content->signers_count = 0;
 	memcpy(content->registry, channel.registry, sizeof(content->registry));
 	run_random(run, content->id, sizeof(content->id));

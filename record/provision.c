@@ -253,7 +253,7 @@ enum error provision_card_accept(struct run *run, struct cbor_reader *arguments,
 		return fail(run, reason, NULL);
 	error = registry_party(run, number, &party);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	struct buffer *reply = run_reply_begin(run, 2);
 	cbor_write_bytes(reply, bytes_make(party.id, sizeof(party.id)));
 	cbor_write_text(reply, party.name);
@@ -279,7 +279,7 @@ enum error provision_keying_accept(struct run *run, struct cbor_reader *argument
 		return fail(run, reason, NULL);
 	error = registry_party(run, number, &party);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	struct buffer *reply = run_reply_begin(run, 1);
 	cbor_write_bytes(reply, bytes_make(party.id, sizeof(party.id)));
 	run_reply_end(run);

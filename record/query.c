@@ -193,7 +193,7 @@ static enum error signer_name(struct run *run, const struct channel *channel, co
 		struct party party;
 		enum error error = registry_party(run, registry_party_of(channel, index), &party);
 		*name = party.name;
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	}
 	struct row_key row_key = key_channel(TABLE_OFFICER, key->channel);
 	struct officer officer;
@@ -235,8 +235,7 @@ static void write_due(struct buffer *buffer, const struct channel *channel, cons
 	bool known = entry->precedence >= PRECEDENCE_ROUTINE && entry->precedence <= PRECEDENCE_FLASH;
 
 	if (own && known && !query_is_settled(channel, entry))
-		cbor_write_uint(buffer,
-				entry->held_at_ms / 1000 + terms->handling_s[entry->precedence - 1]);
+		cbor_write_uint(buffer, entry->held_at_ms / 1000 + terms->handling_s[entry->precedence - 1]);
 	else
 		cbor_write_null(buffer);
 	if (entry->ack_by != 0 && entry->state < LOCAL_READ)

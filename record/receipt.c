@@ -132,7 +132,7 @@ static enum error make_receipt(struct run *run, const struct batch_item *items, 
 	if (error == ERROR_OK)
 		error = registry_aad(run, &channel, AAD_RECEIPT, channel.own_index, aad);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	memset(receipt, 0, sizeof(*receipt));
 	receipt->by = log_own_number(run, &channel);
 	receipt->log = key->log;

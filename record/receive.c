@@ -36,7 +36,7 @@ struct arriving {
 	struct entry_key key;
 	bool gap;
 	bool is_former; /* its incarnation is not the newest of its log */
-	bool judged; /* already, for this channel */
+	bool judged;    /* already, for this channel */
 	enum error reason;
 };
 
@@ -205,13 +205,13 @@ static enum error file(struct run *run, struct arriving *arriving, enum error re
 			error = registry_log_spoke(run, arriving->key.channel, arriving->key.log,
 						   post.statement_key);
 		if (error != ERROR_OK)
-			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+			return run_must(error);
 	}
 	if (item.again && content->kind != CONTENT_LETTER)
 		return ERROR_OK;
 	error = log_entry(run, &arriving->key, &filed);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	error = effects_of(run, &arriving->entry, &arriving->key, &filed, false);
 	return error == ERROR_OK ? effects_awaited(run, &arriving->key, arriving->entry.identity) : error;
 }
@@ -367,7 +367,7 @@ static enum error place_on(struct run *run, struct arriving *arriving, const str
 	enum error error = registry_aad(run, &found->channel, AAD_ENTRY, found->index, aad);
 	if (error == ERROR_OK)
 		run_identity(run, aad, arriving->entry.payload, arriving->entry.identity);
-	return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+	return run_must(error);
 }
 
 enum belonging {

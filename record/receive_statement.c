@@ -35,7 +35,7 @@ enum error receive_channels_of(struct run *run, const uint8_t tag[CHANNEL_TAG_SI
 			return ERROR_MALFORMED;
 		error = registry_channel(run, one->number, &one->channel);
 		if (error != ERROR_OK)
-			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+			return run_must(error);
 		if (registry_index_of(&one->channel, party, &one->index))
 			(*count)++;
 		error = rows_after(run_rows(run), key_view(&prefix), row.key, &row);
@@ -55,7 +55,7 @@ static enum error receive_cannot_open(struct run *run, const struct received_sta
 
 	enum error error = run_get(run, &party_key, &schema_party, &party);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	if (cannot_open_decode(statement->object.payload, cannot_open) != ERROR_OK ||
 	    cannot_open->slot != opened->slot)
 		return run_count(run, ERROR_MALFORMED, "statement dropped: cannot open");
@@ -131,7 +131,7 @@ static enum error receive_on_channel(struct run *run, struct received_statement 
 			error = registry_log_post(run, found[i].number, &found[i].channel,
 						  log_number(found[i].index, opened->slot), &statement->post);
 		if (error != ERROR_OK)
-			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+			return run_must(error);
 		if (run_verify_one(run, &statement->object, aad, statement->post.statement_key) == ERROR_OK)
 			return take_on_channel(run, statement, wire->statement);
 	}
@@ -211,8 +211,10 @@ enum error receive_cannot_be_opened(struct run *run)
 	struct row_key party_key = key_party(post.party);
 	error = run_get(run, &quota_key, &schema_quota, &quota);
 	enum error party_error = run_get(run, &party_key, &schema_party, &party);
-	if (error == ERROR_NEEDS_ROWS || party_error != ERROR_OK)
-		return error == ERROR_NEEDS_ROWS ? error : party_error;
+	if (error != ERROR_OK && error != ERROR_NOT_FOUND)
+		return error;
+	if (party_error != ERROR_OK)
+		return party_error;
 	if (error == ERROR_NOT_FOUND || run_slow_since(run, quota.start_ms) >= 60000)
 		quota = (struct quota){.start_ms = run_slow_ms(run)};
 	if (quota.count >= CANNOT_OPEN_PER_MINUTE)

@@ -126,7 +126,7 @@ enum error registry_roster(struct run *run, const struct channel *channel, struc
 		enum error error = registry_party(run, channel->parties.data[i], &party);
 		missing = missing || error == ERROR_NEEDS_ROWS;
 		if (error != ERROR_OK && error != ERROR_NEEDS_ROWS)
-			return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+			return run_must(error);
 		memcpy(roster->ids[roster->count++], party.id, PARTY_ID_SIZE);
 	}
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;

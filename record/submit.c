@@ -58,7 +58,7 @@ static enum error find_channel(struct run *run, const uint8_t id[CHANNEL_ID_SIZE
 	if (error == ERROR_OK)
 		error = registry_aad(run, &channel, AAD_ENTRY, channel.own_index, aad);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	entry->index = channel.own_index;
 	run_identity(run, aad, entry->payload, entry->identity);
 	return ERROR_OK;
@@ -88,7 +88,7 @@ static enum error file(struct run *run, struct registry_entry *entry, struct byt
 	key.channel = entry->channel;
 	error = registry_channel(run, key.channel, &channel);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	memcpy(item.identity, entry->identity, sizeof(item.identity));
 	error = log_append(run, &item, &key, &filed);
 	if (error == ERROR_OK)
@@ -106,7 +106,7 @@ static enum error again(struct run *run, const struct entry_key *key)
 	if (error == ERROR_OK)
 		error = log_entry(run, key, &filed);
 	if (error != ERROR_OK)
-		return error == ERROR_NOT_FOUND ? ERROR_MALFORMED : error;
+		return run_must(error);
 	if (key->log == log_own_number(run, &channel))
 		return reply_position(run, key, &filed);
 	run_reply_error(run, ERROR_DUPLICATE, NULL);

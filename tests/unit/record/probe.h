@@ -1,8 +1,8 @@
 /*
  * A look at each event before it happens: what if a row that it reads were spoilt?
  *
- * A store that a disk or somebody has changed must end in an error, never in a false step. Linked before the
- * world, probe.c asks that of a sample of all events; without it, probe_none.c does nothing.
+ * A store that a disk or somebody has changed must end in an error, never in a false step. PROBES=N in the
+ * environment asks that of the first N events of all that are alike; without it nothing is asked.
  */
 #ifndef TESTS_UNIT_RECORD_PROBE_H
 #define TESTS_UNIT_RECORD_PROBE_H
