@@ -140,8 +140,6 @@ enum error commit_handle(struct run *run)
 	uint64_t channels[2 * CHANNELS_MAX];
 	size_t count = 0;
 
-	if (run_post(run) == NULL)
-		return ERROR_OK;
 	enum error error = clock_keep(run);
 	if (error == ERROR_OK)
 		error = log_advance(run);

@@ -500,8 +500,6 @@ enum error receive_handle(struct run *run)
 	struct wire *wire = run_take(run, sizeof(*wire));
 	enum error reason;
 
-	if (run_post(run) == NULL)
-		return ERROR_NOT_NOW;
 	enum error error = incarnation_open(run);
 	if (error == ERROR_OK)
 		error = keys_open(run, event->of.received.sealed, opened, &reason);

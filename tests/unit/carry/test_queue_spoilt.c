@@ -1,6 +1,6 @@
 /*
- * A store that a disk or somebody has changed: whatever the queue reads there, it goes on as with other rows of
- * its own, or stops with ERROR_MALFORMED.
+ * A store that a disk or somebody has changed: whatever the queue reads there, it goes on as with other rows
+ * of its own, or stops with ERROR_MALFORMED.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,8 +46,8 @@ static void give_head(void)
 	world_step(&world, &event);
 }
 
-/* Copies that wait, are tried again, are carried and are under way; what is forwarded, to be put together, to be
- * given to the post and given; a head. */
+/* Copies that wait, are tried again, are carried and are under way; what is forwarded, to be put together, and
+ * given to the post; a head. */
 static void fill(void)
 {
 	static const uint8_t payload[1000];

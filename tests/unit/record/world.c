@@ -146,6 +146,7 @@ static void read_state(struct world_post *post, struct cbor_reader *reader)
 static void read_notice(struct world_post *post, struct bytes frame)
 {
 	struct cbor_reader reader = cbor_reader_make(bytes_make(frame.data + 4, frame.size - 4));
+	CHECK(load_u32(frame.data) == frame.size - 4);
 	(void)cbor_read_array(&reader, 16);
 	CHECK(cbor_read_uint(&reader) == 0);
 	uint64_t kind = cbor_read_uint(&reader);
@@ -212,6 +213,7 @@ static void perform(struct world *world, size_t index, const struct record_actio
 		break;
 	case RECORD_ACTION_REPLY:
 		CHECK(action->bytes.size <= sizeof(post->reply) && action->bytes.size > 4);
+		CHECK(load_u32(action->bytes.data) == action->bytes.size - 4);
 		memcpy(post->reply, action->bytes.data + 4, action->bytes.size - 4);
 		post->reply_size = action->bytes.size - 4;
 		post->replies++;
