@@ -46,8 +46,8 @@ static void give_head(void)
 	world_step(&world, &event);
 }
 
-/* Copies that wait, are tried again, are carried and are under way; what is forwarded, to be put together, and
- * given to the post; a head. */
+/* Copies that wait, are tried again, are carried and are under way; what is forwarded, what is to be put
+ * together, what was given to the post; a head. */
 static void fill(void)
 {
 	static const uint8_t payload[1000];
