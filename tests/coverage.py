@@ -6,16 +6,20 @@ Builds with gcc's coverage into build/coverage, runs the suites `unit`, `vectors
 each file, wing and in all the branches that were taken and that there are, as gcov counts them. Branches of asserts
 are not counted: no test can take them.
 
-  --missed      tell each line that has a branch which nothing took: FILE:LINE, how many of how many, and the line
+  --missed      tell each line that has a branch which nothing took: FILE:LINE, how many of how many, the line, and why, as
+                tests/coverage.missed has it
   --seeds A..B  what the simulator runs (1..12; 0: none)
   --no-run      count what the last run left, without another
   FILE...       only these, as in the repository: record/receipt.c
+
+The exit status is 1 where a reason in tests/coverage.missed is of no line that is missed any more.
 
 Example: /usr/bin/python3 tests/coverage.py --missed carry/eid.c
 """
 
 import argparse
 import collections
+import fnmatch
 import gzip
 import json
 import os
@@ -26,8 +30,11 @@ import subprocess
 import sys
 import tempfile
 
+from mutants import read_rules
+
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = TOP / "build" / "coverage"
+REASONS = TOP / "tests" / "coverage.missed"
 WINGS = ("base", "envelope", "record", "carry")
 
 
@@ -99,7 +106,28 @@ def share(taken, count):
     return f"{taken:6} of {count:6}  {100 * taken / count if count else 100:5.1f} %"
 
 
-def tell(branches, missed):
+class Reasons:
+    """Why a branch is not taken: FILE | LINE | REASON, the first two as patterns; LINE without its indentation."""
+
+    def __init__(self):
+        self.rules = read_rules(REASONS, 3)
+        self.used = set()
+        self.explained = self.open = 0
+
+    def of(self, file, line, count):
+        for number, (files, lines, reason) in enumerate(self.rules):
+            if fnmatch.fnmatchcase(file, files) and fnmatch.fnmatchcase(line, lines):
+                self.used.add(number)
+                self.explained += count
+                return reason
+        self.open += count
+        return ""
+
+    def stale(self):
+        return [" | ".join(rule) for number, rule in enumerate(self.rules) if number not in self.used]
+
+
+def tell(branches, missed, reasons):
     totals = collections.defaultdict(lambda: [0, 0])
     for file, lines in sorted(branches.items()):
         source = (TOP / file).read_text(encoding="utf-8").splitlines()
@@ -108,10 +136,16 @@ def tell(branches, missed):
             for name in (file, file.split("/")[0] + "/", "all"):
                 totals[name][0] += taken
                 totals[name][1] += len(counts)
-            if missed and taken < len(counts):
-                print(f"{file}:{line}: {len(counts) - taken} of {len(counts)}: {source[line - 1].strip()}")
+            if taken < len(counts):
+                text = source[line - 1].strip()
+                reason = reasons.of(file, text, len(counts) - taken)
+                if missed:
+                    print(f"{file}:{line}: {len(counts) - taken} of {len(counts)}: {text}")
+                    if reason:
+                        print(f"    {reason}")
     for name, (taken, count) in sorted(totals.items(), key=lambda item: (item[0] == "all", item[0].endswith("/"), item[0])):
         print(f"{share(taken, count)}  {name}")
+    print(f"missed: {reasons.explained} with a reason, {reasons.open} without one")
 
 
 def main():
@@ -133,7 +167,10 @@ def main():
     unknown = [file for file in options.files if file not in branches]
     if unknown:
         sys.exit(f"coverage.py: {unknown[0]}: no source of {', '.join(WINGS)} that was compiled has that name")
-    tell({file: lines for file, lines in branches.items() if not options.files or file in options.files}, options.missed)
+    reasons = Reasons()
+    tell({file: lines for file, lines in branches.items() if not options.files or file in options.files}, options.missed, reasons)
+    if not options.files and reasons.stale():
+        sys.exit("\n".join(["coverage.py: of no line that is missed:", *reasons.stale()]))
 
 
 if __name__ == "__main__":

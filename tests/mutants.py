@@ -187,14 +187,14 @@ def mutants_of(name):
     return sorted(found, key=lambda mutant: (mutant.start, mutant.end, mutant.kind))
 
 
-def read_equivalent():
-    """FILE | KIND | LINE | REASON, the first three as patterns of file names."""
+def read_rules(path, size):
+    """Rules of `size` parts between ` | `, of which the last is a reason and all before it are patterns of file names."""
     rules = []
-    for line in EQUIVALENT.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         if line.strip() and not line.startswith("#"):
             rule = [part.strip() for part in line.split(" | ")]
-            if len(rule) != 4 or not rule[3]:
-                raise SystemExit(f"mutants.py: {EQUIVALENT.name}: no rule with a reason: {line}")
+            if len(rule) != size or not rule[-1]:
+                raise SystemExit(f"{path.name}: no rule with a reason: {line}")
             rules.append(rule)
     return rules
 
@@ -437,7 +437,7 @@ def choose(arguments, tally):
     for name in files:
         if name.split("/")[0] not in WINGS or not (ROOT / name).is_file():
             raise SystemExit(f"mutants.py: {name}: no file of {' or '.join(WINGS)}")
-    rules = read_equivalent()
+    rules = read_rules(EQUIVALENT, 4)
     made = [mutant for name in files for mutant in mutants_of(name)]
     mutants = [mutant for mutant in made if not is_equivalent(mutant, rules)]
     if arguments.again:
