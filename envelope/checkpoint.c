@@ -144,15 +144,22 @@ static bool take_line(struct bytes *text, struct bytes *line)
 	return true;
 }
 
-/* libsodium's decoder takes padding and left-over bits as strictly as we need. */
+/*
+ * libsodium's decoder takes padding and left-over bits as strictly as we need, but any byte above 0x7f for
+ * '/', where char is signed: so what is decoded is what is encoded again to the same characters.
+ */
 static bool parse_root(struct bytes base64, struct merkle_hash *root)
 {
+	char again[ROOT_BASE64_SIZE + 1];
 	size_t size;
 
-	return base64.size == ROOT_BASE64_SIZE &&
-	       sodium_base642bin(root->bytes, MERKLE_HASH_SIZE, (const char *)base64.data, base64.size, NULL,
-				 &size, NULL, sodium_base64_VARIANT_ORIGINAL) == 0 &&
-	       size == MERKLE_HASH_SIZE;
+	if (base64.size != ROOT_BASE64_SIZE ||
+	    sodium_base642bin(root->bytes, MERKLE_HASH_SIZE, (const char *)base64.data, base64.size, NULL,
+			      &size, NULL, sodium_base64_VARIANT_ORIGINAL) != 0 ||
+	    size != MERKLE_HASH_SIZE)
+		return false;
+	sodium_bin2base64(again, sizeof again, root->bytes, MERKLE_HASH_SIZE, sodium_base64_VARIANT_ORIGINAL);
+	return bytes_equal(base64, bytes_of_text(again));
 }
 
 enum error checkpoint_parse(struct bytes text, struct checkpoint *checkpoint)

@@ -31,7 +31,7 @@
 	" SBCM3l3dUK8Hlara1+m18G5lVdkqE9AwVFXsWtG+lOFELee3A1UUBCf2/ttMeKVFNKdIU84nERtkTD+C9K9rW7W52Qc=\n"
 #define COSIGNER_LINE                                                                                        \
 	"— " COSIGNER " 1RXrfAAAAABrAmmhq9LBbUT3Ob1f7XtaQGHcv57l45hZk12GF9HVTCzU+DbHGZVuBt+"                 \
-		      "PO0ghua2TsfH8Qz5q5cvj8TkVQtKIeoruCg==\n"
+	"PO0ghua2TsfH8Qz5q5cvj8TkVQtKIeoruCg==\n"
 #define NOTE TEXT "\n" LOG_LINE COSIGNER_LINE
 
 struct example {
@@ -177,8 +177,9 @@ static void texts_of_another_form_are_refused(void **state)
 		{"o\n8\nXcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyh=\n",
 		 ERROR_MALFORMED}, /* bits left over */
 		{"o\n8\nXcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz-Nw7_RgQyg=\n", ERROR_MALFORMED},
-		{"o\n8\nXcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQygA\n", ERROR_MALFORMED}, /* 33 bytes */
-		{"o\n8\nXcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQw==\n", ERROR_MALFORMED}, /* 31 bytes */
+		{"o\n8\nXcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQygA\n", ERROR_MALFORMED},    /* 33 bytes */
+		{"o\n8\nXcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQw==\n", ERROR_MALFORMED},    /* 31 bytes */
+		{"o\n8\nXcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7\xadRgQyg=\n", ERROR_MALFORMED}, /* no '/' */
 		{"o\n8\n" ROOT_BASE64 " \n", ERROR_MALFORMED},
 		{"o\n8\n" ROOT_BASE64 "\nextension\n", ERROR_UNSUPPORTED},
 		{"o\n8\n" ROOT_BASE64 "\nextension", ERROR_MALFORMED},
