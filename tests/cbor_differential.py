@@ -1,13 +1,13 @@
 """Compares our CBOR reader and writer with python3-cbor2, over random items; the same ones on every run.
 
-usage: cbor_differential.py ECHO CORPUS    where ECHO is the program built from tests/unit/base/cbor_echo.c, and CORPUS
-                                           what the fuzz target base goes out from (tests/fuzz/corpus/base)
+usage: cbor_differential.py ECHO CORPUS...    where ECHO is the program built from tests/unit/base/cbor_echo.c, and CORPUS
+                                              what a fuzz target goes out from (tests/fuzz/corpus)
 
 - Whatever cbor2 writes within our profile is accepted and written again to the same bytes.
 - Items that hold one thing outside the profile are refused for that.
 - Of mutated bytes, exactly those are accepted that cbor2 decodes, within the profile, and encodes to the
   same.
-- So it is with what the fuzz target has found: all of its inputs, whichever reader they were for.
+- So it is with what fuzz targets have found: all of their inputs, whichever reader they were for.
 - cbor2 encodes the messages of the post-courier link to the same bytes.
 
 Prints TAP.
@@ -257,7 +257,8 @@ def main():
     for name, error, make in OUTSIDE:
         results.append((f"refused as {error}: {name}", check_outside(echo, rng, error, make)))
     results.append(("mutated items are accepted exactly where cbor2 agrees", check_mutants(echo, rng)))
-    results.append(("so are those that the fuzz target has found", check_corpus(echo, sys.argv[2])))
+    for path in sys.argv[2:]:
+        results.append((f"so are those that the fuzz target {pathlib.Path(path).name} has found", check_corpus(echo, path)))
     results.append(("cbor2 encodes link messages to the same bytes", check_link(echo)))
     print(f"1..{len(results)}")
     for number, (name, wrong) in enumerate(results, 1):

@@ -3,14 +3,14 @@
 usage: run.py --target T [--build DIR] [--seconds N | --minutes N] [--tally FILE] [--merge BYTES]
        run.py --target T [--build DIR] --again BASE64
 
-First every input of tests/fuzz/corpus/T (a line each, in base64), once; then new ones for N seconds (20). What
+First every input of tests/fuzz/corpus/T and T.seeds (a line each, in base64), once; then new ones for N seconds (20). What
 falls is printed in base64, with the command that does it again, and the exit status is 1.
 
 --tally FILE   a campaign: adds up executions and CPU minutes of several sessions in FILE, as long as the program stays
                the same file, and prints the sums in JSON. What was found to reach more is kept in build/fuzz/T and
                gone on with.
 --merge BYTES  after N seconds makes the corpus anew: the smallest inputs, of all that were found, that reach as much of
-               the code, up to so many bytes in all.
+               the code, up to so many bytes in all. T.seeds, chosen by hand for what it means, stays as it is.
 """
 
 import argparse
@@ -24,6 +24,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIZE_MAX = 4096
@@ -42,7 +43,8 @@ class Target:
         self.crashes.mkdir()
 
     def unpack(self):
-        lines = self.lines.read_text(encoding="ascii").split() if self.lines.exists() else []
+        files = [path for path in (self.lines, self.lines.with_suffix(".seeds")) if path.exists()]
+        lines = [line for path in files for line in path.read_text(encoding="ascii").split()]
         for number, line in enumerate(lines):
             (self.seeds / f"{number:04}").write_bytes(base64.b64decode(line))
         return len(lines)
@@ -60,7 +62,7 @@ class Target:
 
     def fuzz(self, *options):
         command = [self.program, f"-artifact_prefix={self.crashes}/", f"-max_len={SIZE_MAX}", "-timeout=120",
-            "-rss_limit_mb=4096", "-print_final_stats=1", *options]
+            "-rss_limit_mb=4096", "-print_final_stats=1", "-close_fd_mask=1", *options]
         done = subprocess.run(command, stderr=subprocess.PIPE, text=True, errors="replace", check=False, env=ENVIRONMENT)
         if done.returncode != 0:
             print(done.stderr[-20000:])
@@ -75,11 +77,10 @@ def told(text, name):
     return int(found[-1]) if found else 0
 
 
-def count(tally_file, target, executions, seconds):
+def count(tally_file, target, program, executions, seconds):
     """Adds a session to the tally, and gives what it says of the target; of another program nothing counts."""
     path = pathlib.Path(tally_file)
     tally = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    program = hashlib.sha256(target.program.read_bytes()).hexdigest()
     sums = tally.get(target.name, {})
     if sums.get("program") != program:
         sums = {"program": program, "executions": 0, "cpu_minutes": 0, "findings": 0}
@@ -99,6 +100,7 @@ def cpu_seconds():
 def run(target, asked, temporary):
     known = target.unpack()
     status = 0
+    start = time.monotonic()
     if known:
         status, _ = target.fuzz("-runs=1", *sorted(target.seeds.iterdir()))
     elif not asked.merge:
@@ -107,16 +109,19 @@ def run(target, asked, temporary):
     grown.mkdir(parents=True, exist_ok=True)
     if status == 0 and asked.seconds > 0:
         before = cpu_seconds()
-        status, text = target.fuzz(f"-max_total_time={asked.seconds}", grown, target.seeds)
+        program = hashlib.sha256(target.program.read_bytes()).hexdigest()
+        # It begins with the corpus once more, and that takes as long as it did.
+        seconds = asked.seconds + int(time.monotonic() - start)
+        status, text = target.fuzz(f"-max_total_time={seconds}", grown, target.seeds)
         executions = told(text, "number_of_executed_units")
         features = re.findall(r" ft: (\d+)", text)
-        if status == 0 and executions <= known:
+        if status == 0 and executions < known:
             status = 1
-            print("it ran no input but the corpus")
+            print("it did not run its corpus")
         print(f"{target.name}: {known} inputs of the corpus, {executions} executions, "
             f"{told(text, 'average_exec_per_sec')} a second, {features[-1] if features else 0} features")
         if asked.tally:
-            print(json.dumps(count(asked.tally, target, executions, cpu_seconds() - before)))
+            print(json.dumps(count(asked.tally, target, program, executions, cpu_seconds() - before)))
     if status == 0 and asked.merge:
         smallest = temporary / "smallest"
         smallest.mkdir()

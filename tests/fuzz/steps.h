@@ -10,7 +10,7 @@
 
 #include "base/cbor.h"
 
-#define STEPS_MAX 64 /* of one input: what takes long finds little */
+#define STEPS_MAX 32 /* of one input: what takes long finds little */
 
 struct steps {
 	struct cbor_reader reader;
