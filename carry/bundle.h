@@ -150,10 +150,11 @@ struct bundle_fields {
 enum error bundle_create(struct buffer *buffer, const struct bundle_fields *fields, struct bytes payload);
 
 struct bundle_forwarding {
-	const struct eid *previous_node; /* own node id for a Previous Node block; NULL: none */
-	uint64_t age_ms;                 /* the new age, if the bundle has an age block */
-	size_t offset; /* the part of the payload to send, as a fragment of the same unit; */
-	size_t size;   /* all of it: offset 0 and the payload's size */
+	/* own node id for a Previous Node block; NULL: none. None either where it were one block too many */
+	const struct eid *previous_node;
+	uint64_t age_ms; /* the new age, if the bundle has an age block */
+	size_t offset;   /* the part of the payload to send, as a fragment of the same unit; */
+	size_t size;     /* all of it: offset 0 and the payload's size */
 };
 
 /*

@@ -180,7 +180,9 @@ enum error bundle_forward(struct buffer *buffer, const struct bundle *bundle,
 		return ERROR_UNSUPPORTED;
 	cbor_write_array_indefinite(buffer);
 	forward_primary(buffer, bundle, forwarding);
-	if (forwarding->previous_node != NULL)
+	/* One block more than a node like this one reads would end the bundle's way there. */
+	if (forwarding->previous_node != NULL &&
+	    (bundle->has_previous_node || bundle->blocks_count < BUNDLE_BLOCKS_MAX))
 		write_previous_node(buffer, free_number(bundle), forwarding->previous_node);
 	for (size_t i = 0; i < bundle->blocks_count; i++)
 		forward_block(buffer, bundle, forwarding, &bundle->blocks[i]);

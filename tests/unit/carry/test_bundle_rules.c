@@ -420,6 +420,26 @@ static void forwarding_changes_only_what_it_must(void **state)
 	}
 }
 
+/* What this node accepts, the next one like it accepts from this node. */
+static void a_bundle_with_as_many_blocks_as_are_read_goes_on_without_a_previous_node(void **state)
+{
+	struct bundle bundle;
+	struct bundle after;
+	struct eid own = eid_of("ipn:77.0");
+	struct buffer buffer = buffer_make(forwarded_memory, sizeof forwarded_memory);
+	begin();
+	put_primary(usual);
+	for (uint64_t i = 0; i < BUNDLE_BLOCKS_MAX - 1; i++)
+		put_block(200, 2 + i, 0, BUNDLE_CRC_16, bytes_of_text("x"));
+	put_payload();
+	assert_int_equal(end(&bundle), ERROR_OK);
+	struct bundle_forwarding forwarding = {&own, 0, 0, bundle.payload.size};
+	assert_int_equal(bundle_forward(&buffer, &bundle, &forwarding), ERROR_OK);
+	assert_int_equal(bundle_read(buffer_bytes(&buffer), &after), ERROR_OK);
+	assert_int_equal(after.blocks_count, BUNDLE_BLOCKS_MAX);
+	assert_false(after.has_previous_node);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,6 +455,7 @@ int main(void)
 		cmocka_unit_test(sizes_and_counts_are_bounded),
 		cmocka_unit_test(unknown_blocks_are_processed_as_they_say),
 		cmocka_unit_test(forwarding_changes_only_what_it_must),
+		cmocka_unit_test(a_bundle_with_as_many_blocks_as_are_read_goes_on_without_a_previous_node),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
