@@ -4,38 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "envelope/checkpoint.h"
 #include "envelope/cose.h"
 #include "envelope/merkle.h"
 #include "envelope/statement.h"
-#include "record/commit.h"
 #include "record/outbox_rows.h"
 #include "record/schema.h"
-#include "sim/check_courier.h"
 #include "sim/check_keys.h"
-
-/*
- * What is known of the whole world, which no party knows. A `place` is line u8, log u16, incarnation u16,
- * position u32.
- *
- *   signed     identity                -> empty: an officer's or authority's entry that may be accepted
- *   committed  place                   -> identity: what an author's own store has ever had there
- *   held       node u8, place          -> identity: what a node's store has ever had there
- *   roots      line, log, incarnation, size u64 -> root: what anyone ever computed
- *   shown      node u8, identity       -> empty: notices of arrivals
- */
-struct checker {
-	struct disk signed_by_people;
-	struct disk committed;
-	struct disk held;
-	struct disk roots;
-	struct disk shown;
-};
-
-struct place {
-	uint8_t bytes[16];
-	size_t size;
-};
+#include "sim/check_places.h"
+#include "sim/rogue.h"
 
 struct checker *checker_make(void)
 {
@@ -50,31 +26,6 @@ void checker_free(struct checker *checker)
 	disk_free(&checker->roots);
 	disk_free(&checker->shown);
 	free(checker);
-}
-
-static struct bytes place_view(const struct place *place)
-{
-	return bytes_make(place->bytes, place->size);
-}
-
-static struct place place_of(size_t line, const struct entry_key *key)
-{
-	struct place place = {.size = 9};
-
-	place.bytes[0] = (uint8_t)line;
-	store_u16(place.bytes + 1, (uint16_t)key->log);
-	store_u16(place.bytes + 3, (uint16_t)key->incarnation);
-	store_u32(place.bytes + 5, (uint32_t)key->position);
-	return place;
-}
-
-static struct place with_node(size_t node, struct bytes rest)
-{
-	struct place place = {.size = rest.size + 1};
-
-	place.bytes[0] = (uint8_t)node;
-	memcpy(place.bytes + 1, rest.data, rest.size);
-	return place;
 }
 
 static struct bytes identity_view(const uint8_t identity[IDENTITY_SIZE])
@@ -135,17 +86,39 @@ static bool read_place(const struct world *world, size_t node, struct bytes key_
 
 /* ---- entries ---- */
 
-static void check_own(struct world *world, size_t node, const struct place *place, const struct entry *entry)
+/*
+ * What a hostile party gives back of the own log that was lost may stand anywhere but in the newest
+ * incarnation, and be gone: what was held of it before says nothing.
+ */
+static bool is_in_hostile_hands(const struct world *world, size_t node, size_t line)
+{
+	return rogue_is_on(world, line) && world->nodes[node].post.restores > 0;
+}
+
+static void check_own(struct world *world, size_t node, size_t line, const struct place *place,
+		      const struct entry *entry)
 {
 	struct bytes nothing;
 	struct bytes identity = identity_view(entry->identity);
 
-	if (!agree(&world->checker->committed, place_view(place), identity))
+	if (!is_in_hostile_hands(world, node, line) &&
+	    !agree(&world->checker->committed, place_view(place), identity))
 		world_violation(world, "a position is given once", "post %zu", node);
 	if (!content_is_from_post(entry->kind) &&
 	    !disk_get(&world->checker->signed_by_people, identity, &nothing))
 		world_violation(world, "nothing is accepted unsigned or unaccredited",
 				"in the own log of %zu", node);
+}
+
+/* What a hostile party's officers have said may stand anywhere; what they have not may not. */
+static void check_hostile(struct world *world, size_t node, const struct entry *entry)
+{
+	struct bytes nothing;
+
+	if (entry->state != LOCAL_REFUSED && !content_is_from_post(entry->kind) &&
+	    !disk_get(&world->checker->signed_by_people, identity_view(entry->identity), &nothing))
+		world_violation(world, "nothing is accepted unsigned or unaccredited",
+				"by %zu, of a hostile party", node);
 }
 
 static void check_foreign(struct world *world, size_t node, const struct place *place,
@@ -163,6 +136,14 @@ static void check_foreign(struct world *world, size_t node, const struct place *
 	if (entry->state == LOCAL_REFUSED && !gone)
 		world_violation(world, "what is good is not refused", "by %zu: %s", node,
 				error_name((enum error)entry->reason));
+}
+
+/* Who has said that it refuses may still say that it holds: but nobody honest does. */
+static bool state_may_follow(const struct world *world, size_t line, uint64_t before, uint64_t after)
+{
+	bool changed_its_mind =
+		rogue_is_on(world, line) && before == LOCAL_REFUSED && after >= LOCAL_RECEIVED;
+	return before <= after || changed_its_mind;
 }
 
 static void check_entry(struct world *world, size_t node, const struct rows_change *change)
@@ -184,19 +165,43 @@ static void check_entry(struct world *world, size_t node, const struct rows_chan
 		    memcmp(before.identity, entry.identity, IDENTITY_SIZE) != 0 ||
 		    !bytes_equal(before.leaf, entry.leaf) || before.arrival != entry.arrival)
 			world_violation(world, "an entry stays as it is", "at %zu", node);
-		if (before.state > entry.state)
+		if (!state_may_follow(world, line, before.state, entry.state))
 			world_violation(world, "a state only grows", "at %zu: %u to %u", node,
 					(unsigned)before.state, (unsigned)entry.state);
 		return;
 	}
 	bool own = key.log == world_log_of(&world->lines[line], node);
 	if (own)
-		check_own(world, node, &place, &entry);
+		check_own(world, node, line, &place, &entry);
+	else if (rogue_is_on(world, line))
+		check_hostile(world, node, &entry);
 	else
 		check_foreign(world, node, &place, &entry);
-	struct place held = with_node(node, place_view(&place));
-	if (!agree(&world->checker->held, place_view(&held), identity_view(entry.identity)))
+	struct place held = place_with_node(node, place_view(&place));
+	if (!(own && is_in_hostile_hands(world, node, line)) &&
+	    !agree(&world->checker->held, place_view(&held), identity_view(entry.identity)))
 		world_violation(world, "a position is held once", "at %zu", node);
+}
+
+/* Words that were refused at one place, and are held at another, are found there: only a hostile party has
+ * both. */
+static void check_identity(struct world *world, size_t node, const struct rows_change *change)
+{
+	const struct disk *disk = &world->nodes[node].post.disk;
+	struct entry_key place;
+	struct entry entry;
+	struct bytes old;
+	size_t line;
+
+	if (!disk_get(disk, change->key, &old) || bytes_equal(old, change->value))
+		return;
+	bool read = schema_read(&schema_entry_key, old, &place) == ERROR_OK &&
+		    line_of(world, node, place.channel, &line);
+	struct row_key key = key_entry(TABLE_ENTRY, &place);
+	if (!read || !rogue_is_on(world, line) || !check_read_row(disk, &key, &schema_entry, &entry) ||
+	    entry.state != LOCAL_REFUSED)
+		world_violation(world, "an entry stays as it is", "it is held at %zu, and found elsewhere",
+				node);
 }
 
 /* Two rows of arrival for one entry would show it twice. */
@@ -234,7 +239,9 @@ static void check_log(struct world *world, size_t node, const struct rows_change
 	key.position = frontier.size;
 	struct place place = place_of(line, &key);
 	merkle_frontier_root(&frontier, &root);
-	if (!agree(&world->checker->roots, place_view(&place), bytes_make(root.bytes, sizeof(root.bytes))))
+	bool own = key.log == world_log_of(&world->lines[line], node);
+	if (!(own && is_in_hostile_hands(world, node, line)) &&
+	    !agree(&world->checker->roots, place_view(&place), bytes_make(root.bytes, sizeof(root.bytes))))
 		world_violation(world, "no two honest views of one log disagree",
 				"log %u of line %zu at size %u", (unsigned)key.log, line,
 				(unsigned)key.position);
@@ -253,7 +260,7 @@ static void check_range(struct world *world, const struct receipt *receipt, size
 		struct bytes identity;
 		key.position = range->first + i;
 		struct place place = place_of(line, &key);
-		struct place held = with_node(by, place_view(&place));
+		struct place held = place_with_node(by, place_view(&place));
 		if (!disk_get(&world->checker->held, place_view(&held), &identity))
 			world_violation(world, "no receipt before its commit", "by %zu for position %u", by,
 					(unsigned)key.position);
@@ -274,11 +281,28 @@ static void check_receipt(struct world *world, size_t node, const struct rows_ch
 		world_violation(world, "rows are of the form", "a receipt at %zu", node);
 		return;
 	}
+	if (rogue_is_on(world, line))
+		return; /* it says what it likes */
 	for (size_t i = 0; i < receipt.held_count; i++)
 		check_range(world, &receipt, line, &receipt.held[i]);
 	for (size_t i = 0; i < receipt.refused_count; i++)
 		if (receipt.refused[i].reason != ERROR_REFUSED_REFERENCE)
 			world_violation(world, "what is good is not refused", "a receipt at %zu", node);
+}
+
+/* ---- accusations ---- */
+
+/* Only a hostile party's log is ever two. */
+static void check_accusation(struct world *world, size_t node, const struct rows_change *change)
+{
+	struct key_reader reader = key_reader_make(change->key);
+	uint64_t channel = key_read_u16(&reader);
+	uint64_t log = key_read_u16(&reader);
+	size_t line;
+
+	if (!line_of(world, node, channel, &line) || !rogue_is_on(world, line) ||
+	    log != world_log_of(&world->lines[line], world->rogue))
+		world_violation(world, "no false accusation", "by %zu", node);
 }
 
 /* ---- a batch ---- */
@@ -321,11 +345,13 @@ static void check_change(struct world *world, size_t node, const struct rows_cha
 		check_receipt(world, node, change);
 		break;
 	case TABLE_EVIDENCE:
-		world_violation(world, "no false accusation", "by %zu", node);
+		check_accusation(world, node, change);
+		break;
+	case TABLE_IDENTITY:
+		check_identity(world, node, change);
 		break;
 	case TABLE_COSE:
 	case TABLE_TREE:
-	case TABLE_IDENTITY:
 		if (disk_get(&world->nodes[node].post.disk, change->key, &old) &&
 		    !bytes_equal(old, change->value))
 			world_violation(world, "an entry stays as it is",
@@ -353,6 +379,7 @@ static void check_bounds(struct world *world, size_t node)
 		{TABLE_ANSWERED, WORLD_NODES_MAX},
 		{TABLE_MISSING, WORLD_NODES_MAX * 64},
 		{TABLE_HEAD, WORLD_NODES_MAX * 64},
+		{TABLE_EVIDENCE, WORLD_NODES_MAX * 16},
 	};
 	const struct post *post = &world->nodes[node].post;
 	const struct disk *disk = &post->disk;
@@ -379,6 +406,8 @@ static void check_bounds(struct world *world, size_t node)
 
 void check_commit(struct world *world, size_t node)
 {
+	if (rogue_is(world, node))
+		return;
 	for (size_t i = 0; i < world->changes.count; i++) {
 		const struct rows_change *change = &world->changes.list[i];
 		check_keys(world, node, change);
@@ -430,7 +459,7 @@ void check_action(struct world *world, size_t node, const struct record_action *
 	struct copy_key key;
 	struct bytes sealed;
 
-	if (action->kind != RECORD_ACTION_SEND)
+	if (action->kind != RECORD_ACTION_SEND || rogue_is(world, node))
 		return;
 	if (*sent_min != 0 && action->precedence > *sent_min)
 		world_violation(world, "no lower precedence starts while a higher waits",
@@ -452,6 +481,8 @@ void check_batch(struct world *world, size_t node, unsigned sent_min)
 	struct row row;
 	size_t at = 0;
 
+	if (rogue_is(world, node))
+		return;
 	check_bounds(world, node);
 	if (sent_min == 0 || !disk_next(disk, bytes_make(prefix, 1), &at, &row))
 		return;
@@ -487,7 +518,7 @@ bool check_holds(const struct world *world, size_t node, const uint8_t identity[
 
 void check_held(struct world *world, size_t node, const uint8_t identity[IDENTITY_SIZE])
 {
-	if (!check_holds(world, node, identity))
+	if (!rogue_is(world, node) && !check_holds(world, node, identity))
 		world_violation(world, "nothing acknowledged is lost", "post %zu said that it holds an entry",
 				node);
 }
@@ -499,79 +530,8 @@ void check_shown(struct world *world, size_t node, const uint8_t identity[IDENTI
 
 	key[0] = (uint8_t)node;
 	memcpy(key + 1, identity, IDENTITY_SIZE);
-	if (disk_get(&world->checker->shown, bytes_make(key, sizeof(key)), &nothing))
+	if (!rogue_is(world, node) &&
+	    disk_get(&world->checker->shown, bytes_make(key, sizeof(key)), &nothing))
 		world_violation(world, "nothing is shown twice", "a notice at %zu", node);
 	disk_put(&world->checker->shown, bytes_make(key, sizeof(key)), bytes_make(NULL, 0));
-}
-
-/* An own log's incarnation is known to the post's anchor, its courier or any post. */
-static bool is_known(const struct world *world, size_t node, size_t line_index, uint64_t incarnation)
-{
-	const struct world_line *line = &world->lines[line_index];
-	const struct node *own = &world->nodes[node];
-	uint64_t log_number = world_log_of(line, node);
-	struct anchor_entry entries[CHANNELS_MAX];
-	char origin[CHECKPOINT_ORIGIN_SIZE + 1];
-	struct bytes value;
-	size_t count = 0;
-
-	checkpoint_origin(line->id, own->party.id, world_slot(node), incarnation, origin);
-	if (check_courier_may_know(world, node, bytes_of_text(origin)))
-		return true;
-	if (own->post.anchor_size > 0 &&
-	    anchor_decode(bytes_make(own->post.anchor, own->post.anchor_size), entries, &count) != ERROR_OK)
-		return true;
-	for (size_t i = 0; i < count; i++)
-		if (memcmp(entries[i].channel, line->id, CHANNEL_ID_SIZE) == 0 &&
-		    entries[i].incarnation >= incarnation)
-			return true;
-	for (size_t i = 0; i < 2; i++) {
-		const struct disk *disk = &world->nodes[line->nodes[i]].post.disk;
-		struct row_key key =
-			key_log(TABLE_LOG, check_channel_of(disk, line), log_number, incarnation);
-		if (disk_get(disk, key_view(&key), &value))
-			return true;
-	}
-	return false;
-}
-
-#define INCARNATIONS_LOOKED_AT 64 /* more than one seed makes */
-
-/* What was lost before anything could tell of it never was: its number may be given again. */
-static void forget_unknown(struct world *world, size_t node, size_t line)
-{
-	struct checker *checker = world->checker;
-	struct entry_key key = {.log = world_log_of(&world->lines[line], node)};
-	struct row row;
-	size_t at;
-
-	for (key.incarnation = 1; key.incarnation < INCARNATIONS_LOOKED_AT; key.incarnation++) {
-		struct place place = place_of(line, &key);
-		struct bytes prefix = bytes_make(place.bytes, 5);
-		at = 0;
-		if (!disk_next(&checker->committed, prefix, &at, &row) ||
-		    is_known(world, node, line, key.incarnation))
-			continue;
-		struct place held = with_node(node, prefix);
-		disk_filter(&checker->committed, prefix, NULL, NULL);
-		disk_filter(&checker->roots, prefix, NULL, NULL);
-		disk_filter(&checker->held, place_view(&held), NULL, NULL);
-	}
-}
-
-/* A row of `shown` is as it was: the entry is on the disk still. */
-static bool is_still_held(const void *context, struct bytes key)
-{
-	return check_holds(context, key.data[0], key.data + 1);
-}
-
-void check_restored(struct world *world, size_t node)
-{
-	uint8_t prefix[1] = {(uint8_t)node};
-
-	for (size_t i = 0; i < world->lines_count; i++)
-		if (world->lines[i].nodes[0] == node || world->lines[i].nodes[1] == node)
-			forget_unknown(world, node, i);
-	/* What came after the image was made comes again. */
-	disk_filter(&world->checker->shown, bytes_make(prefix, 1), is_still_held, world);
 }

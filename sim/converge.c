@@ -4,6 +4,7 @@
 
 #include "record/missing.h"
 #include "sim/check.h"
+#include "sim/rogue.h"
 
 static size_t unanswered(const struct world_party *party)
 {
@@ -14,11 +15,39 @@ static size_t unanswered(const struct world_party *party)
 	return count;
 }
 
+/* Which rows of a node's disks say nothing of rest: those about a hostile party, which may leave anything
+ * undone. */
+struct apart {
+	uint64_t channel; /* with it; 0: there is none */
+	uint64_t party;
+	char route[32];
+};
+
+static struct apart apart_of(const struct world *world, size_t node)
+{
+	const struct disk *disk = &world->nodes[node].post.disk;
+	struct apart apart = {.channel = 0};
+	struct row_key key = key_make(TABLE_PARTY_ID);
+	struct number party;
+
+	if (world->rogue >= world->settings.nodes || node == world->rogue)
+		return apart;
+	for (size_t i = 0; i < world->lines_count; i++)
+		if (rogue_is_on(world, i) &&
+		    (world->lines[i].nodes[0] == node || world->lines[i].nodes[1] == node))
+			apart.channel = check_channel_of(disk, &world->lines[i]);
+	key_bytes(&key, world->nodes[world->rogue].party.id, PARTY_ID_SIZE);
+	if (check_read_row(disk, &key, &schema_number, &party))
+		apart.party = party.number;
+	snprintf(apart.route, sizeof(apart.route), "to %zu", world->rogue);
+	return apart;
+}
+
 /*
  * Rows of a table that belong to the newest incarnations of their logs; what is missing of a former one may
  * be gone. The rows of one log stand together.
  */
-static size_t count_newest(const struct disk *disk, enum table table)
+static size_t count_newest(const struct disk *disk, enum table table, const struct apart *apart)
 {
 	uint8_t prefix[1] = {(uint8_t)table};
 	struct row row;
@@ -40,13 +69,13 @@ static size_t count_newest(const struct disk *disk, enum table table)
 			channel = row_channel;
 			log = row_log;
 		}
-		count += key_read_u16(&reader) >= newest;
+		count += row_channel != apart->channel && key_read_u16(&reader) >= newest;
 	}
 	return count;
 }
 
 /* What is asked for, and not yet so often in vain that it must be gone. */
-static size_t count_asking(const struct disk *disk)
+static size_t count_asking(const struct disk *disk, const struct apart *apart)
 {
 	uint8_t prefix[1] = {TABLE_MISSING};
 	struct missing missing;
@@ -54,9 +83,62 @@ static size_t count_asking(const struct disk *disk)
 	size_t at = 0;
 	size_t count = 0;
 
+	while (disk_next(disk, bytes_make(prefix, 1), &at, &row)) {
+		struct key_reader reader = key_reader_make(row.key);
+		(void)key_read_u64(&reader);
+		bool asked = schema_read(&schema_missing, row.value, &missing) != ERROR_OK ||
+			     missing.asks < MISSING_OPEN_ASKS;
+		count += asked && key_read_u16(&reader) != apart->channel;
+	}
+	return count;
+}
+
+/* Rows of a table whose keys begin with a channel. */
+static size_t count_channels(const struct disk *disk, enum table table, const struct apart *apart)
+{
+	uint8_t prefix[1] = {(uint8_t)table};
+	struct row row;
+	size_t at = 0;
+	size_t count = 0;
+
+	if (apart->channel == 0)
+		return disk->tables[table];
+	while (disk_next(disk, bytes_make(prefix, 1), &at, &row)) {
+		struct key_reader reader = key_reader_make(row.key);
+		count += key_read_u16(&reader) != apart->channel;
+	}
+	return count;
+}
+
+static size_t count_statements(const struct disk *disk, const struct apart *apart)
+{
+	uint8_t prefix[1] = {TABLE_STATEMENT};
+	struct statement_copy statement;
+	struct row row;
+	size_t at = 0;
+	size_t count = 0;
+
+	if (apart->channel == 0)
+		return disk->tables[TABLE_STATEMENT];
 	while (disk_next(disk, bytes_make(prefix, 1), &at, &row))
-		count += schema_read(&schema_missing, row.value, &missing) != ERROR_OK ||
-			 missing.asks < MISSING_OPEN_ASKS;
+		count += schema_read(&schema_statement_copy, row.value, &statement) != ERROR_OK ||
+			 statement.party != apart->party;
+	return count;
+}
+
+/* Bundles in a courier's queue: "Q", the route's name after its size (carry/queue_rows.h). */
+static size_t count_queue(const struct disk *disk, const struct apart *apart)
+{
+	uint8_t prefix[2 + sizeof(apart->route)] = {'Q', (uint8_t)strlen(apart->route)};
+	struct row row;
+	size_t at = 0;
+	size_t count = disk->tables['Q'];
+
+	if (apart->channel == 0)
+		return count;
+	memcpy(prefix + 2, apart->route, prefix[1]);
+	while (disk_next(disk, bytes_make(prefix, 2 + (size_t)prefix[1]), &at, &row))
+		count--;
 	return count;
 }
 
@@ -65,48 +147,80 @@ static bool is_up(const struct node *node)
 	return node->post.up && node->courier.up && node->link_up;
 }
 
-/* What is counted already: nothing may be quiet while there is any of it. */
-static size_t count_waiting(const struct node *node)
-{
-	const size_t *post = node->post.disk.tables;
-	const size_t *courier = node->courier.disk.tables;
+/* What a node still has to do. */
+struct left {
+	bool is_up;
+	size_t unanswered;
+	size_t asking;
+	size_t copies;
+	size_t statements;
+	size_t ahead;
+	size_t advancing;
+	size_t queue;
+	size_t deliveries;
+};
 
-	return post[TABLE_COPY] + post[TABLE_STATEMENT] + post[TABLE_ADVANCE] + courier['Q'] + courier['D'];
+static struct left left_of(const struct world *world, size_t number)
+{
+	const struct node *node = &world->nodes[number];
+	const struct disk *disk = &node->post.disk;
+	const struct apart apart = apart_of(world, number);
+
+	return (struct left){
+		.is_up = is_up(node),
+		.unanswered = unanswered(&node->party),
+		.asking = count_asking(disk, &apart),
+		.copies = count_channels(disk, TABLE_COPY, &apart),
+		.statements = count_statements(disk, &apart),
+		.ahead = count_newest(disk, TABLE_AHEAD, &apart),
+		.advancing = count_channels(disk, TABLE_ADVANCE, &apart),
+		.queue = count_queue(&node->courier.disk, &apart),
+		.deliveries = node->courier.disk.tables['D'],
+	};
 }
 
-static bool is_quiet(const struct node *node)
+static bool is_quiet(const struct left *left)
 {
-	return is_up(node) && count_waiting(node) == 0 && unanswered(&node->party) == 0 &&
-	       count_asking(&node->post.disk) == 0 && count_newest(&node->post.disk, TABLE_AHEAD) == 0;
+	return left->is_up && left->unanswered == 0 && left->asking == 0 && left->copies == 0 &&
+	       left->statements == 0 && left->ahead == 0 && left->advancing == 0 && left->queue == 0 &&
+	       left->deliveries == 0;
+}
+
+/* The first that is not, in *left; false if all are. */
+static bool find_restless(const struct world *world, size_t *node, struct left *left)
+{
+	for (*node = 0; *node < world->settings.nodes; (*node)++) {
+		if (rogue_is(world, *node) && world->phase != PHASE_SETUP)
+			continue;
+		*left = left_of(world, *node);
+		if (!is_quiet(left))
+			return true;
+	}
+	return false;
 }
 
 bool check_quiet(const struct world *world)
 {
-	for (size_t i = 0; i < world->settings.nodes; i++)
-		if (!is_quiet(&world->nodes[i]))
-			return false;
-	return true;
+	struct left left;
+	size_t node;
+
+	return !find_restless(world, &node, &left);
 }
 
 void check_tell_quiet(const struct world *world, char *what, size_t size)
 {
-	size_t i = 0;
+	struct left left;
+	size_t node;
 
-	while (i < world->settings.nodes && is_quiet(&world->nodes[i]))
-		i++;
-	if (i == world->settings.nodes) {
+	if (!find_restless(world, &node, &left)) {
 		snprintf(what, size, "all is quiet");
 		return;
 	}
-	const struct node *node = &world->nodes[i];
-	const size_t *post = node->post.disk.tables;
-	const size_t *courier = node->courier.disk.tables;
 	snprintf(what, size,
 		 "node %zu: %s, %zu unanswered, %zu asked for, %zu copies, %zu statements, %zu ahead, %zu "
 		 "advancing, %zu in the queue, %zu deliveries",
-		 i, is_up(node) ? "up" : "not up", unanswered(&node->party), count_asking(&node->post.disk),
-		 post[TABLE_COPY], post[TABLE_STATEMENT], count_newest(&node->post.disk, TABLE_AHEAD),
-		 post[TABLE_ADVANCE], courier['Q'], courier['D']);
+		 node, left.is_up ? "up" : "not up", left.unanswered, left.asking, left.copies,
+		 left.statements, left.ahead, left.advancing, left.queue, left.deliveries);
 }
 
 uint64_t check_channel_of(const struct disk *disk, const struct world_line *line)
@@ -166,27 +280,37 @@ static bool logs_agree(const struct world *world, size_t line, size_t author, si
 	return true;
 }
 
+/* What an author was told is held is so, there and at the reader's. */
+static bool words_arrived(struct world *world, size_t node, size_t *reader)
+{
+	const struct world_party *party = &world->nodes[node].party;
+
+	for (size_t i = 0; i < party->submissions_count; i++) {
+		const struct submission *submission = &party->submissions[i];
+		const struct world_line *line = &world->lines[submission->line];
+		*reader = line->nodes[1 - world_end_of(line, node)];
+		if (submission->state != SUBMISSION_HELD)
+			continue;
+		check_held(world, node, submission->identity);
+		if (!rogue_is(world, *reader) && !check_holds(world, *reader, submission->identity))
+			return false;
+	}
+	return true;
+}
+
 bool check_converged(struct world *world, char *what, size_t size)
 {
 	for (size_t i = 0; i < world->settings.nodes; i++) {
-		const struct world_party *party = &world->nodes[i].party;
-		for (size_t j = 0; j < party->submissions_count; j++) {
-			const struct submission *submission = &party->submissions[j];
-			const struct world_line *line = &world->lines[submission->line];
-			size_t other = line->nodes[1 - world_end_of(line, i)];
-			if (submission->state != SUBMISSION_HELD)
-				continue;
-			check_held(world, i, submission->identity);
-			if (!check_holds(world, other, submission->identity)) {
-				snprintf(what, size, "an entry of %zu is not held by %zu", i, other);
-				return false;
-			}
-		}
+		size_t reader;
+		if (rogue_is(world, i) || words_arrived(world, i, &reader))
+			continue;
+		snprintf(what, size, "an entry of %zu is not held by %zu", i, reader);
+		return false;
 	}
 	for (size_t i = 0; i < world->lines_count; i++)
 		for (size_t end = 0; end < 2; end++)
-			if (!logs_agree(world, i, world->lines[i].nodes[end],
-					world->lines[i].nodes[1 - end])) {
+			if (!rogue_is_on(world, i) && !logs_agree(world, i, world->lines[i].nodes[end],
+								  world->lines[i].nodes[1 - end])) {
 				snprintf(what, size, "line %zu: what is held of the log of %zu differs", i,
 					 world->lines[i].nodes[end]);
 				return false;

@@ -8,6 +8,7 @@
 
 #include "sim/check.h"
 #include "sim/check_courier.h"
+#include "sim/rogue.h"
 
 #define BATCH_EVENTS_MAX 8
 #define ROWS_MEMORY_SIZE (8 * 1024 * 1024)
@@ -63,7 +64,7 @@ static enum error give(struct world *world, size_t node, struct queue_event *eve
 
 	event->wall_ms = world_wall_ms(world, node);
 	event->steady_ms = world->now_ms - courier->started_ms;
-	event->disk_room = UINT64_MAX;
+	event->disk_room = courier->disk_room;
 	event->entropy = random_next(&world->random);
 	world->steps++;
 	do {
@@ -113,6 +114,8 @@ static void perform(struct world *world, size_t node, const struct promised *pen
 
 	switch (action->kind) {
 	case QUEUE_ACTION_PROGRESS:
+		if (action->error != ERROR_OK)
+			world_refused(world, action->error);
 		memcpy(message.progress.id, action->id, sizeof(message.progress.id));
 		message.progress.state = action->state;
 		message.progress.route = bytes_make(pending->route, action->route.size);
@@ -126,6 +129,7 @@ static void perform(struct world *world, size_t node, const struct promised *pen
 				       action->reason);
 		break;
 	case QUEUE_ACTION_LOG:
+		world_refused(world, action->error);
 		world_trace(world, "courier %zu log %s: %s", node, error_name(action->error), action->text);
 		break;
 	default:
@@ -150,6 +154,8 @@ static void give_heads(struct world *world, size_t node)
 		error = queue_read_heads(&courier->rows, &message.heads);
 	} while (error == ERROR_NEEDS_ROWS);
 	rows_undo(&courier->rows);
+	if (rogue_hides_heads(world, node))
+		message.heads.count = 0;
 	if (error == ERROR_OK)
 		to_post(world, node, &message);
 	else
@@ -249,6 +255,9 @@ static enum error give_frame(struct world *world, size_t node, struct batch *bat
 		event.kind = QUEUE_HEAD;
 		event.head = message.head;
 		break;
+	case LINK_LEFT:
+		queue_delivery_left(courier_of(world, node)->queue, message.left.delivery);
+		return ERROR_OK;
 	case LINK_CANCEL:
 		event.kind = QUEUE_CANCEL;
 		memcpy(event.cancel, message.cancel.id, sizeof(event.cancel));
@@ -327,7 +336,7 @@ static enum error give_next(struct world *world, size_t node, struct batch *batc
 
 static bool may_die(struct world *world, size_t node, const char *where)
 {
-	if (!world_fault(world, world->settings.crash))
+	if (!world_fault(world, FAULT_CRASH))
 		return false;
 	world_trace(world, "courier %zu dies %s", node, where);
 	courier_crash(world, node);
@@ -427,6 +436,8 @@ static void set_routes(struct world *world, size_t node)
 	settings->routes = courier->routes;
 	settings->routes_count = count;
 	settings->pool_size_max = POOL_SIZE;
+	settings->disk_reserve_min = QUEUE_DISK_RESERVE_MIN;
+	courier->disk_room = UINT64_MAX;
 }
 
 void courier_make(struct world *world, size_t node)

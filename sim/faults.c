@@ -1,70 +1,59 @@
 /* What goes wrong: the shares that a seed draws, and what happens at no process's own doing. */
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "record/schema.h"
 #include "sim/check.h"
+#include "sim/rogue.h"
 #include "sim/world.h"
 
 #define RESTORES_MAX 12 /* of one post: nobody restores for ever */
 
-static const struct {
-	const char *name;
-	size_t offset; /* of its share in struct settings */
-	unsigned share_max;
-} faults[] = {
-	{"crash", offsetof(struct settings, crash), 300},
-	{"link-drop", offsetof(struct settings, link_drop), 500},
-	{"lose", offsetof(struct settings, lose), 3000},
-	{"relay", offsetof(struct settings, relay), 5000},
-	{"relay-lose", offsetof(struct settings, relay_lose), 5000},
-	{"twice", offsetof(struct settings, twice), 3000},
-	{"corrupt", offsetof(struct settings, corrupt), 2000},
-	{"partition", offsetof(struct settings, partition), 5000},
-	{"jump", offsetof(struct settings, jump), 2000},
-	{"restore", offsetof(struct settings, restore), 1000},
-	{"hostile", offsetof(struct settings, hostile), 10000},
+/* The largest share that a seed draws. */
+static const unsigned share_max[FAULTS] = {
+	[FAULT_BAD_WORDS] = 1000,  [FAULT_CRASH] = 300,     [FAULT_LINK_DROP] = 500,
+	[FAULT_LOSE] = 3000,       [FAULT_RELAY] = 5000,    [FAULT_RELAY_LOSE] = 5000,
+	[FAULT_TWICE] = 3000,      [FAULT_CORRUPT] = 2000,  [FAULT_PARTITION] = 5000,
+	[FAULT_JUMP] = 2000,       [FAULT_RESTORE] = 1000,  [FAULT_FULL_DISK] = 1000,
+	[FAULT_NOISE] = 3000,      [FAULT_FLIP] = 3000,     [FAULT_REPLAY] = 3000,
+	[FAULT_REFLECT] = 3000,    [FAULT_PIECES] = 3000,   [FAULT_FORGE] = 10000,
+	[FAULT_EQUIVOCATE] = 5000, [FAULT_WITHHOLD] = 5000, [FAULT_FLOOD] = 500,
+	[FAULT_FORK] = 1000,       [FAULT_FLEE] = 30,
 };
 
-#define FAULTS (sizeof(faults) / sizeof(faults[0]))
-
-bool faults_named(struct bytes name, size_t *fault)
-{
-	for (size_t i = 0; i < FAULTS; i++) {
-		*fault = i;
-		if (bytes_equal(bytes_of_text(faults[i].name), name))
-			return true;
-	}
-	return false;
-}
-
-static unsigned *share_of(struct settings *settings, size_t fault)
-{
-	return (unsigned *)(void *)((uint8_t *)settings + faults[fault].offset);
-}
+#define HOSTILE_ONE_IN 4 /* seeds */
+#define TICK_MS_MAX    3600000
 
 /* A share that is none in some seeds and large in few: seeds differ in kind, not only in detail. */
-static unsigned draw_share(struct world *world, unsigned share_max)
+static unsigned draw_share(struct world *world, unsigned max)
 {
 	if (random_below(&world->random, 3) == 0)
 		return 0;
-	return (unsigned)random_span(&world->random, 1, share_max);
+	return (unsigned)random_span(&world->random, 1, max);
 }
 
 void faults_draw(struct world *world, const struct forced_faults *forced)
 {
 	struct settings *settings = &world->settings;
+	bool hostile = random_below(&world->random, HOSTILE_ONE_IN) == 0;
+	size_t rogue = random_below(&world->random, settings->nodes);
+	/* Some worlds are over in hours, others take months, with as many steps. */
+	uint64_t pace_ms = random_span(&world->random, 1000, DAY_MS);
 
-	settings->tick_ms = random_span(&world->random, 1000, 3600000);
-	settings->officer_ms = random_span(&world->random, 1000, DAY_MS);
-	for (size_t i = 0; i < FAULTS; i++)
-		*share_of(settings, i) = draw_share(world, faults[i].share_max);
-	for (size_t i = 0; i < forced->count; i++)
-		*share_of(settings, forced->faults[i].fault) = forced->faults[i].share;
+	settings->tick_ms = random_span(&world->random, 1000, pace_ms < TICK_MS_MAX ? pace_ms : TICK_MS_MAX);
+	settings->officer_ms = random_span(&world->random, pace_ms, 4 * pace_ms);
+	world->rogue = WORLD_NODES_MAX;
+	for (size_t i = 0; i < FAULTS; i++) {
+		unsigned share = i == FAULT_WORDS ? 10000 : draw_share(world, share_max[i]);
+		if (i >= FAULT_HOSTILE_FIRST && !hostile)
+			share = 0;
+		settings->shares[i] = forced->forced[i] ? forced->shares[i] : share;
+		if (i >= FAULT_HOSTILE_FIRST && settings->shares[i] > 0)
+			world->rogue = rogue;
+	}
 	settings->delay_max_ms = random_span(&world->random, 1000, 21 * DAY_MS);
-	settings->fault_ms = random_span(&world->random, 1000, DAY_MS);
+	settings->fault_ms = random_span(&world->random, pace_ms, 4 * pace_ms);
 }
 
 /* ---- one of each ---- */
@@ -74,7 +63,8 @@ static void partition(struct world *world)
 	size_t from = random_below(&world->random, world->settings.nodes);
 	size_t to = random_below(&world->random, world->settings.nodes);
 
-	if (from == to || world->now_ms < world->sessions[from][to].cut_until_ms)
+	if (from == to || world->now_ms < world->sessions[from][to].cut_until_ms ||
+	    !world_fault(world, FAULT_PARTITION))
 		return;
 	world->sessions[from][to].cut_until_ms =
 		world->now_ms + random_span(&world->random, 1000, 7 * DAY_MS);
@@ -87,7 +77,7 @@ static void jump(struct world *world)
 	int64_t span = (int64_t)random_span(&world->random, 1000, 400 * DAY_MS);
 	struct post *post = &world->nodes[node].post;
 
-	if (world->now_ms < post->jumped_ms + DAY_MS)
+	if (world->now_ms < post->jumped_ms + DAY_MS || !world_fault(world, FAULT_JUMP))
 		return;
 	post->jumped_ms = world->now_ms;
 	post->jumps++;
@@ -137,11 +127,12 @@ static void restore(struct world *world)
 	size_t node = random_below(&world->random, world->settings.nodes);
 	struct post *post = &world->nodes[node].post;
 
-	if (!post->has_image || random_below(&world->random, 2) == 0) {
+	if (world_chance(world, world->settings.shares[FAULT_RESTORE])) {
 		take_image(world, post);
 		return;
 	}
-	if (post->restores >= RESTORES_MAX || world->now_ms < post->restored_ms + DAY_MS / 4)
+	if (!post->has_image || post->restores >= RESTORES_MAX ||
+	    world->now_ms < post->restored_ms + DAY_MS / 4 || !world_fault(world, FAULT_RESTORE))
 		return;
 	post->restored_ms = world->now_ms;
 	world_trace(world, "post %zu is restored from an old %s", node,
@@ -160,7 +151,47 @@ static void restore(struct world *world)
 	check_restored(world, node);
 }
 
-/* ---- hostile bytes ---- */
+/* ---- full disks ---- */
+
+static void fill_disk(struct world *world)
+{
+	struct node *node = &world->nodes[random_below(&world->random, world->settings.nodes)];
+	uint64_t until_ms = world->now_ms + random_span(&world->random, 60000, 3 * DAY_MS);
+	bool is_full = node->post.precedence_min != 0 || node->courier.disk_room != UINT64_MAX;
+
+	if (is_full || !world_fault(world, FAULT_FULL_DISK))
+		return;
+	if (random_below(&world->random, 2) == 0) {
+		node->post.precedence_min = PRECEDENCE_PRIORITY + (unsigned)random_below(&world->random, 4);
+		node->post.full_until_ms = until_ms;
+	} else {
+		node->courier.disk_room = random_below(&world->random, 2 * QUEUE_DISK_RESERVE_MIN);
+		node->courier.full_until_ms = until_ms;
+	}
+}
+
+/* A post with room again ends the stream, so that what it left with the courier is given once more. */
+void faults_make_room(struct world *world, size_t node)
+{
+	struct node *machine = &world->nodes[node];
+	bool ended = world->phase == PHASE_HEALING;
+
+	if (machine->post.precedence_min != 0 && (ended || world->now_ms >= machine->post.full_until_ms)) {
+		machine->post.precedence_min = 0;
+		link_break(world, node);
+	}
+	if (ended || world->now_ms >= machine->courier.full_until_ms)
+		machine->courier.disk_room = UINT64_MAX;
+}
+
+/* ---- bytes of a stranger on the way ---- */
+
+const struct captured *faults_captured(struct world *world)
+{
+	if (world->captured_count == 0)
+		return NULL;
+	return &world->captured[random_below(&world->random, world->captured_count)];
+}
 
 void faults_capture(struct world *world, size_t from, size_t to, struct bytes sealed)
 {
@@ -179,8 +210,7 @@ void faults_capture(struct world *world, size_t from, size_t to, struct bytes se
 	captured->to = to;
 }
 
-/* Sealed bytes in a new bundle of the adversary's, as if from `from`. */
-static void inject(struct world *world, size_t from, size_t to, struct bytes sealed)
+void faults_inject(struct world *world, size_t from, size_t to, struct bytes sealed)
 {
 	static uint8_t memory[BUNDLE_SIZE_MAX];
 	struct buffer buffer = buffer_make(memory, sizeof(memory));
@@ -199,33 +229,62 @@ static void inject(struct world *world, size_t from, size_t to, struct bytes sea
 		network_arrive(world, to, from, network_input(QUEUE_RECEIVED, from, buffer_bytes(&buffer)));
 }
 
-static void hostile(struct world *world)
+/* A part of a bundle whose other parts never come. */
+static void inject_piece(struct world *world, const struct captured *captured)
+{
+	static uint8_t whole[BUNDLE_SIZE_MAX];
+	static uint8_t part[BUNDLE_SIZE_MAX + BUNDLE_OVERHEAD_SIZE_MAX];
+	struct buffer buffer = buffer_make(whole, sizeof(whole));
+	struct buffer piece = buffer_make(part, sizeof(part));
+	struct eid destination;
+	static struct bundle bundle;
+	struct bundle_fields fields = {.lifetime_ms = 14 * DAY_MS};
+	struct bundle_forwarding forwarding = {.offset = random_below(&world->random, captured->size)};
+
+	if (!world->nodes[captured->to].courier.up)
+		return;
+	fields.creation_ms = 1 + random_below(&world->random, 1000000000000);
+	fields.sequence = random_next(&world->random) >> 2;
+	(void)eid_from_text(bytes_of_text(world->nodes[captured->from].courier.node), &fields.source);
+	(void)eid_from_text(bytes_of_text(world->nodes[captured->to].courier.node), &destination);
+	fields.destination = eid_with_precedence(&destination, 1 + random_below(&world->random, 4));
+	forwarding.size = 1 + random_below(&world->random, captured->size - forwarding.offset);
+	if (bundle_create(&buffer, &fields, bytes_make(captured->bytes, captured->size)) == ERROR_OK &&
+	    bundle_read(buffer_bytes(&buffer), &bundle) == ERROR_OK &&
+	    bundle_forward(&piece, &bundle, &forwarding) == ERROR_OK)
+		network_arrive(world, captured->to, captured->from,
+			       network_input(QUEUE_RECEIVED, captured->from, buffer_bytes(&piece)));
+}
+
+static void interfere(struct world *world, enum fault fault, const struct captured *captured)
 {
 	static uint8_t memory[SEALED_SIZE_MAX];
-	const struct captured *captured;
 	uint64_t count = random_span(&world->random, 1, 64);
-
-	if (world->captured_count == 0)
-		return;
-	captured = &world->captured[random_below(&world->random, world->captured_count)];
 	size_t size = captured->size;
+	size_t from = captured->from;
+	size_t to = captured->to;
+
 	memcpy(memory, captured->bytes, size);
-	switch (random_below(&world->random, 4)) {
-	case 0: /* noise */
+	switch (fault) {
+	case FAULT_NOISE:
 		random_fill(&world->random, memory, size);
-		inject(world, captured->from, captured->to, bytes_make(memory, size));
+		faults_inject(world, from, to, bytes_make(memory, size));
 		break;
-	case 1: /* one bit off */
-		memory[random_below(&world->random, size)] ^=
-			(uint8_t)(1u << random_below(&world->random, 8));
-		inject(world, captured->from, captured->to, bytes_make(memory, size));
+	case FAULT_FLIP:
+		size = random_below(&world->random, size);
+		memory[size] ^= (uint8_t)(1u << random_below(&world->random, 8));
+		faults_inject(world, from, to, bytes_make(memory, captured->size));
 		break;
-	case 2: /* replayed, often */
+	case FAULT_REPLAY:
 		for (uint64_t i = 0; i < count; i++)
-			inject(world, captured->from, captured->to, bytes_make(memory, size));
+			faults_inject(world, from, to, bytes_make(memory, size));
 		break;
-	default: /* reflected */
-		inject(world, captured->to, captured->from, bytes_make(memory, size));
+	case FAULT_REFLECT:
+		faults_inject(world, to, from, bytes_make(memory, size));
+		break;
+	default:
+		for (uint64_t i = 0; i < count; i++)
+			inject_piece(world, captured);
 		break;
 	}
 }
@@ -235,16 +294,20 @@ void faults_happen(struct world *world)
 	struct event event = {.kind = EVENT_FAULT};
 	const struct settings *settings = &world->settings;
 
-	if (world_fault(world, settings->partition))
-		partition(world);
-	if (world_fault(world, settings->jump))
-		jump(world);
-	if (world_fault(world, settings->restore))
-		restore(world);
-	if (world_fault(world, settings->hostile))
-		hostile(world);
-	if (world_fault(world, settings->link_drop))
-		link_break(world, random_below(&world->random, settings->nodes));
+	partition(world);
+	jump(world);
+	restore(world);
+	fill_disk(world);
+	for (enum fault fault = FAULT_NOISE; fault <= FAULT_PIECES; fault++) {
+		const struct captured *captured = faults_captured(world);
+		if (captured != NULL && world_fault(world, fault))
+			interfere(world, fault, captured);
+	}
+	size_t node = random_below(&world->random, settings->nodes);
+	if (world->nodes[node].link_up && world_fault(world, FAULT_LINK_DROP))
+		link_break(world, node);
+	if (world->rogue < settings->nodes)
+		rogue_act(world);
 	if (world->phase == PHASE_FAULTS)
 		world_schedule(world, random_span(&world->random, 1, settings->fault_ms), &event);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "sim/options.h"
+#include "sim/shrink.h"
 #include "sim/stand_in.h"
 #include "sim/tally.h"
 
@@ -18,15 +19,21 @@ static void tell(const struct options *options, const struct tally_sums *sums)
 	const char *format =
 		options->json ? "{\"seeds\": %llu, \"violations\": %llu, \"unconverged\": %llu, "
 				"\"real_crypto_seeds\": %llu, \"steps\": %llu, \"steps_per_s\": %llu, "
-				"\"simulated_years\": %.3f, \"digest\": \"%016llx\"}\n"
+				"\"simulated_years\": %.3f, \"digest\": \"%016llx\""
 			      : "%llu seeds, %llu violations, %llu unconverged, %llu with real cryptography, "
-				"%llu steps, %llu a second, %.3f years, digest %016llx\n";
+				"%llu steps, %llu a second, %.3f years, digest %016llx";
 	uint64_t cpu_ms = sums->cpu_us / 1000 + 1;
 
 	printf(format, (unsigned long long)sums->seeds, (unsigned long long)sums->violations,
 	       (unsigned long long)sums->unconverged, (unsigned long long)sums->real,
 	       (unsigned long long)sums->steps, (unsigned long long)(sums->steps * 1000 / cpu_ms),
 	       (double)sums->time_days / 365.25, (unsigned long long)sums->digest);
+	if (options->json) {
+		printf(", ");
+		counts_tell(&sums->counts, stdout);
+		printf("}");
+	}
+	printf("\n");
 }
 
 #define BAR_WIDTH    40
@@ -66,9 +73,11 @@ static bool run_one(const struct options *options, uint64_t seed, struct tally *
 	uint64_t start_us = clock_us(CLOCK_PROCESS_CPUTIME_ID);
 
 	stand_in_use(!kept.real);
-	run_seed(seed, (size_t)options->parties, options->steps, &options->forced, options->trace,
-		 &kept.result);
+	struct seed_run run = options_run(options, seed);
+	run_seed(&run, &kept.result);
 	kept.cpu_us = clock_us(CLOCK_PROCESS_CPUTIME_ID) - start_us;
+	if (options->shrink && kept.result.broken != NULL)
+		shrink_seed(options, seed, &kept.result);
 	return tally_add(tally, &kept);
 }
 

@@ -64,7 +64,7 @@ static void send_by_relay(struct world *world, size_t from, size_t to, struct co
 	schedule_answer(world, from, to, input, QUEUE_ACKNOWLEDGED, 0,
 			1 + random_below(&world->random, 1000));
 	input->generation = 0;
-	if (world_fault(world, world->settings.relay_lose)) {
+	if (world_fault(world, FAULT_RELAY_LOSE)) {
 		world_trace(world, "relay from %zu loses a bundle for %zu", from, to);
 		free(input);
 		return;
@@ -77,7 +77,7 @@ static void overhear(struct world *world, size_t from, size_t to, struct bytes b
 {
 	struct bundle bundle;
 
-	if (world_fault(world, 1000) && bundle_read(bytes, &bundle) == ERROR_OK &&
+	if (world_chance(world, 1000) && bundle_read(bytes, &bundle) == ERROR_OK &&
 	    (bundle.flags & BUNDLE_IS_FRAGMENT) == 0)
 		faults_capture(world, from, to, bundle.payload);
 }
@@ -92,12 +92,12 @@ void network_send(struct world *world, size_t from, size_t to, uint64_t number, 
 	input->generation = session->generation;
 	overhear(world, from, to, bundle);
 	world_trace(world, "courier %zu sends %zu bytes to %zu", from, bundle.size, to);
-	if (world_fault(world, world->settings.twice)) {
+	if (world_fault(world, FAULT_TWICE)) {
 		struct courier_input *second = network_input(QUEUE_RECEIVED, from, bundle);
 		schedule_arrival(world, from, to, second,
 				 random_span(&world->random, 1, world->settings.delay_max_ms));
 	}
-	if (world->now_ms < session->cut_until_ms || world_fault(world, world->settings.lose)) {
+	if (world->now_ms < session->cut_until_ms || world_fault(world, FAULT_LOSE)) {
 		bool arrives = random_below(&world->random, 2) == 0;
 		network_break(world, from, to);
 		if (arrives)
@@ -106,11 +106,11 @@ void network_send(struct world *world, size_t from, size_t to, uint64_t number, 
 			free(input);
 		return;
 	}
-	if (world_fault(world, world->settings.relay)) {
+	if (world_fault(world, FAULT_RELAY)) {
 		send_by_relay(world, from, to, input);
 		return;
 	}
-	if (world_fault(world, world->settings.corrupt))
+	if (world_fault(world, FAULT_CORRUPT))
 		for (uint64_t i = random_below(&world->random, 4) + 1; i > 0; i--)
 			input->data[random_below(&world->random, input->size)] ^=
 				(uint8_t)(1 + random_below(&world->random, 255));

@@ -9,11 +9,9 @@
 #include "base/cbor.h"
 #include "envelope/keying.h"
 #include "envelope/post_file.h"
-#include "envelope/signed.h"
 #include "sim/check.h"
-
-#define ACCREDITED 1 /* the officer that everyone agreed to */
-#define STRANGER   2 /* the one that nobody named */
+#include "sim/rogue.h"
+#include "sim/words.h"
 
 #define UNANSWERED_MAX 48 /* an officer whose post does not answer writes no more */
 
@@ -29,55 +27,6 @@ static void random_pair(struct world *world, struct ed25519_pair *pair)
 	ed25519_pair_from_seed(seed, pair);
 }
 
-/* ---- signing ---- */
-
-struct signature_room {
-	uint8_t payload[CONTENT_SIZE_MAX];
-	uint8_t work[SIGNED_WORK_SIZE];
-	uint8_t out[ENTRY_SIZE_MAX];
-};
-
-/* The signed entry, allocated. */
-static struct bytes sign(const struct ed25519_pair *pair, const struct aad *aad,
-			 const struct content *content, uint8_t identity[IDENTITY_SIZE])
-{
-	static struct signature_room room;
-	struct buffer payload = buffer_make(room.payload, sizeof(room.payload));
-	struct buffer work = buffer_make(room.work, sizeof(room.work));
-	struct buffer out = buffer_make(room.out, sizeof(room.out));
-
-	content_encode(content, &payload);
-	enum error error = signed_alone(pair, aad, buffer_bytes(&payload), &work, &out);
-	assert(error == ERROR_OK && buffer_error(&payload) == ERROR_OK);
-	identity_of(aad, buffer_bytes(&payload), identity);
-	uint8_t *copy = disk_must(malloc(out.size));
-	memcpy(copy, out.data, out.size);
-	return bytes_make(copy, out.size);
-}
-
-static void frame_content(struct world *world, struct content *content, uint64_t kind, unsigned precedence,
-			  unsigned officer)
-{
-	memset(content, 0, sizeof(*content));
-	content->kind = kind;
-	content->precedence = precedence;
-	content->signers_count = 1;
-	content->signers[0] = officer;
-	random_fill(&world->random, content->id, sizeof(content->id));
-}
-
-static struct bytes sign_on_line(struct world *world, size_t node, size_t line_number, unsigned officer,
-				 const struct content *content, uint8_t identity[IDENTITY_SIZE])
-{
-	static struct aad aad;
-	const struct world_line *line = &world->lines[line_number];
-	const struct world_party *party = party_of(world, node);
-	const struct ed25519_pair *pair = officer == 0 ? &party->authority : &party->officers[officer - 1];
-
-	aad_on_channel(&aad, AAD_ENTRY, line->id, &line->roster, world_end_of(line, node));
-	return sign(pair, &aad, content, identity);
-}
-
 /* ---- parties ---- */
 
 static void add_card_letter(struct world *world, struct world_party *party, struct content *content)
@@ -90,7 +39,7 @@ static void add_card_letter(struct world *world, struct world_party *party, stru
 	letter->has_previous = letter->number > 0;
 	memcpy(letter->previous, party->head, sizeof(letter->previous));
 	aad_without_channel(&aad, AAD_ENTRY, party->id);
-	struct bytes cose = sign(&party->authority, &aad, content, party->head);
+	struct bytes cose = words_sign_alone(&party->authority, &aad, content, party->head);
 	party->letters[party->letters_count] = (uint8_t *)(uintptr_t)cose.data;
 	party->letters_size[party->letters_count++] = cose.size;
 }
@@ -105,10 +54,11 @@ static void make_party(struct world *world, size_t node, uint8_t root_seed[32])
 	snprintf(party->name, sizeof(party->name), "Party %zu", node);
 	snprintf(machine->courier.node, sizeof(machine->courier.node), "ipn:%zu.0", node + 1);
 	random_pair(world, &party->authority);
-	random_pair(world, &party->officers[0]);
-	random_pair(world, &party->officers[1]);
+	for (size_t i = 0; i < WORLD_OFFICERS; i++)
+		random_pair(world, &party->officers[i]);
+	party->officers[OFFICER_TWIN - 1] = party->officers[OFFICER_ACCREDITED - 1];
 	party_id_from_key(party->authority.key, party->id);
-	frame_content(world, &content, CONTENT_LETTER, PRECEDENCE_ROUTINE, 0);
+	words_frame(world, &content, CONTENT_LETTER, PRECEDENCE_ROUTINE, 0);
 	content.of.letter.kind = LETTER_FOUNDING;
 	struct founding_letter *founding = &content.of.letter.of.founding;
 	founding->name = bytes_of_text(party->name);
@@ -118,7 +68,7 @@ static void make_party(struct world *world, size_t node, uint8_t root_seed[32])
 
 	random_fill(&world->random, root_seed, 32);
 	post_statement_pair(root_seed, &statement);
-	frame_content(world, &content, CONTENT_LETTER, PRECEDENCE_ROUTINE, 0);
+	words_frame(world, &content, CONTENT_LETTER, PRECEDENCE_ROUTINE, 0);
 	content.of.letter.kind = LETTER_POST;
 	struct post_letter *post = &content.of.letter.of.post;
 	post->slot = world_slot(node);
@@ -270,17 +220,14 @@ static void submit(struct world *world, size_t node, size_t line, struct bytes c
 	must_be_ok(world, "a letter", shell_request(world, node, buffer_bytes(&frame)));
 }
 
-static void submit_letter(struct world *world, size_t node, size_t line_number, struct content *content)
+void officer_submit_letter(struct world *world, size_t node, size_t line_number, struct content *content)
 {
 	struct world_line *line = &world->lines[line_number];
 	size_t end = world_end_of(line, node);
-	struct letter *letter = &content->of.letter;
 
-	letter->time = world->now_ms / 1000;
-	letter->number = line->chain_number[end]++;
-	letter->has_previous = letter->number > 0;
-	memcpy(letter->previous, line->chain_head[end], sizeof(letter->previous));
-	struct bytes cose = sign_on_line(world, node, line_number, 0, content, line->chain_head[end]);
+	words_follow(world, node, line_number, &content->of.letter);
+	struct bytes cose = words_sign_on_line(world, node, line_number, 0, content, line->chain_head[end]);
+	line->chain_number[end]++;
 	check_signed(world, line->chain_head[end]);
 	submit(world, node, line_number, cose);
 	free((void *)(uintptr_t)cose.data);
@@ -306,33 +253,48 @@ static void submit_opening(struct world *world, size_t node, size_t line_number,
 	cbor_read_bytes_exact(&reader, opening->posts[0].log_key, sizeof(opening->posts[0].log_key));
 	cbor_read_bytes_exact(&reader, opening->posts[0].cosigner_key,
 			      sizeof(opening->posts[0].cosigner_key));
-	submit_letter(world, node, line_number, content);
+	officer_submit_letter(world, node, line_number, content);
+}
+
+static void submit_credence(struct world *world, size_t node, size_t line, unsigned officer,
+			    unsigned highest_precedence)
+{
+	static struct content content;
+	struct credence_letter *credence = &content.of.letter.of.credence;
+
+	words_frame(world, &content, CONTENT_LETTER, PRECEDENCE_PRIORITY, 0);
+	content.of.letter.kind = LETTER_CREDENCE;
+	credence->officer = officer;
+	credence->name = bytes_of_text("Officer");
+	credence->title = bytes_of_text("watch officer");
+	credence->highest_precedence = highest_precedence;
+	memcpy(credence->key, party_of(world, node)->officers[officer - 1].key, sizeof(credence->key));
+	officer_submit_letter(world, node, line, &content);
 }
 
 static void submit_stage(struct world *world, size_t node, size_t line_number, unsigned stage)
 {
 	static struct content content;
+	struct agrement_letter *agrement = &content.of.letter.of.agrement;
 
-	frame_content(world, &content, CONTENT_LETTER, PRECEDENCE_PRIORITY, 0);
+	if (stage == 1) {
+		submit_credence(world, node, line_number, OFFICER_ACCREDITED, 0);
+		submit_credence(world, node, line_number, OFFICER_LIMITED, PRECEDENCE_PRIORITY);
+		submit_credence(world, node, line_number, OFFICER_UNAGREED, 0);
+		submit_credence(world, node, line_number, OFFICER_TWIN, 0);
+		return;
+	}
+	words_frame(world, &content, CONTENT_LETTER, PRECEDENCE_PRIORITY, 0);
 	if (stage == 0) {
 		submit_opening(world, node, line_number, &content);
 		return;
 	}
-	if (stage == 1) {
-		struct credence_letter *credence = &content.of.letter.of.credence;
-		content.of.letter.kind = LETTER_CREDENCE;
-		credence->officer = ACCREDITED;
-		credence->name = bytes_of_text("Officer One");
-		credence->title = bytes_of_text("watch officer");
-		memcpy(credence->key, party_of(world, node)->officers[0].key, sizeof(credence->key));
-	} else {
-		struct agrement_letter *agrement = &content.of.letter.of.agrement;
-		content.of.letter.kind = LETTER_AGREMENT;
-		agrement->party = 1 - world_end_of(&world->lines[line_number], node);
-		agrement->officers_count = 1;
-		agrement->officers[0] = ACCREDITED;
-	}
-	submit_letter(world, node, line_number, &content);
+	content.of.letter.kind = LETTER_AGREMENT;
+	agrement->party = 1 - world_end_of(&world->lines[line_number], node);
+	agrement->officers[agrement->officers_count++] = OFFICER_ACCREDITED;
+	agrement->officers[agrement->officers_count++] = OFFICER_LIMITED;
+	agrement->officers[agrement->officers_count++] = OFFICER_TWIN;
+	officer_submit_letter(world, node, line_number, &content);
 }
 
 void officer_open(struct world *world, unsigned stage)
@@ -343,16 +305,6 @@ void officer_open(struct world *world, unsigned stage)
 }
 
 /* ---- traffic ---- */
-
-static void make_text(struct world *world, unsigned precedence, char *text, size_t size_max)
-{
-	size_t size = (size_t)random_span(&world->random, 1,
-					  precedence >= PRECEDENCE_IMMEDIATE ? 600 : size_max - 1);
-
-	for (size_t i = 0; i < size; i++)
-		text[i] = i % 7 == 6 ? ' ' : (char)('a' + random_below(&world->random, 26));
-	text[size] = '\0';
-}
 
 static struct submission *add_submission(struct world *world, size_t node)
 {
@@ -368,36 +320,6 @@ static struct submission *add_submission(struct world *world, size_t node)
 	return submission;
 }
 
-/* What the content is about: a message, an answer, an acknowledgment. */
-static void write_content(struct world *world, size_t node, struct submission *submission, unsigned officer,
-			  struct content *content)
-{
-	static char text[8000];
-	struct world_party *party = party_of(world, node);
-	const struct arrived *about = NULL;
-
-	if (party->arrived_count > 0 && random_below(&world->random, 3) == 0) {
-		about = &party->arrived[random_below(&world->random, party->arrived_count)];
-		submission->line = about->line;
-	}
-	submission->is_message = about == NULL || random_below(&world->random, 2) == 0;
-	frame_content(world, content, submission->is_message ? CONTENT_MESSAGE : CONTENT_ACKNOWLEDGMENT,
-		      submission->precedence, officer);
-	if (!submission->is_message) {
-		content->of.acknowledgment.time = world_wall_ms(world, node) / 1000;
-		memcpy(content->of.acknowledgment.acknowledged, about->identity, IDENTITY_SIZE);
-		party->arrived[about - party->arrived] = party->arrived[--party->arrived_count]; /* once */
-		return;
-	}
-	make_text(world, submission->precedence, text, sizeof(text));
-	content->of.message.time = world_wall_ms(world, node) / 1000;
-	content->of.message.text = bytes_of_text(text);
-	if (about != NULL) {
-		content->of.message.has_answers = true;
-		memcpy(content->of.message.answers, about->identity, IDENTITY_SIZE);
-	}
-}
-
 static size_t some_line(struct world *world, size_t node)
 {
 	for (;;) {
@@ -409,24 +331,20 @@ static size_t some_line(struct world *world, size_t node)
 
 static void write_one(struct world *world, size_t node)
 {
-	static struct content content;
 	struct submission *submission = add_submission(world, node);
-	bool stranger = world_fault(world, 300);
-	bool spoiled = world_fault(world, 300);
-	unsigned officer = stranger ? STRANGER : ACCREDITED;
+	bool depends;
 
 	submission->line = some_line(world, node);
+	submission->good = !world_fault(world, FAULT_BAD_WORDS);
 	submission->precedence = 1 + (unsigned)random_below(&world->random, 4);
-	submission->good = !stranger && !spoiled;
-	write_content(world, node, submission, officer, &content);
-	struct bytes cose =
-		sign_on_line(world, node, submission->line, officer, &content, submission->identity);
+	if (submission->good) {
+		words_good(world, node, submission);
+		check_signed(world, submission->identity);
+		return;
+	}
+	struct bytes cose = words_bad(world, node, submission->line, submission->identity, &depends);
 	submission->cose = (uint8_t *)(uintptr_t)cose.data;
 	submission->size = cose.size;
-	if (spoiled)
-		submission->cose[submission->size - 1 - random_below(&world->random, 60)] ^= 1;
-	if (submission->good)
-		check_signed(world, submission->identity);
 }
 
 static void ask(struct world *world, size_t node, size_t number)
@@ -457,7 +375,7 @@ void officer_repeat(struct world *world, size_t node, size_t count_max)
 		bool answered = submission->state != SUBMISSION_NEW && submission->state != SUBMISSION_ASKED;
 		if (answered && i == party->unanswered)
 			party->unanswered++;
-		if (answered)
+		if (answered || submission->precedence < world->nodes[node].post.precedence_min)
 			continue;
 		ask(world, node, i);
 		count_max--;
@@ -477,7 +395,8 @@ void officer_act(struct world *world, size_t node)
 
 	if (world->phase == PHASE_FAULTS) {
 		for (uint64_t i = 0; i < burst && may_write(party); i++)
-			write_one(world, node);
+			if (world_fault(world, FAULT_WORDS))
+				write_one(world, node);
 		officer_repeat(world, node, 32);
 		party->away = !world->nodes[node].post.up && !may_write(party);
 		if (!party->away)
@@ -504,12 +423,18 @@ void officer_reply(struct world *world, size_t node, uint64_t client, struct byt
 	struct world_party *party = party_of(world, node);
 	struct cbor_reader reader = cbor_reader_make(frame);
 
-	if (client >= party->submissions_count)
-		return;
-	struct submission *submission = &party->submissions[client];
 	(void)cbor_read_array(&reader, 32);
 	(void)cbor_read_uint(&reader);
 	enum error error = (enum error)cbor_read_uint(&reader);
+	if (error != ERROR_OK)
+		world_refused(world, error);
+	if (client >= party->submissions_count)
+		return;
+	struct submission *submission = &party->submissions[client];
+	if (rogue_is(world, node)) {
+		submission->state = error == ERROR_OK ? SUBMISSION_HELD : SUBMISSION_REFUSED;
+		return;
+	}
 	if (error == ERROR_OK && !submission->good)
 		world_violation(world, "nothing is accepted unsigned or unaccredited",
 				"submission %llu at %zu", (unsigned long long)client, node);

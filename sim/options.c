@@ -11,7 +11,8 @@ static_assert(WORLD_NODES_MAX == 8 && OPTIONS_STEPS_DEFAULT == 20000 && OPTIONS_
 
 const char options_help[] =
 	"Usage: liaison-sim --seeds A..B [--steps N] [--parties N] [--fault F=N]...\n"
-	"                           [--crypto C] [--tally FILE] [--json] [--trace]\n"
+	"                           [--crypto C] [--only LIST] [--tally FILE] [--shrink]\n"
+	"                           [--json] [--trace]\n"
 	"\n"
 	"Runs the record and the queue of the daemons in virtual time, under crashes, restored images, "
 	"wrong\n"
@@ -25,20 +26,27 @@ const char options_help[] =
 	"  --parties N     parties in each, 2 to 8 (2)\n"
 	"  --fault F=N     of 10,000 chances of this fault so many come true in each; it may be given again. "
 	"F is\n"
-	"                  crash, link-drop, lose, relay, relay-lose, twice, corrupt, partition, jump, "
-	"restore\n"
-	"                  or hostile\n"
+	"                  words, bad-words, crash, link-drop, lose, relay, relay-lose, twice, corrupt,\n"
+	"                  partition, jump, restore, full-disk, noise, flip, replay, reflect or pieces; or, "
+	"by\n"
+	"                  which one party is hostile: forge, equivocate, withhold, flood, fork or flee\n"
 	"  --crypto C      real for libsodium's in every world; stand-in for cheap primitives, which refuse "
 	"all "
 	"that\n"
 	"                  the real ones do; else each seed that 16 divides has the real ones, the others "
 	"those\n"
+	"  --only LIST     of the faults only those with these numbers, such as 3,17..20; --trace tells "
+	"them\n"
 	"  --tally FILE    keep each world's result there, run those that it has not, and tell the sums of "
 	"all "
 	"in\n"
 	"                  it of this program with these options: parts of one campaign add up\n"
-	"  --json          the result as one JSON object\n"
-	"  --trace         tell each step\n"
+	"  --shrink        make what fails short: leave out parties, faults and steps while the same falls, "
+	"and\n"
+	"                  tell what is left, and the command that replays it\n"
+	"  --json          the result as one JSON object, with counts of each kind of fault, and of "
+	"refusals\n"
+	"  --trace         tell each step from the first fault on\n"
 	"  --help          this text\n"
 	"\n"
 	"A step is an event given to a core; steps are told for each second of one processor's time.\n"
@@ -110,16 +118,39 @@ static bool read_tally(const char *text, struct options *options)
 /* FAULT=SHARE */
 static bool read_fault(const char *text, struct options *options)
 {
-	struct forced_faults *forced = &options->forced;
 	const char *equals = strchr(text, '=');
 	uint64_t share;
+	enum fault fault;
 
-	if (equals == NULL || forced->count == FAULTS_FORCED_MAX || !read_count(equals + 1, &share) ||
-	    share > 10000)
+	if (equals == NULL || !read_count(equals + 1, &share) || share > 10000 ||
+	    !counts_fault_named(bytes_make((const uint8_t *)text, (size_t)(equals - text)), &fault))
 		return false;
-	forced->faults[forced->count].share = (unsigned)share;
-	return faults_named(bytes_make((const uint8_t *)text, (size_t)(equals - text)),
-			    &forced->faults[forced->count++].fault);
+	options->forced.forced[fault] = true;
+	options->forced.shares[fault] = (unsigned)share;
+	return true;
+}
+
+/* N or N..N, some with commas between, ascending. */
+static bool read_only(const char *text, struct options *options)
+{
+	struct strikes *only = &options->only;
+
+	options->has_only = true;
+	only->count = 0;
+	for (bool more = true; more; text++) {
+		struct strikes_range range;
+		if (only->count == STRIKES_RANGES_MAX || !read_number(text, &text, &range.first))
+			return false;
+		range.last = range.first;
+		if (strncmp(text, "..", 2) == 0 && !read_number(text + 2, &text, &range.last))
+			return false;
+		bool ascends = only->count == 0 || range.first > only->ranges[only->count - 1].last;
+		if (!ascends || range.last < range.first || (*text != ',' && *text != '\0'))
+			return false;
+		only->ranges[only->count++] = range;
+		more = *text == ',';
+	}
+	return true;
 }
 
 static const struct {
@@ -130,7 +161,8 @@ static const struct {
 	{"--seeds", read_seeds, "it takes a number, or A..B with A not above B"},
 	{"--steps", read_steps, "it takes a number"},
 	{"--parties", read_parties, "it takes a number from 2 to 8"},
-	{"--fault", read_fault, "it takes FAULT=N, with N not above 10000, a few times"},
+	{"--fault", read_fault, "it takes FAULT=N, with N not above 10000"},
+	{"--only", read_only, "it takes numbers and ranges N..N, ascending, with commas between"},
 	{"--crypto", read_crypto, "it takes real or stand-in"},
 	{"--tally", read_tally, "it takes a file's name"},
 };
@@ -162,6 +194,8 @@ bool options_read(int count, char **arguments, struct options *options)
 			options->json = true;
 		} else if (strcmp(name, "--trace") == 0) {
 			options->trace = true;
+		} else if (strcmp(name, "--shrink") == 0) {
+			options->shrink = true;
 		} else if (read_option(name, i + 1 < count ? arguments[i + 1] : NULL, options)) {
 			seeds |= strcmp(name, "--seeds") == 0;
 			i++;
@@ -169,6 +203,8 @@ bool options_read(int count, char **arguments, struct options *options)
 			return false;
 		}
 	}
+	if (options->has_only && options->tally != NULL)
+		return refuse("--only", NULL, "with --tally, it would be another campaign");
 	return seeds || refuse("--seeds", NULL, "it is missing, and says which worlds to run");
 }
 
@@ -188,14 +224,27 @@ bool options_real(const struct options *options, uint64_t seed)
 	return options->crypto == CRYPTO_REAL;
 }
 
+struct seed_run options_run(const struct options *options, uint64_t seed)
+{
+	return (struct seed_run){
+		.seed = seed,
+		.nodes = (size_t)options->parties,
+		.steps_max = options->steps,
+		.forced = &options->forced,
+		.kept = options->has_only ? &options->only : NULL,
+		.trace = options->trace ? stdout : NULL,
+	};
+}
+
 void options_name(const struct options *options, char *name, size_t size)
 {
 	int used = snprintf(name, size, "%llu-parties,%llu-steps,crypto-%u",
 			    (unsigned long long)options->parties, (unsigned long long)options->steps,
 			    (unsigned)options->crypto);
 
-	for (size_t i = 0; i < options->forced.count; i++)
-		used += snprintf(name + used, size - (size_t)used, ",%u=%u",
-				 (unsigned)options->forced.faults[i].fault, options->forced.faults[i].share);
+	for (size_t i = 0; i < FAULTS; i++)
+		if (options->forced.forced[i])
+			used += snprintf(name + used, size - (size_t)used, ",%s=%u",
+					 counts_fault_name((enum fault)i), options->forced.shares[i]);
 	assert((size_t)used < size);
 }

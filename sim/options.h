@@ -6,7 +6,7 @@
 
 #define OPTIONS_STEPS_DEFAULT 20000
 #define OPTIONS_REAL_SHARE    16 /* one seed of so many has the real cryptography */
-#define OPTIONS_NAME_SIZE     512
+#define OPTIONS_NAME_SIZE     1024
 
 enum crypto {
 	CRYPTO_BY_SEED,
@@ -23,6 +23,9 @@ struct options {
 	const char *tally; /* a file's name, or NULL */
 	bool json;
 	bool trace;
+	bool shrink;
+	bool has_only;
+	struct strikes only; /* the faults that happen, by number */
 	struct forced_faults forced;
 };
 
@@ -33,6 +36,8 @@ bool options_read(int count, char **arguments, struct options *options);
 
 /* True if the seed has libsodium's own primitives. */
 bool options_real(const struct options *options, uint64_t seed);
+/* What the seed is run as; it borrows the options. */
+struct seed_run options_run(const struct options *options, uint64_t seed);
 /* One word for all that decides what a seed is, into OPTIONS_NAME_SIZE bytes. */
 void options_name(const struct options *options, char *name, size_t size);
 

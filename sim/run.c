@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "sim/check.h"
+#include "sim/rogue.h"
 #include "sim/world.h"
 
 #define SETUP_MS    600000
@@ -20,6 +21,7 @@ static void tick(struct world *world, size_t node)
 
 	world->nodes[node].post.wants_tick = world->nodes[node].post.up;
 	world->nodes[node].courier.wants_tick = world->nodes[node].courier.up;
+	faults_make_room(world, node);
 	shell_wake(world, node);
 	courier_wake(world, node);
 	if (world->phase == PHASE_FAULTS)
@@ -38,14 +40,14 @@ static void happen(struct world *world, const struct event *event)
 		shell_run(world, event->node);
 		break;
 	case EVENT_POST_START:
-		if (!world->nodes[event->node].post.up)
+		if (!world->nodes[event->node].post.up && !rogue_is_gone(world, event->node))
 			shell_start(world, event->node);
 		break;
 	case EVENT_COURIER_RUN:
 		courier_run(world, event->node);
 		break;
 	case EVENT_COURIER_START:
-		if (!world->nodes[event->node].courier.up)
+		if (!world->nodes[event->node].courier.up && !rogue_is_gone(world, event->node))
 			courier_start(world, event->node);
 		break;
 	case EVENT_TICK:
@@ -144,7 +146,9 @@ static bool heal(struct world *world)
 		for (size_t j = 0; j < world->settings.nodes; j++)
 			world->sessions[i][j].cut_until_ms = 0;
 	}
-	run_until_quiet(world, was_restored(world) ? HEAL_RESTORED_MS_MIN : 0, HEAL_MS_MAX);
+	run_until_quiet(
+		world, was_restored(world) || world->rogue < world->settings.nodes ? HEAL_RESTORED_MS_MIN : 0,
+		HEAL_MS_MAX);
 	if (world->violation != NULL)
 		return true;
 	if (!check_quiet(world))
@@ -187,40 +191,50 @@ static void world_free(struct world *world)
 	}
 	for (size_t i = 0; i < world->captured_count; i++)
 		free(world->captured[i].bytes);
+	rogue_free(world);
 	checker_free(world->checker);
 	changes_free(&world->changes);
 	free(world->events);
 	free(world);
 }
 
-void run_seed(uint64_t seed, size_t nodes, uint64_t steps_max, const struct forced_faults *forced, bool print,
-	      struct result *result)
+static void set_out(struct world *world, const struct seed_run *run)
+{
+	world->seed = run->seed;
+	world->random = random_make(run->seed);
+	world->told = run->trace;
+	world->kept = run->kept;
+	world->digest = UINT64_C(0xcbf29ce484222325);
+	world->now_ms = UINT64_C(1795320000000);
+	world->checker = checker_make();
+	world->settings.nodes = run->nodes;
+	world->settings.steps_max = run->steps_max;
+	faults_draw(world, run->forced);
+}
+
+void run_seed(const struct seed_run *run, struct result *result)
 {
 	struct world *world = disk_must(calloc(1, sizeof(*world)));
 	bool converged = true;
 
-	world->seed = seed;
-	world->random = random_make(seed);
-	world->print = print;
-	world->digest = UINT64_C(0xcbf29ce484222325);
-	world->now_ms = UINT64_C(1795320000000);
-	world->checker = checker_make();
-	faults_draw(world, forced);
-	world->settings.nodes = nodes;
-	world->settings.steps_max = steps_max;
+	set_out(world, run);
 	uint64_t start_ms = world->now_ms;
 	setup(world);
 	if (world->violation == NULL)
 		fault_phase(world);
 	if (world->violation == NULL)
 		converged = heal(world);
-	tell(world, converged);
+	if (!run->quiet)
+		tell(world, converged);
 	*result = (struct result){
 		.steps = world->steps,
 		.time_ms = world->now_ms - start_ms,
 		.digest = world->digest,
 		.violated = world->violation != NULL,
 		.unconverged = !converged,
+		.broken = converged ? world->violation : RUN_UNCONVERGED,
+		.strikes = world->strikes,
+		.counts = world->counts,
 	};
 	world_free(world);
 }

@@ -9,6 +9,7 @@
 
 #include "base/cbor.h"
 #include "sim/check.h"
+#include "sim/rogue.h"
 
 #define BATCH_EVENTS_MAX 16
 
@@ -167,6 +168,12 @@ static void perform(struct world *world, size_t node, const struct record_action
 		message.taken.delivery = action->number;
 		send_frame(world, node, &message);
 		break;
+	case RECORD_ACTION_LEFT:
+		world_refused(world, ERROR_FULL);
+		message.type = LINK_LEFT;
+		message.left.delivery = action->number;
+		send_frame(world, node, &message);
+		break;
 	case RECORD_ACTION_HEAD:
 		message.type = LINK_HEAD;
 		message.head.origin = action->node;
@@ -187,6 +194,7 @@ static void perform(struct world *world, size_t node, const struct record_action
 		read_notice(world, node, action->bytes);
 		break;
 	case RECORD_ACTION_LOG:
+		world_refused(world, action->error);
 		world_trace(world, "post %zu log %s: %.*s", node, error_name(action->error),
 			    (int)action->bytes.size, (const char *)action->bytes.data);
 		break;
@@ -199,7 +207,7 @@ static void perform(struct world *world, size_t node, const struct record_action
 
 static bool may_die(struct world *world, size_t node, const char *where)
 {
-	if (!world_fault(world, world->settings.crash))
+	if (!world_fault(world, FAULT_CRASH))
 		return false;
 	world_trace(world, "post %zu dies %s", node, where);
 	shell_crash(world, node);
@@ -230,7 +238,8 @@ static void perform_all(struct world *world, size_t node)
 	post->actions = NULL;
 	post->actions_count = post->actions_max = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (post->up && !may_die(world, node, "among its actions")) {
+		if (post->up && !may_die(world, node, "among its actions") &&
+		    !rogue_withholds(world, node, &actions[i].action)) {
 			check_action(world, node, &actions[i].action, &sent_min);
 			perform(world, node, &actions[i].action);
 		}
@@ -351,6 +360,7 @@ static enum error give_frame(struct world *world, size_t node, const struct fram
 	event.of.received.delivery = message.received.delivery;
 	event.of.received.source = message.received.source;
 	event.of.received.sealed = message.received.sealed;
+	event.of.received.precedence_min = post_of(world, node)->precedence_min;
 	return give(world, node, &event);
 }
 

@@ -38,6 +38,26 @@ static bool name_code(char code[TALLY_CODE_SIZE])
 	return read || refuse(own);
 }
 
+/* The numbers before the counts; false where it is another line. *end is behind them. */
+static bool read_numbers(const char *text, struct tally_seed *seed, const char **end)
+{
+	unsigned violated, unconverged, real;
+	int size = 0;
+
+	int parts = sscanf(text,
+			   "seed %" SCNu64 " %" SCNu64 " steps %" SCNu64 " ms digest %" SCNx64
+			   " %u %u %u %" SCNu64 " us%n",
+			   &seed->seed, &seed->result.steps, &seed->result.time_ms, &seed->result.digest,
+			   &violated, &unconverged, &real, &seed->cpu_us, &size);
+	if (parts != LINE_PARTS || size == 0)
+		return false;
+	seed->result.violated = violated != 0;
+	seed->result.unconverged = unconverged != 0;
+	seed->real = real != 0;
+	*end = text + size;
+	return true;
+}
+
 static void keep(struct tally *tally, const struct tally_seed *seed)
 {
 	if (tally->count == tally->count_max) {
@@ -51,31 +71,24 @@ static void keep(struct tally *tally, const struct tally_seed *seed)
 static void read_line(struct tally *tally, const char *line)
 {
 	struct tally_seed seed = {.seed = 0};
-	unsigned violated, unconverged, real;
-	char end = '\0';
 	size_t code_size = strlen(tally->code);
 	size_t options_size = strlen(tally->options);
+	const char *end;
 
 	if (strncmp(line, tally->code, code_size) != 0 || line[code_size] != ' ' ||
 	    strncmp(line + code_size + 1, tally->options, options_size) != 0 ||
 	    line[code_size + 1 + options_size] != ' ')
 		return;
-	int parts = sscanf(line + code_size + options_size + 2,
-			   "seed %" SCNu64 " %" SCNu64 " steps %" SCNu64 " ms digest %" SCNx64
-			   " %u %u %u %" SCNu64 " us%c",
-			   &seed.seed, &seed.result.steps, &seed.result.time_ms, &seed.result.digest,
-			   &violated, &unconverged, &real, &seed.cpu_us, &end);
-	if (parts != LINE_PARTS + 1 || end != '\n' || tally_has(tally, seed.seed))
+	if (!read_numbers(line + code_size + options_size + 2, &seed, &end) ||
+	    !counts_read(end, &seed.result.counts, &end) || strcmp(end, "\n") != 0 ||
+	    tally_has(tally, seed.seed))
 		return;
-	seed.result.violated = violated != 0;
-	seed.result.unconverged = unconverged != 0;
-	seed.real = real != 0;
 	keep(tally, &seed);
 }
 
 bool tally_open(struct tally *tally, const char *name, const char *options)
 {
-	char line[1024];
+	char line[4096];
 	bool ended = true;
 
 	memset(tally, 0, sizeof(*tally));
@@ -114,9 +127,11 @@ bool tally_add(struct tally *tally, const struct tally_seed *seed)
 	keep(tally, seed);
 	if (tally->file == NULL)
 		return true;
-	fprintf(tally->file, "%s %s " LINE_FORMAT "\n", tally->code, tally->options, seed->seed,
-		result->steps, result->time_ms, result->digest, result->violated, result->unconverged,
-		seed->real, seed->cpu_us);
+	fprintf(tally->file, "%s %s " LINE_FORMAT, tally->code, tally->options, seed->seed, result->steps,
+		result->time_ms, result->digest, result->violated, result->unconverged, seed->real,
+		seed->cpu_us);
+	counts_write(&result->counts, tally->file);
+	fputc('\n', tally->file);
 	return fflush(tally->file) == 0 || refuse(tally->name);
 }
 
@@ -150,6 +165,7 @@ void tally_sum(struct tally *tally, struct tally_sums *sums)
 		sums->steps += seed->result.steps;
 		sums->cpu_us += seed->cpu_us;
 		time_ms += seed->result.time_ms;
+		counts_add(&sums->counts, &seed->result.counts);
 		sums->digest = (sums->digest ^ seed->result.digest) * UINT64_C(0x100000001b3);
 		sums->digest ^= sums->digest >> 29;
 	}

@@ -49,6 +49,7 @@ struct tally_sums {
 	uint64_t cpu_us;
 	uint64_t time_days;
 	uint64_t digest; /* of all seeds in ascending order */
+	struct counts counts;
 };
 
 /* Sorts the seeds. */

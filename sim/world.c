@@ -85,22 +85,40 @@ void world_gather(struct world *world, const struct rows *rows)
 	}
 }
 
-void world_trace(struct world *world, const char *format, ...)
+static const char *write_line(struct world *world, const char *format, va_list arguments)
 {
 	char *line = world->trace[world->trace_count++ % WORLD_TRACE_LINES];
 	const size_t size_max = sizeof(world->trace[0]);
-	va_list arguments;
 
 	uint64_t day = world->now_ms % (10000 * DAY_MS) / DAY_MS;
 	int size = snprintf(line, size_max, "%4llu.%03llu d %7llu  ", (unsigned long long)day,
 			    (unsigned long long)(world->now_ms % DAY_MS * 1000 / DAY_MS),
 			    (unsigned long long)world->steps);
-	va_start(arguments, format);
 	vsnprintf(line + size, size_max - (size_t)size, format, arguments);
+	if (world->told != NULL && world->phase != PHASE_SETUP)
+		fprintf(world->told, "%s\n", line);
+	return line;
+}
+
+void world_trace(struct world *world, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	const char *line = write_line(world, format, arguments);
 	va_end(arguments);
 	world_digest(world, bytes_of_text(line));
-	if (world->print)
-		printf("%s\n", line);
+}
+
+void world_tell(struct world *world, const char *format, ...)
+{
+	va_list arguments;
+
+	if (world->told == NULL)
+		return;
+	va_start(arguments, format);
+	write_line(world, format, arguments);
+	va_end(arguments);
 }
 
 void world_violation(struct world *world, const char *invariant, const char *format, ...)
@@ -119,9 +137,42 @@ void world_violation(struct world *world, const char *invariant, const char *for
 
 /* ---- small things ---- */
 
-bool world_fault(struct world *world, unsigned share)
+bool world_chance(struct world *world, unsigned share)
 {
 	return world->phase == PHASE_FAULTS && random_chance(&world->random, share);
+}
+
+static bool is_kept(const struct strikes *kept, uint64_t number)
+{
+	size_t low = 0;
+	size_t high = kept->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (kept->ranges[middle].last < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < kept->count && kept->ranges[low].first <= number;
+}
+
+/* It is drawn also where it is left out, so that all goes on as it would until it makes a difference. */
+bool world_fault(struct world *world, enum fault fault)
+{
+	if (!world_chance(world, world->settings.shares[fault]))
+		return false;
+	uint64_t number = ++world->strikes;
+	if (world->kept != NULL && !is_kept(world->kept, number))
+		return false;
+	world->counts.faults[fault]++;
+	world_tell(world, "fault %llu: %s", (unsigned long long)number, counts_fault_name(fault));
+	return true;
+}
+
+void world_refused(struct world *world, enum error reason)
+{
+	counts_refused(&world->counts, reason);
 }
 
 uint64_t world_wall_ms(const struct world *world, size_t node)

@@ -10,11 +10,15 @@
  *     courier.c   a courier's process: the queue, and a simple model of its sessions
  *     network.c   what becomes of a bundle between two couriers
  *     faults.c    what goes wrong beside: crashes, images restored, clocks, hostile bytes
+ *     rogue.c     a hostile party, which has the real record's keys
+ *     words.c     what people sign, right and wrong
  *     check.c     what must hold
  *     run.c       one seed from beginning to end
  */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
+
+#include <stdio.h>
 
 #include "base/link.h"
 #include "base/local.h"
@@ -22,6 +26,7 @@
 #include "envelope/content.h"
 #include "envelope/ed25519.h"
 #include "record/record.h"
+#include "sim/counts.h"
 #include "sim/disk.h"
 #include "sim/random.h"
 
@@ -31,6 +36,7 @@
 #define WORLD_ARRIVED_MAX  64  /* messages that an officer remembers, to answer them */
 #define WORLD_CAPTURED_MAX 64  /* sealed bytes that an adversary keeps */
 #define WORLD_TRACE_LINES  64
+#define WORLD_OFFICERS     5 /* of a party */
 
 #define DAY_MS UINT64_C(86400000)
 
@@ -41,19 +47,22 @@ struct settings {
 	uint64_t steps_max;  /* of the fault phase */
 	uint64_t tick_ms;    /* about so often, in the fault phase */
 	uint64_t officer_ms; /* between two deeds of the officers of one post, at most */
-	unsigned crash;      /* at each point where a process can die */
-	unsigned link_drop;  /* of batches: the stream between post and courier breaks */
-	unsigned lose;       /* of transfers: the session ends, the bundle may have arrived */
-	unsigned relay;      /* of transfers: a relay takes it, to deliver it late, or */
-	unsigned relay_lose; /* (of those) never */
-	unsigned twice;      /* of transfers */
-	unsigned corrupt;
-	unsigned partition;    /* of fault events: one direction is cut for a while */
-	unsigned jump;         /* a wall clock jumps */
-	unsigned restore;      /* a post's store is replaced by an old image */
-	unsigned hostile;      /* bytes are injected */
+	unsigned shares[FAULTS];
 	uint64_t delay_max_ms; /* of a relay */
 	uint64_t fault_ms;     /* between two fault events, at most */
+};
+
+/* Numbers of faults, as ranges: ascending, and apart from each other. */
+struct strikes_range {
+	uint64_t first;
+	uint64_t last;
+};
+
+#define STRIKES_RANGES_MAX 2048
+
+struct strikes {
+	size_t count;
+	struct strikes_range ranges[STRIKES_RANGES_MAX];
 };
 
 /* ---- people ---- */
@@ -85,7 +94,7 @@ struct arrived {
 struct world_party {
 	char name[32];
 	struct ed25519_pair authority;
-	struct ed25519_pair officers[2]; /* 1 is accredited everywhere, 2 nowhere */
+	struct ed25519_pair officers[WORLD_OFFICERS]; /* by number - 1; sim/words.h says who they are */
 	uint8_t id[PARTY_ID_SIZE];
 	uint8_t *letters[2]; /* founding, post */
 	size_t letters_size[2];
@@ -162,11 +171,13 @@ struct post {
 	size_t copies_count;
 	struct link_window window;
 	uint64_t restores;
-	uint64_t restored_ms; /* the last time */
-	uint64_t jumps;       /* of its wall clock, */
-	uint64_t jumped_ms;   /* and the last one */
-	uint64_t commits;     /* and restores: how often its disk has changed */
-	uint8_t *reply;       /* the last one */
+	uint64_t restored_ms;    /* the last time */
+	uint64_t jumps;          /* of its wall clock, */
+	uint64_t jumped_ms;      /* and the last one */
+	uint64_t commits;        /* and restores: how often its disk has changed */
+	unsigned precedence_min; /* of the messages for which there is room; 0: for all */
+	uint64_t full_until_ms;
+	uint8_t *reply; /* the last one */
 	size_t reply_size;
 };
 
@@ -199,6 +210,8 @@ struct courier {
 	struct courier_input *first;
 	struct courier_input **last;
 	struct courier_input *at_relays; /* bundles that wait until it is up again */
+	uint64_t disk_room;              /* bytes; UINT64_MAX: there is no end to it */
+	uint64_t full_until_ms;
 };
 
 struct node {
@@ -252,6 +265,14 @@ struct captured {
 	size_t to;
 };
 
+/* The store of a hostile post that is not in use, and its anchor. */
+struct fork {
+	bool is_made;
+	struct disk disk;
+	uint8_t *anchor;
+	size_t anchor_size;
+};
+
 enum phase {
 	PHASE_SETUP = 1, /* nothing goes wrong */
 	PHASE_FAULTS,
@@ -269,7 +290,10 @@ struct world {
 	uint64_t heal_ms; /* when healing began */
 	uint64_t steps;   /* events given to a core */
 	uint64_t digest;
-	struct event *events; /* a heap */
+	struct counts counts;
+	uint64_t strikes;           /* faults that came true, also those that were left out */
+	const struct strikes *kept; /* those that are not; NULL: all */
+	struct event *events;       /* a heap */
 	size_t events_count;
 	size_t events_max;
 	uint64_t sequence;
@@ -279,10 +303,13 @@ struct world {
 	size_t lines_count;
 	struct captured captured[WORLD_CAPTURED_MAX];
 	size_t captured_count;
+	size_t rogue; /* the node of the hostile party; WORLD_NODES_MAX: there is none */
+	bool fled;    /* it is gone for good */
+	struct fork fork;
 	struct checker *checker;
 	struct changes changes; /* of the batch that is being committed */
 	/* the trace */
-	bool print;
+	FILE *told;
 	char trace[WORLD_TRACE_LINES][160];
 	uint64_t trace_count;
 	/* what failed first */
@@ -300,6 +327,8 @@ bool world_next_event(struct world *world, struct event *event);
 
 /* One line of trace, which also goes into the digest. */
 void world_trace(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* One that only --trace tells. */
+void world_tell(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void world_digest(struct world *world, struct bytes bytes);
 /* What a batch wrote becomes world->changes, and goes into the digest. */
 void world_gather(struct world *world, const struct rows *rows);
@@ -307,8 +336,12 @@ void world_gather(struct world *world, const struct rows *rows);
 void world_violation(struct world *world, const char *invariant, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* A draw that decides a fault: never true outside the fault phase. */
-bool world_fault(struct world *world, unsigned share);
+/* A draw that decides whether a fault happens, which counts it: never true outside the fault phase. */
+bool world_fault(struct world *world, enum fault fault);
+/* The same draw for what is no fault, in 10,000. */
+bool world_chance(struct world *world, unsigned share);
+/* A reason for which something was refused or dropped. */
+void world_refused(struct world *world, enum error reason);
 
 uint64_t world_wall_ms(const struct world *world, size_t node);
 size_t world_slot(size_t node); /* of the node's post */
@@ -371,6 +404,8 @@ struct courier_input *network_input(enum queue_event_kind kind, size_t peer, str
 void officer_make(struct world *world);                 /* parties and lines */
 void officer_setup(struct world *world);                /* cards, keyings, channels */
 void officer_open(struct world *world, unsigned stage); /* the letters of one stage, 0 to 2, at all posts */
+/* A letter that follows in the authority's chain, at once. */
+void officer_submit_letter(struct world *world, size_t node, size_t line, struct content *content);
 void officer_act(struct world *world, size_t node);
 /* Their post is up again. */
 void officer_return(struct world *world, size_t node);
@@ -382,24 +417,34 @@ void officer_arrived(struct world *world, size_t node, size_t line, const uint8_
 
 /* ---- faults.c ---- */
 
-#define FAULTS_FORCED_MAX 12
-
-/* Faults that are to have this share in every seed, whatever it draws. */
+/* Faults that are to have a share in every seed, whatever it draws. */
 struct forced_faults {
-	size_t count;
-	struct {
-		size_t fault; /* as faults_named says */
-		unsigned share;
-	} faults[FAULTS_FORCED_MAX];
+	bool forced[FAULTS];
+	unsigned shares[FAULTS];
 };
 
-/* The fault of this name; false if there is none. */
-bool faults_named(struct bytes name, size_t *fault);
 void faults_draw(struct world *world, const struct forced_faults *forced); /* the settings of the seed */
 void faults_happen(struct world *world);                                   /* one fault event */
 void faults_capture(struct world *world, size_t from, size_t to, struct bytes sealed);
+/* One of what was captured; NULL: nothing was yet. */
+const struct captured *faults_captured(struct world *world);
+/* Sealed bytes in a new bundle of an adversary's, as if from `from`. */
+void faults_inject(struct world *world, size_t from, size_t to, struct bytes sealed);
+/* What was full has room again, if it is time, or the faults have ended. */
+void faults_make_room(struct world *world, size_t node);
 
 /* ---- run.c ---- */
+
+/* What a seed is run as. */
+struct seed_run {
+	uint64_t seed;
+	size_t nodes;
+	uint64_t steps_max;
+	const struct forced_faults *forced;
+	const struct strikes *kept; /* the faults that happen, by number; NULL: all */
+	FILE *trace;                /* each step from the first fault on; NULL: nowhere */
+	bool quiet;                 /* nothing is told of what failed */
+};
 
 struct result {
 	uint64_t steps;
@@ -407,10 +452,14 @@ struct result {
 	uint64_t digest;
 	bool violated;
 	bool unconverged;
+	const char *broken; /* the invariant; RUN_UNCONVERGED; NULL: all held */
+	uint64_t strikes;   /* faults that came true, also those that were left out */
+	struct counts counts;
 };
 
+#define RUN_UNCONVERGED "it converges"
+
 /* Runs one seed; prints what failed to standard error. */
-void run_seed(uint64_t seed, size_t nodes, uint64_t steps_max, const struct forced_faults *forced, bool print,
-	      struct result *result);
+void run_seed(const struct seed_run *run, struct result *result);
 
 #endif

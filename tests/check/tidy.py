@@ -282,7 +282,6 @@ FOR_TESTS = {
     "merkle_inclusion_nodes": "the proof by which a stranger shows one entry: published vectors",
     "merkle_inclusion_verify": "the same",
     "rows_before": "the mirror of rows_after",
-    "signed_by_two": "every reader takes what two officers signed; no command makes it in this version",
     "tcpcl_is_closed": "what a session says of itself",
     "tcpcl_peer_node_id": "the same",
     "tcpcl_uses_tls": "the same",
