@@ -264,6 +264,57 @@ static void what_one_event_folds_is_bounded(void **state)
 	council_free(council);
 }
 
+static enum error advance(struct run *run, void *context)
+{
+	struct outcome *outcome = context;
+	return registry_advance(run, outcome->verdicts, &outcome->verdicts_count);
+}
+
+/* A row of the post that is worked by hand loses its last byte; the error that folding on ends with. */
+static enum error fold_on_without_the_end_of(struct council *council, const struct row_key *key)
+{
+	struct store *store = &council->hand.world->posts[0].store;
+	struct outcome outcome = {0};
+	uint8_t whole[ROW_VALUE_SIZE_MAX];
+	struct row row;
+	size_t at = 0;
+
+	assert_true(store_find(store, key_view(key), &at, &row));
+	struct bytes value = bytes_make(whole, row.value.size);
+	memcpy(whole, row.value.data, row.value.size);
+	store_put(store, key_view(key), bytes_make(whole, value.size - 1));
+	enum error error = hand_run(&council->hand, advance, &outcome);
+	store_put(store, key_view(key), value);
+	return error;
+}
+
+static void a_spoilt_registry_is_not_folded_on(void **state)
+{
+	struct council *council = council_make(133, 2);
+	struct paper second;
+	struct outcome outcome = {0};
+
+	(void)state;
+	council_take_opening(council, 1);
+	struct paper first = pen_sign(&council->pens[1], council_credence(council, 1, 1, 0));
+	second = pen_sign(&council->pens[1], council_credence(council, 1, 2, 1));
+	assert_int_equal(hand_receive(&council->hand, &council->channel, &second).verdicts_count, 0);
+	struct row_key fold = key_channel(TABLE_FOLD, 1);
+	key_u8(&fold, council->index[1]);
+	store_put(&council->hand.world->posts[0].store, key_view(&fold), bytes_make(NULL, 0));
+	struct row_key channel = key_channel(TABLE_CHANNEL, 1);
+	struct row_key chain = key_channel(TABLE_CHAIN, 1);
+	key_u8(&chain, council->index[1]);
+	key_u32(&chain, 0);
+	assert_int_equal(fold_on_without_the_end_of(council, &channel), ERROR_MALFORMED);
+	assert_int_equal(fold_on_without_the_end_of(council, &chain), ERROR_MALFORMED);
+	assert_int_equal(council_chain(council, 1).letters, 1);
+	assert_int_equal(hand_run(&council->hand, advance, &outcome), ERROR_OK);
+	hand_drop(&first);
+	hand_drop(&second);
+	council_free(council);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +325,7 @@ int main(void)
 		cmocka_unit_test(the_same_letters_make_the_same_registry_in_any_order),
 		cmocka_unit_test(a_long_chain_that_waited_is_folded_over_several_events),
 		cmocka_unit_test(what_one_event_folds_is_bounded),
+		cmocka_unit_test(a_spoilt_registry_is_not_folded_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
