@@ -162,6 +162,10 @@ static void forward_block(struct buffer *buffer, const struct bundle *bundle,
 			write_block(buffer, BLOCK_PAYLOAD, PAYLOAD_NUMBER, block->flags,
 				    bytes_make(bundle->payload.data + forwarding->offset, forwarding->size));
 		return;
+	case BLOCK_INTEGRITY: /* where the primary block has nothing else to show that it is whole */
+		if ((block->flags & BLOCK_DISCARD) == 0 || bundle->crc == BUNDLE_CRC_NONE)
+			buffer_append(buffer, block->encoded);
+		return;
 	default:
 		if ((block->flags & BLOCK_DISCARD) == 0)
 			buffer_append(buffer, block->encoded);

@@ -440,6 +440,30 @@ static void a_bundle_with_as_many_blocks_as_are_read_goes_on_without_a_previous_
 	assert_false(after.has_previous_node);
 }
 
+/* It may say that who does not verify it leaves it out: it stays where it is all that the primary has. */
+static void the_block_that_protects_the_primary_one_goes_on_with_it(void **state)
+{
+	static const uint8_t over_primary[] = {0x82, 0x00, 0x01, 0x01, 0x00};
+	static const enum bundle_crc checksums[] = {BUNDLE_CRC_NONE, BUNDLE_CRC_32C};
+	for (size_t i = 0; i < 2; i++) {
+		struct bundle bundle;
+		struct bundle after;
+		struct primary primary = usual;
+		struct buffer buffer = buffer_make(forwarded_memory, sizeof forwarded_memory);
+		primary.crc = checksums[i];
+		begin();
+		put_primary(primary);
+		put_block(BLOCK_INTEGRITY, 2, BLOCK_DISCARD, 0,
+			  bytes_make(over_primary, sizeof over_primary));
+		put_payload();
+		assert_int_equal(end(&bundle), ERROR_OK);
+		struct bundle_forwarding forwarding = {NULL, 0, 0, bundle.payload.size};
+		assert_int_equal(bundle_forward(&buffer, &bundle, &forwarding), ERROR_OK);
+		assert_int_equal(bundle_read(buffer_bytes(&buffer), &after), ERROR_OK);
+		assert_int_equal(after.blocks_count, bundle.blocks_count - i);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,6 +479,7 @@ int main(void)
 		cmocka_unit_test(sizes_and_counts_are_bounded),
 		cmocka_unit_test(unknown_blocks_are_processed_as_they_say),
 		cmocka_unit_test(forwarding_changes_only_what_it_must),
+		cmocka_unit_test(the_block_that_protects_the_primary_one_goes_on_with_it),
 		cmocka_unit_test(a_bundle_with_as_many_blocks_as_are_read_goes_on_without_a_previous_node),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
