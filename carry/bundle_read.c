@@ -52,7 +52,9 @@ static void read_crc(struct cbor_reader *reader, size_t start, enum bundle_crc t
 
 static struct bytes since(const struct cbor_reader *reader, size_t start)
 {
-	return bytes_make(reader->data + start, reader->at - start);
+	size_t size = reader->at - start;
+
+	return size == 0 ? bytes_make(NULL, 0) : bytes_make(reader->data + start, size);
 }
 
 /* ---- the primary block (section 4.3.1) ---- */
