@@ -134,7 +134,7 @@ def run(target, asked, temporary):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--target", required=True)
-    parser.add_argument("--build", default=ROOT / "build/clang")
+    parser.add_argument("--build", default=ROOT / "build/sanitize")
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--minutes", type=int)
     parser.add_argument("--tally")

@@ -26,7 +26,7 @@ KEYS = {
     "refusals"}
 
 # What these come to. A change of the record, of the couriers' core or of the simulator changes them: then put here what the
-# failed test says, once it says the same in build/sanitize and build/clang.
+# failed test says, once it says the same in build/release (gcc) and build/sanitize (clang).
 PINNED = [("1..6", 2, 300, "da0560f546356356"), ("15..17", 3, 200, "697bfd57f3032994")]
 
 
