@@ -112,6 +112,28 @@ enum error missing_came(struct run *run, const struct entry_key *key, const stru
 	return ERROR_OK;
 }
 
+enum error missing_claimed(struct run *run, const struct entry_key *key)
+{
+	struct missing missing;
+	struct log row;
+
+	enum error error = log_row(run, key->channel, key->log, key->incarnation, &row);
+	if (error != ERROR_OK || row.ask_ms == 0)
+		return error;
+	error = asking(run, key, &row, &missing);
+	if (error != ERROR_OK)
+		return error;
+	uint64_t ask_ms = run_slow_ms(run) + MISSING_AGAIN_MIN_MS;
+	if (ask_ms < missing.asked_ms + MISSING_PATIENCE_MS)
+		ask_ms = missing.asked_ms + MISSING_PATIENCE_MS;
+	if (row.ask_ms <= ask_ms)
+		return ERROR_OK;
+	if (missing.asks >= MISSING_OPEN_ASKS)
+		missing.asks = MISSING_OPEN_ASKS - 1;
+	ask_at(run, key, &row, ask_ms, &missing);
+	return log_write_row(run, key, &row);
+}
+
 enum error missing_told(struct run *run, const struct entry_key *log, uint64_t size)
 {
 	struct log row;

@@ -38,6 +38,13 @@ enum error missing_came(struct run *run, const struct entry_key *key, const stru
 /* A signed head says that the log has so many entries. */
 enum error missing_told(struct run *run, const struct entry_key *log, uint64_t size);
 
+/*
+ * Another post says that it holds this entry of the own log, which is not held here. What is asked for of
+ * that incarnation is asked for soon, and as if it had been asked in vain one time fewer than it takes to
+ * take it for gone; at most each MISSING_PATIENCE_MS, for it need not be true.
+ */
+enum error missing_claimed(struct run *run, const struct entry_key *key);
+
 /* Asks at once for all that may be there from the log's size on, and of later incarnations. */
 enum error missing_open(struct run *run, const struct entry_key *log);
 

@@ -7,6 +7,7 @@
 #include "base/local.h"
 #include "record/batch.h"
 #include "record/log.h"
+#include "record/missing.h"
 #include "record/outbox.h"
 #include "record/registry.h"
 
@@ -337,6 +338,10 @@ enum error receipt_take(struct run *run, const struct received_statement *statem
 		return run_count(run, reason, "receipt dropped: not of the form, or not for this log");
 	size_t count = list_named(receipt, statement->channel_number, named);
 	enum error error = check_named(run, receipt, named, count, entries, &reason);
+	if (error != ERROR_OK)
+		return error;
+	if (reason == ERROR_NOT_FOUND)
+		error = missing_claimed(run, &named[0].key);
 	if (error != ERROR_OK)
 		return error;
 	if (reason != ERROR_OK)

@@ -43,6 +43,8 @@ NUMBERS = [
     ("While it comes, in each such {} s something, it is not asked for again for {} hour:",
      ("MISSING_AGAIN_MIN_MS", SECOND), ("MISSING_COMING_MAX_MS", HOUR)),
     ("One statement looks past {} entries that are held", "record/missing.c AHEAD_MAX"),
+    ("while that incarnation is asked for, it is asked for again {} s later, so at most each {} minutes",
+     ("MISSING_AGAIN_MIN_MS", SECOND), ("MISSING_PATIENCE_MS", MINUTE)),
     ("is asked for by the next, {} s later ({} s where it had nothing to ask)", ("MISSING_AGAIN_MIN_MS", SECOND),
      ("NEXT_LOOK_MS", SECOND)),
     ("only the newest incarnation and the {} before it are asked for", "HEADS_FORMER_MAX"),

@@ -338,6 +338,67 @@ static void what_waits_for_the_courier_is_not_given_back_twice(void **state)
 	end(world, &loss);
 }
 
+/*
+ * Of incarnation 1 the restored post 0 knows that there was one entry more, which nobody has: its copy is
+ * still on its way.
+ */
+static struct world *lose_what_is_late(uint64_t seed, struct loss *loss, struct world_packet *late)
+{
+	struct world *world = world_open_line(seed);
+	uint8_t identity[IDENTITY_SIZE];
+
+	world_run(world, MINUTES(70), 60000);
+	world_settle(world);
+	image_take(world, 0, &loss->before);
+	world->hold = true;
+	talk_begin(world, 0, "late", identity);
+	loss->first = talk_place(world, 0, identity);
+	assert_true(world_intercept(world, 0, late));
+	world->hold = false;
+	image_restore(world, 0, &loss->before, IMAGE_ANCHOR_KEPT);
+	world_run(world, MINUTES(600), 10000);
+	assert_int_equal(talk_size(world, 0, 0, 1), loss->first.position);
+	assert_true(asking_at(world, loss).asks >= MISSING_OPEN_ASKS);
+	return world;
+}
+
+/* It asks each six hours only; but the other post's receipt tells that it has come there. */
+static void what_comes_to_the_other_post_late_is_asked_for_soon(void **state)
+{
+	struct world_packet late;
+	struct loss loss;
+	struct world *world = lose_what_is_late(352, &loss, &late);
+
+	deliver(world, 1, &late);
+	world_run(world, MINUTES(6), 1000);
+	assert_int_equal(talk_size(world, 0, 0, 1), loss.first.position + 1);
+	assert_true(world_agrees(world));
+	end(world, &loss);
+}
+
+/* Nobody makes it ask all the time by receipts for what is nowhere, in whatever order they name it. */
+static void receipts_for_what_is_nowhere_make_it_ask_each_five_minutes(void **state)
+{
+	struct world_packet late;
+	struct loss loss;
+	struct world *world = lose_what_is_late(353, &loss, &late);
+	uint8_t identity[IDENTITY_SIZE] = {0};
+
+	free(late.bytes);
+	uint64_t asked_ms = asking_at(world, &loss).asked_ms;
+	size_t asked = 0;
+	for (size_t i = 0; i < 1800; i++) {
+		struct entry_key key = loss.first;
+		key.position += i % 3;
+		assert_int_equal(forge_receipt(world, 1, 0, &key, identity, ERROR_OK), ERROR_OK);
+		world_run(world, 1000, 500);
+		asked += asking_at(world, &loss).asked_ms != asked_ms;
+		asked_ms = asking_at(world, &loss).asked_ms;
+	}
+	assert_in_range(asked, 5, 7); /* in half an hour */
+	end(world, &loss);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +411,8 @@ int main(void)
 		cmocka_unit_test(what_comes_slowly_is_asked_for_once),
 		cmocka_unit_test(what_trickles_for_an_hour_is_asked_for_again),
 		cmocka_unit_test(what_waits_for_the_courier_is_not_given_back_twice),
+		cmocka_unit_test(what_comes_to_the_other_post_late_is_asked_for_soon),
+		cmocka_unit_test(receipts_for_what_is_nowhere_make_it_ask_each_five_minutes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
