@@ -41,14 +41,13 @@ void random_fill(struct random *random, uint8_t *out, size_t size)
 
 uint64_t random_span(struct random *random, uint64_t low, uint64_t high)
 {
-	uint64_t limit = low > 0 ? low : 1;
-	unsigned doublings = 0;
+	uint64_t least = low > 0 ? low : 1;
+	unsigned doublings = 0; /* the fewest that make the least one as much as high */
 
-	while (limit < high && doublings < 63) {
-		limit *= 2;
-		doublings++;
+	if (least < high) {
+		doublings = (unsigned)(__builtin_clzll(least) - __builtin_clzll(high));
+		doublings += least << doublings < high;
 	}
-	limit = (low > 0 ? low : 1) << random_below(random, doublings + 1);
-	uint64_t value = low + random_below(random, limit);
+	uint64_t value = low + random_below(random, least << random_below(random, doublings + 1));
 	return value > high ? high : value;
 }

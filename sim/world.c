@@ -12,27 +12,19 @@ static bool before(const struct event *a, const struct event *b)
 	return a->time_ms != b->time_ms ? a->time_ms < b->time_ms : a->sequence < b->sequence;
 }
 
-static void swap(struct event *a, struct event *b)
-{
-	struct event kept = *a;
-	*a = *b;
-	*b = kept;
-}
-
 void world_schedule(struct world *world, uint64_t delay_ms, const struct event *event)
 {
 	if (world->events_count == world->events_max) {
 		world->events_max = world->events_max * 2 + 256;
 		world->events = disk_must(realloc(world->events, world->events_max * sizeof(*world->events)));
 	}
+	struct event added = *event;
+	added.time_ms = world->now_ms + delay_ms;
+	added.sequence = ++world->sequence;
 	size_t at = world->events_count++;
-	world->events[at] = *event;
-	world->events[at].time_ms = world->now_ms + delay_ms;
-	world->events[at].sequence = ++world->sequence;
-	while (at > 0 && before(&world->events[at], &world->events[(at - 1) / 2])) {
-		swap(&world->events[at], &world->events[(at - 1) / 2]);
-		at = (at - 1) / 2;
-	}
+	for (; at > 0 && before(&added, &world->events[(at - 1) / 2]); at = (at - 1) / 2)
+		world->events[at] = world->events[(at - 1) / 2];
+	world->events[at] = added;
 }
 
 bool world_next_event(struct world *world, struct event *event)
@@ -40,19 +32,18 @@ bool world_next_event(struct world *world, struct event *event)
 	if (world->events_count == 0)
 		return false;
 	*event = world->events[0];
-	world->events[0] = world->events[--world->events_count];
+	const struct event *last = &world->events[--world->events_count];
 	size_t at = 0;
-	for (;;) {
-		size_t least = at;
-		for (size_t child = 2 * at + 1; child <= 2 * at + 2; child++)
-			if (child < world->events_count &&
-			    before(&world->events[child], &world->events[least]))
-				least = child;
-		if (least == at)
+	for (size_t child = 1; child < world->events_count; child = 2 * at + 1) {
+		if (child + 1 < world->events_count &&
+		    before(&world->events[child + 1], &world->events[child]))
+			child++;
+		if (!before(&world->events[child], last))
 			break;
-		swap(&world->events[at], &world->events[least]);
-		at = least;
+		world->events[at] = world->events[child];
+		at = child;
 	}
+	world->events[at] = *last;
 	world->now_ms = event->time_ms;
 	return true;
 }
