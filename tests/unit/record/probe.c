@@ -152,7 +152,8 @@ static uint64_t verb_of(const struct record_event *event)
 /*
  * A row that was asked for by its key and is too short must be told of: who asks for it decodes it. Not what
  * is kept as it came, which is read as far as it is needed; nor copies and their entries, which are asked for
- * before it is known which of them are due, nor prekeys, before those of a card are verified.
+ * before it is known which of them are due; nor, for a card, prekeys before its own are verified, and parties
+ * after the first that is called like it.
  */
 static bool must_be_told(const struct record_event *event, const struct key *key, enum spoilt spoilt)
 {
@@ -160,7 +161,7 @@ static bool must_be_told(const struct record_event *event, const struct key *key
 	bool raw = table == TABLE_COSE || table == TABLE_CARD_LETTER || table == TABLE_SEALED;
 	bool sends = event->kind == RECORD_TICK || event->kind == RECORD_COURIER_ROOM;
 	bool ahead = sends && (table == TABLE_ENTRY || table == TABLE_COPY || table == TABLE_STATEMENT);
-	bool card = verb_of(event) == LOCAL_CARD_ACCEPT && table == TABLE_PREKEYS;
+	bool card = verb_of(event) == LOCAL_CARD_ACCEPT && (table == TABLE_PREKEYS || table == TABLE_PARTY);
 
 	return spoilt == SPOILT_CUT && key->alone && !raw && !ahead && !card;
 }
