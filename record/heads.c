@@ -262,6 +262,19 @@ static enum error tick_channel(struct run *run, struct lines *lines, size_t *sen
 	return error;
 }
 
+#define AWAITS_COURIER UINT64_MAX /* of state->heads_ms */
+
+void heads_wait(struct run *run)
+{
+	run_state(run)->heads_ms = AWAITS_COURIER;
+}
+
+void heads_go_on(struct run *run)
+{
+	if (run_state(run)->heads_ms == AWAITS_COURIER)
+		run_state(run)->heads_ms = run_slow_ms(run) + 1;
+}
+
 enum error heads_tick(struct run *run)
 {
 	struct state *state = run_state(run);

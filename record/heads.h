@@ -16,6 +16,13 @@ enum error heads_take(struct run *run, const struct received_statement *statemen
 #define HEADS_IDLE_INTERVALS 60
 enum error heads_tick(struct run *run);
 
+/*
+ * From a start on until the courier has told which heads it keeps, none is told: where the disk was set back
+ * with its anchor, it would be another one at the place of one that was told before.
+ */
+void heads_wait(struct run *run);
+void heads_go_on(struct run *run);
+
 /* ---- of former incarnations ---- */
 
 /* Former incarnations of one log, the newest ones, whose heads are told, and taken. */

@@ -273,6 +273,7 @@ enum error incarnation_start(struct run *run)
 
 	anchors->held =
 		anchor_decode(run_event(run)->of.start.anchor, anchors->entries, &anchors->count) == ERROR_OK;
+	heads_wait(run);
 	enum error error = clock_keep(run);
 	if (error == ERROR_OK)
 		error = outbox_lost(run);
@@ -285,9 +286,14 @@ enum error incarnation_start(struct run *run)
 		if (error == ERROR_OK)
 			error = check_channel(run, number, &channel, anchors, copied);
 	}
-	if (error == ERROR_NOT_FOUND && incarnation_unsure(run))
+	if (error != ERROR_NOT_FOUND)
+		return error;
+	/* Whoever died between the commit and the anchor left it behind, and what it lacks may leave now. */
+	if (!incarnation_unsure(run))
+		run_state(run)->anchored = 0;
+	else
 		run_log(run, ERROR_OK,
 			"it is not shown that the own log goes on: a new incarnation begins once the courier "
 			"is there");
-	return error == ERROR_NOT_FOUND ? ERROR_OK : error;
+	return ERROR_OK;
 }

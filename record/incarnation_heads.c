@@ -166,5 +166,8 @@ enum error incarnation_heads(struct run *run)
 		if (error != ERROR_OK)
 			return error;
 	}
-	return error == ERROR_NOT_FOUND ? incarnation_open(run) : error;
+	if (error != ERROR_NOT_FOUND)
+		return error;
+	heads_go_on(run);
+	return incarnation_open(run);
 }

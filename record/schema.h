@@ -137,7 +137,7 @@ enum table {
 	/* rank u8, party u8, place u8 -> struct copy_key: the statements of these, by receiver */
 	TABLE_PLACE = 0x5b,
 	TABLE_RETURNING = 0x5c, /* as TABLE_ENTRY -> empty: a statement gives it back to its author */
-	TABLE_PENDING = 0x56, /* channel u16 -> struct pending: own entries without receipt, for STATUS */
+	TABLE_PENDING = 0x56,   /* channel u16 -> struct pending: own entries without receipt, for STATUS */
 };
 
 #define ROSTER_BYTES_MAX PARTIES_MAX
@@ -183,7 +183,7 @@ struct state {
 	uint64_t restored; /* 1 after a new incarnation, until new prekeys have been published */
 	uint64_t anchored; /* 1 once an anchor has been given */
 	uint64_t requeue;  /* not 0 while copies are made to wait again (TABLE_REQUEUE; outbox_again.c) */
-	uint64_t heads_ms; /* slow clock: when heads were last looked at */
+	uint64_t heads_ms; /* slow clock: when heads were last looked at; UINT64_MAX: heads_wait */
 	uint64_t unsure;   /* 1: some own line is unsure (struct line) */
 	uint64_t awaited;  /* rows in TABLE_AWAITED */
 };
@@ -332,11 +332,11 @@ struct former_head {
 struct missing {
 	uint64_t asks;     /* for all of it, since something came of it */
 	uint64_t asked_ms; /* when it was last asked for; 0: not yet */
-	uint64_t from;	   /* the position where the next statement goes on; 0: at the first gap */
-	uint64_t given;	   /* entries of it, or beyond, that came since then */
-	bool came;	   /* something did, since it was looked at last */
-	bool open;	   /* it is not known where the log ends */
-	bool doubted;	   /* whether anything is lost at all */
+	uint64_t from;     /* the position where the next statement goes on; 0: at the first gap */
+	uint64_t given;    /* entries of it, or beyond, that came since then */
+	bool came;         /* something did, since it was looked at last */
+	bool open;         /* it is not known where the log ends */
+	bool doubted;      /* whether anything is lost at all */
 };
 
 /*
@@ -474,10 +474,10 @@ struct copy {
 	uint64_t due_ms; /* slow clock: when to resend; 0: not handed over yet, or to be resent now */
 	uint64_t sends;  /* times handed over for want of a receipt; of a statement: times given up */
 	uint64_t seals;
-	bool last_resort; /* the last seal was to the last-resort key */
+	bool last_resort;      /* the last seal was to the last-resort key */
 	uint64_t told_full_ms; /* slow clock: when an alert last said so: the courier has no room; 0: none */
 	uint64_t told_refused_ms; /* and: it is not taken on its way */
-	bool again;       /* its receiver asked for what it had receipted: another receipt says nothing new */
+	bool again; /* its receiver asked for what it had receipted: another receipt says nothing new */
 	bool sealed;
 	uint8_t sha256[32]; /* of the sealed bytes; the copy id is its first half */
 };

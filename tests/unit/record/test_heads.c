@@ -163,6 +163,30 @@ static void an_old_store_beside_a_newer_anchor_opens_a_new_incarnation(void **st
 	world_free(world);
 }
 
+/* It died between the commit and the anchor: what the anchor lacks left after the next start. */
+static void an_anchor_that_was_left_behind_is_given_anew_at_the_start(void **state)
+{
+	struct world *world = world_open_line(323);
+	struct image image;
+
+	image_take(world, 0, &image);
+	talk(world, 0, "committed, and not in the anchor", NULL);
+	struct world_post *post = &world->posts[0];
+	memcpy(post->anchor, image.anchor, image.anchor_size);
+	post->anchor_size = image.anchor_size;
+	world_crash_before_commit(world, 0);
+	world_start(world, 0);
+	world_run(world, 1200000, 10000);
+	post->heads_count = 0; /* its courier is lost, and its disk set back: the anchor alone tells */
+	image_restore(world, 0, &image, IMAGE_ANCHOR_KEPT);
+	assert_int_equal(line_of(world, 0, 0).incarnation, 2);
+	talk(world, 0, "on", NULL);
+	world_run(world, 1200000, 10000);
+	assert_int_equal(line_of(world, 1, 0).forked, 0);
+	image_free(&image);
+	world_free(world);
+}
+
 static void a_lost_anchor_opens_a_new_incarnation(void **state)
 {
 	struct world *world = world_open_line(84);
@@ -266,6 +290,51 @@ static void a_restored_backup_speaks_by_last_resort_until_the_next_keying(void *
 	world_free(world);
 }
 
+/* Its anchor was set back, too: only the courier can tell, and officers speak before it does. */
+static void set_back_and_speak_first(uint64_t seed, int messages)
+{
+	struct world *world = world_open_line(seed);
+	struct world_post *post = &world->posts[0];
+	struct record_event start = {.kind = RECORD_START};
+	struct world_message message = {.precedence = PRECEDENCE_ROUTINE, .text = "at the same number"};
+	struct world_head heads[WORLD_HEADS_MAX];
+	struct image image;
+
+	world_run(world, 1200000, 10000);
+	image_take(world, 0, &image);
+	talk(world, 0, "told and lost", NULL);
+	world_run(world, 1200000, 10000);
+	image_restore_store(world, 0, &image, IMAGE_ANCHOR_OLD);
+	start.of.start.anchor = bytes_make(post->anchor, post->anchor_size);
+	assert_int_equal(world_event(world, 0, &start), ERROR_OK);
+	memcpy(heads, post->heads, sizeof(heads));
+	size_t heads_count = post->heads_count;
+	post->up = true;
+	post->mute = true;
+	world_commit(world, 0);
+	for (int i = 0; i < messages; i++)
+		assert_int_equal(world_send(world, 0, &message, NULL), ERROR_OK);
+	world_run(world, 1800000, 10000);
+	post->mute = false;
+	memcpy(post->heads, heads, sizeof(heads)); /* no courier was there to be given others */
+	post->heads_count = heads_count;
+	world_connect(world, 0);
+	assert_int_equal(line_of(world, 0, 0).incarnation, 2);
+	world_run(world, 3600000, 10000);
+	assert_int_equal(line_of(world, 1, 0).incarnation, 2);
+	assert_int_equal(line_of(world, 1, 0).forked, 0); /* no proof against an honest post */
+	talk(world, 0, "on", NULL);
+	talk(world, 1, "and back", NULL);
+	image_free(&image);
+	world_free(world);
+}
+
+static void a_disk_that_was_set_back_tells_no_head_before_the_courier_tells_its(void **state)
+{
+	set_back_and_speak_first(321, 1);
+	set_back_and_speak_first(322, 3); /* more than was lost */
+}
+
 /* The backup is older than the channel: what the anchor says of it is remembered until the channel is there
  * again. */
 static void a_store_that_has_lost_a_channel_resumes_it_in_a_new_incarnation(void **state)
@@ -291,9 +360,11 @@ int main(void)
 		cmocka_unit_test(an_idle_line_tells_heads_seldom),
 		cmocka_unit_test(a_fork_is_proved),
 		cmocka_unit_test(an_old_store_beside_a_newer_anchor_opens_a_new_incarnation),
+		cmocka_unit_test(an_anchor_that_was_left_behind_is_given_anew_at_the_start),
 		cmocka_unit_test(a_lost_anchor_opens_a_new_incarnation),
 		cmocka_unit_test(a_counterparts_cosignature_tells_a_post_that_it_was_set_back),
 		cmocka_unit_test(a_head_that_the_courier_shows_tells_it_too),
+		cmocka_unit_test(a_disk_that_was_set_back_tells_no_head_before_the_courier_tells_its),
 		cmocka_unit_test(a_store_that_has_lost_a_channel_resumes_it_in_a_new_incarnation),
 		cmocka_unit_test(a_restored_backup_speaks_by_last_resort_until_the_next_keying),
 	};
