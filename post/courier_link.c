@@ -31,6 +31,7 @@ void courier_link_end(struct courier_link *link, enum error reason, const char *
 	link->lost = link->lost || link->greeted;
 	link->greeted = false;
 	link->heads_told = false;
+	link->heads_next = false;
 	memset(link->left, 0, sizeof link->left);
 	stream_free(&link->in);
 	stream_free(&link->out);
@@ -125,7 +126,8 @@ void courier_link_head(struct courier_link *link, const struct record_action *ac
 	memcpy(message.head.root, action->bytes.data, sizeof message.head.root);
 	memcpy(message.head.signature, action->bytes.data + sizeof message.head.root,
 	       sizeof message.head.signature);
-	if (courier_link_is_up(link))
+	/* Before HEADS it could take the place of one that tells of a rollback; after them it is given. */
+	if (courier_link_is_up(link) && link->heads_told)
 		queue(link, &message, steady_ms);
 }
 
@@ -236,7 +238,7 @@ static enum error look_at(struct courier_link *link, struct bytes frame, struct 
 		message->type == LINK_HEADS;
 	if (message->type == LINK_PROGRESS)
 		answer_copy(link, message->progress.id);
-	link->heads_told |= message->type == LINK_HEADS;
+	link->heads_next = message->type == LINK_HEADS;
 	return *pass ? ERROR_OK : ERROR_UNSUPPORTED;
 }
 
@@ -266,6 +268,8 @@ bool courier_link_next(struct courier_link *link, uint64_t steady_ms, struct lin
 void courier_link_took(struct courier_link *link, size_t size)
 {
 	stream_consume(&link->in, size);
+	link->heads_told = link->heads_told || link->heads_next;
+	link->heads_next = false;
 }
 
 /* ---- connections ---- */

@@ -38,7 +38,8 @@ struct courier_link {
 	struct bytes node; /* the post's own node id; borrowed */
 	int fd;            /* -1: no courier */
 	bool greeted;      /* its HELLO has come */
-	bool heads_told;   /* its HEADS have come, which it owes first of all */
+	bool heads_told;   /* the record has its HEADS, which it owes first of all */
+	bool heads_next;   /* they are the message that the record is given next */
 	bool lost;         /* a greeted connection has ended and the record does not know yet */
 	uint64_t left[LINK_PRECEDENCE_MAX]; /* deliveries left there for want of room, by precedence - 1 */
 	struct stream in;

@@ -12,7 +12,7 @@ import sys
 import cbor2
 
 from line import Line, wait_for
-from post_shell import LINK_HEADS, LINK_HELLO, LINK_RECEIVED, LINK_TAKEN, Stream, frame, run_tests
+from post_shell import LINK_HEAD, LINK_HEADS, LINK_HELLO, LINK_RECEIVED, LINK_TAKEN, Stream, frame, run_tests
 
 chance = random.Random(20)
 line = None
@@ -126,12 +126,13 @@ def a_false_couriers_garbage_is_refused_with_its_reason():
 class FalseCourier(Stream):
     """Speaks base/link.h to a post in the place of its courier."""
 
-    def __init__(self, side):
+    def __init__(self, side, tells_heads=True):
         super().__init__(side.path("courier.sock"))
         self.deliveries = chance.randrange(1 << 40)
         self.send([LINK_HELLO, 1, 2, side.node])
         assert self.next()[0] == LINK_HELLO
-        self.send([LINK_HEADS, []])
+        if tells_heads:
+            self.send([LINK_HEADS, []])
 
     def next_of(self, kind):
         while True:
@@ -144,6 +145,15 @@ class FalseCourier(Stream):
         self.deliveries += 1
         self.send([LINK_RECEIVED, self.deliveries, "ipn:1001.0", precedence, sealed])
         assert self.next_of(LINK_TAKEN)[1] == self.deliveries
+
+
+def nothing_is_said_before_a_courier_has_told_its_heads():
+    """A head would take the place of the one that tells the post that it was set back."""
+    with FalseCourier(line.alliance, tells_heads=False) as courier:
+        line.alliance.send("Committed before.", "-p", "routine")
+        assert courier.next_within(0.5) is None
+        courier.send([LINK_HEADS, []])
+        assert courier.next_of(LINK_HEAD)[1][1] > 0
 
 
 def sealed_bytes_are_caught():
@@ -234,6 +244,7 @@ if __name__ == "__main__":
         run_tests(
             each_kind_of_garbage_is_refused_with_its_reason_in_one_line,
             a_false_couriers_garbage_is_refused_with_its_reason,
+            nothing_is_said_before_a_courier_has_told_its_heads,
             sealed_bytes_are_caught,
             the_same_bytes_again_are_shown_once,
             changed_bytes_are_refused_and_counted,
