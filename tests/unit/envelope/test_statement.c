@@ -199,6 +199,12 @@ static void a_digest_covers_each_position_and_identity(void **state)
 	receipt_digest_add(&state_of_digest, 2, identity);
 	receipt_digest_final(&state_of_digest, digest);
 	assert_memory_not_equal(digest, receipt.digest, sizeof(digest));
+	identity[IDENTITY_SIZE - 1] ^= 1;
+	receipt_digest_init(&state_of_digest);
+	receipt_digest_add(&state_of_digest, 0, examples_get(&examples, "identity of the message").data);
+	receipt_digest_add(&state_of_digest, 1, identity);
+	receipt_digest_final(&state_of_digest, digest);
+	assert_memory_not_equal(digest, receipt.digest, sizeof(digest));
 }
 
 /* ---- heads ---- */

@@ -276,6 +276,8 @@ static void the_info_tells_direction_and_epoch(void **state)
 	memset(b.party, 0xbb, sizeof(b.party));
 	info = encode_info(&one, &a, &b, true, EPOCH_MAX);
 	assert_false(bytes_equal(info, encode_info(&two, &b, &a, true, EPOCH_MAX)));
+	assert_false(bytes_equal(info, encode_info(&two, &b, &b, true, EPOCH_MAX)));
+	assert_false(bytes_equal(info, encode_info(&two, &a, &a, true, EPOCH_MAX)));
 	assert_false(bytes_equal(info, encode_info(&two, &a, &b, true, 0)));
 	assert_false(bytes_equal(encode_info(&one, &a, &b, true, 0), encode_info(&two, &a, &b, false, 0)));
 	a.statement_key[0] ^= 1;

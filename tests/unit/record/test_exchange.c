@@ -286,11 +286,48 @@ static void what_is_given_back_goes_to_its_own_channel(void **state)
 	world_free(world);
 }
 
+/* The leaf of what post 1 says, as post 0 holds it. */
+static void say_there(struct world *world, const char *text, struct leaf *leaf)
+{
+	struct world_message message = {.precedence = PRECEDENCE_ROUTINE, .text = text};
+	uint8_t identity[IDENTITY_SIZE];
+	struct entry entry;
+	struct entry_key key;
+
+	assert_int_equal(world_send(world, 1, &message, identity), ERROR_OK);
+	world_settle(world);
+	assert_true(world_entry(world, 0, identity, &entry, &key));
+	assert_int_equal(leaf_decode(entry.leaf, leaf), ERROR_OK);
+}
+
+/* So whoever has the log knows what its author can have known: an entry is not older than what it names. */
+static void an_entry_names_how_much_of_the_other_log_its_author_held(void **state)
+{
+	struct world *world = world_open_line(9);
+	struct world_message message = {.precedence = PRECEDENCE_ROUTINE, .text = "before"};
+	struct merkle_hash root;
+	struct leaf leaf;
+	uint64_t size;
+
+	assert_int_equal(world_send(world, 0, &message, NULL), ERROR_OK);
+	world_settle(world);
+	world_tree(world, 1, world_log_of(world, 0), 1, &size, &root);
+	say_there(world, "after", &leaf);
+	assert_int_equal(leaf.heads.count, 1);
+	assert_int_equal(leaf.heads.heads[0].log, world_log_of(world, 0));
+	assert_int_equal(leaf.heads.heads[0].incarnation, 1);
+	assert_int_equal(leaf.heads.heads[0].size, size);
+	say_there(world, "with nothing new between", &leaf);
+	assert_int_equal(leaf.heads.count, 0);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_sides_open_the_channel),
 		cmocka_unit_test(a_message_runs_through_all_states),
+		cmocka_unit_test(an_entry_names_how_much_of_the_other_log_its_author_held),
 		cmocka_unit_test(each_state_is_told_once_and_in_order_on_both_sides),
 		cmocka_unit_test(channels_whose_ids_begin_alike_are_told_apart),
 		cmocka_unit_test(what_is_refused_is_refused_on_its_own_channel),

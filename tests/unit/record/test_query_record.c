@@ -306,6 +306,9 @@ static void an_entry_comes_with_its_bytes_its_leaf_and_its_receipt(void **state)
 			assert_int_equal(receipt_decode(object.payload, &receipt), ERROR_OK);
 			assert_int_equal(receipt.log, key.log);
 			assert_int_equal(row.state, LOCAL_RECEIVED);
+			/* When the other post had it on disk: the entry is not younger. */
+			assert_true(world_entry(world, 1, identity, &entry, &key));
+			assert_in_range(receipt.time, entry.held_at_ms / 1000, entry.held_at_ms / 1000 + 1);
 		}
 		assert_int_equal(cbor_read_end(&reader), ERROR_OK);
 	}
