@@ -137,6 +137,7 @@ enum error forge_statement(struct world *world, size_t from, size_t to, enum sta
 	static const enum aad_context contexts[] = {
 		[STATEMENT_RECEIPT] = AAD_RECEIPT,
 		[STATEMENT_HEADS] = AAD_HEADS,
+		[STATEMENT_CANNOT_OPEN] = AAD_CANNOT_OPEN,
 		[STATEMENT_MISSING] = AAD_MISSING,
 	};
 

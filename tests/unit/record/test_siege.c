@@ -341,6 +341,85 @@ static void a_receipt_of_what_others_sent_is_dropped(void **state)
 	world_free(world);
 }
 
+/* Post 1 says it, who may; what it says is dropped, and changes nothing that is kept. The reason. */
+static enum error drop(struct world *world, enum statement_kind kind, struct bytes payload)
+{
+	const enum table kept[] = {TABLE_LINE, TABLE_LOG,     TABLE_RECEIPT,   TABLE_FORMER,
+				   TABLE_COPY, TABLE_MISSING, TABLE_STATEMENT, TABLE_ANSWERED};
+	size_t before[sizeof(kept) / sizeof(kept[0])];
+
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		before[i] = world_count(world, 0, kept[i]);
+	world->posts[0].last_log = ERROR_OK;
+	assert_int_equal(forge_statement(world, 1, 0, kind, payload), ERROR_OK);
+	assert_int_not_equal(world->posts[0].last_log, ERROR_OK);
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		assert_int_equal(world_count(world, 0, kept[i]), before[i]);
+	return world->posts[0].last_log;
+}
+
+static void statements_of_no_form_are_dropped(void **state)
+{
+	static const enum statement_kind kinds[] = {STATEMENT_RECEIPT, STATEMENT_HEADS, STATEMENT_CANNOT_OPEN,
+						    STATEMENT_MISSING};
+	static const char *const payloads[] = {"\x80", "\xa0", "\xff", "no CBOR at all"};
+	struct world *world = open_council(413);
+
+	world_settle(world);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		for (size_t j = 0; j < sizeof(payloads) / sizeof(payloads[0]); j++)
+			(void)drop(world, kinds[i], bytes_of_text(payloads[j]));
+	talk(world, 1, "on", NULL);
+	talk_accuses_nobody(world);
+	world_free(world);
+}
+
+/* By another post of the channel, by the one that it is told, and of a log that is neither's. */
+static void statements_in_the_name_of_another_post_are_dropped(void **state)
+{
+	struct world *world = open_council(414);
+	uint8_t memory[HEADS_SIZE_MAX];
+	struct cannot_open *cannot_open = calloc(1, sizeof(*cannot_open));
+	struct heads_statement *heads = calloc(1, sizeof(*heads));
+	const size_t authors[] = {0, 2};
+
+	assert_true(cannot_open != NULL && heads != NULL);
+	world_settle(world);
+	heads->time = world->now_ms / 1000;
+	heads->heads_count = 1;
+	struct missing_statement missing = {
+		.log = world_log_of(world, 1),
+		.incarnation = 1,
+		.ranges_count = 1,
+		.ranges = {{.first = 0, .count = 1}},
+	};
+	for (size_t i = 0; i < 2; i++) {
+		struct buffer payload = buffer_make(memory, sizeof(memory));
+		heads->heads[0] = forge_head_held(world, authors[i], authors[i]);
+		heads->by = heads->heads[0].log;
+		heads_encode(heads, &payload);
+		assert_int_equal(drop(world, STATEMENT_HEADS, buffer_bytes(&payload)), ERROR_BAD_ARGUMENT);
+		payload.size = 0;
+		missing.by = world_log_of(world, authors[i]);
+		missing_encode(&missing, &payload);
+		assert_int_equal(drop(world, STATEMENT_MISSING, buffer_bytes(&payload)), ERROR_BAD_ARGUMENT);
+	}
+	struct buffer payload = buffer_make(memory, sizeof(memory));
+	missing.by = world_log_of(world, 1);
+	missing.log = world_log_of(world, 2);
+	missing_encode(&missing, &payload);
+	assert_int_equal(drop(world, STATEMENT_MISSING, buffer_bytes(&payload)), ERROR_BAD_ARGUMENT);
+	payload.size = 0;
+	cannot_open->slot = world->posts[1].slot + 1;
+	cannot_open->hashes_count = 1;
+	cannot_open_encode(cannot_open, &payload);
+	assert_int_equal(drop(world, STATEMENT_CANNOT_OPEN, buffer_bytes(&payload)), ERROR_MALFORMED);
+	talk_accuses_nobody(world);
+	free(cannot_open);
+	free(heads);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +436,8 @@ int main(void)
 		cmocka_unit_test(a_receipt_of_another_content_is_dropped),
 		cmocka_unit_test(a_receipt_in_the_name_of_another_post_is_dropped),
 		cmocka_unit_test(a_receipt_of_what_others_sent_is_dropped),
+		cmocka_unit_test(statements_of_no_form_are_dropped),
+		cmocka_unit_test(statements_in_the_name_of_another_post_are_dropped),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
