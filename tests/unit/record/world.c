@@ -281,15 +281,22 @@ static void keep_actions(struct world_post *post, const struct record_action *ac
 	}
 }
 
+static void stamp(struct world *world, size_t index, struct record_event *event)
+{
+	event->wall_ms = world->now_ms + (uint64_t)world->skew_ms[index];
+	event->steady_ms = world->posts[index].steady_ms;
+	entropy_take(&world->random, event->entropy, sizeof(event->entropy));
+}
+
 enum error world_event(struct world *world, size_t index, struct record_event *event)
 {
 	struct world_post *post = &world->posts[index];
 	const struct record_action *actions;
 	size_t count;
 
-	event->wall_ms = world->now_ms + (uint64_t)world->skew_ms[index];
-	event->steady_ms = post->steady_ms;
-	entropy_take(&world->random, event->entropy, sizeof(event->entropy));
+	stamp(world, index, event);
+	if (post->process != NULL)
+		return post->process->event(post->process, event);
 	world_probe(world, index, event);
 	record_begin(post->record, event);
 	enum error error;
@@ -315,20 +322,46 @@ static void end_batch(struct world *world, size_t index)
 	CHECK(world_event(world, index, &room) == ERROR_OK);
 }
 
-void world_commit(struct world *world, size_t index)
+void world_perform(struct world *world, size_t index, const struct record_action *action)
+{
+	keep_actions(&world->posts[index], action, 1);
+	perform(world, index, action);
+}
+
+static void commit_elsewhere(struct world *world, size_t index)
+{
+	struct record_event room = {.kind = RECORD_COURIER_ROOM};
+	struct world_process *process = world->posts[index].process;
+
+	stamp(world, index, &room);
+	room.of.room.copies_max = world->posts[index].mute ? 0 : 64;
+	process->commit(process, &room);
+}
+
+static void commit_here(struct world *world, size_t index)
 {
 	struct world_post *post = &world->posts[index];
 
 	end_batch(world, index);
 	store_commit(&post->store, record_rows(post->record));
 	keep_anchor(post);
+	rows_reset(record_rows(post->record));
+	for (size_t i = 0; i < post->actions_count; i++)
+		perform(world, index, &post->actions[i].action);
+}
+
+void world_commit(struct world *world, size_t index)
+{
+	struct world_post *post = &world->posts[index];
+
+	if (post->process != NULL)
+		commit_elsewhere(world, index);
+	else
+		commit_here(world, index);
 	struct world_action *actions = post->actions;
 	size_t count = post->actions_count;
 	post->actions = NULL;
 	post->actions_count = 0;
-	rows_reset(record_rows(post->record));
-	for (size_t i = 0; i < count; i++)
-		perform(world, index, &actions[i].action);
 	report_given(world, index, actions, count);
 	for (size_t i = 0; i < count; i++) {
 		free(actions[i].bytes);
@@ -337,8 +370,10 @@ void world_commit(struct world *world, size_t index)
 	free(actions);
 }
 
-static void die(struct world_post *post)
+void world_die(struct world *world, size_t index)
 {
+	struct world_post *post = &world->posts[index];
+
 	drop_actions(post);
 	post->up = false;
 	post->record = record_make(post->memory, RECORD_MEMORY_SIZE);
@@ -353,13 +388,13 @@ void world_crash_after_commit(struct world *world, size_t index)
 	store_commit(&post->store, record_rows(post->record));
 	if (world_random(world, 2) == 0)
 		keep_anchor(post);
-	die(post);
+	world_die(world, index);
 }
 
 void world_crash_before_commit(struct world *world, size_t index)
 {
 	end_batch(world, index);
-	die(&world->posts[index]);
+	world_die(world, index);
 }
 
 void world_start(struct world *world, size_t index)

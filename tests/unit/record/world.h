@@ -51,6 +51,16 @@ struct world_action {
 	uint8_t *node;
 };
 
+/*
+ * A process with a store of its own. The post's store in memory only shows what that one holds, and is kept
+ * so by the process; what it loads and commits is its own.
+ */
+struct world_process {
+	enum error (*event)(struct world_process *process, const struct record_event *event);
+	/* RECORD_COMMIT, `room`, and the disk; then each action to world_perform, in order. */
+	void (*commit)(struct world_process *process, const struct record_event *room);
+};
+
 /* A head that a post gave to its courier, the largest of its origin. */
 struct world_head {
 	char origin[64];
@@ -74,10 +84,11 @@ struct world_post {
 	struct world_action *actions; /* of the batch that is open */
 	size_t actions_count;
 	bool up;
-	bool mute; /* hands nothing to its courier */
-	uint32_t precedence_min; /* of RECORD_RECEIVED: its disk has no room for less */
+	bool mute;                        /* hands nothing to its courier */
+	uint32_t precedence_min;          /* of RECORD_RECEIVED: its disk has no room for less */
+	struct world_process *process;    /* NULL: its rows are in memory alone */
 	const struct record_shell *shell; /* what its daemon says of itself in STATUS; NULL: nothing */
-	enum error refusal; /* its courier takes nothing, for this reason */
+	enum error refusal;               /* its courier takes nothing, for this reason */
 	struct world_head heads[WORLD_HEADS_MAX]; /* that its courier keeps, and returns after a start */
 	size_t heads_count;
 	uint64_t steady_ms;
@@ -181,7 +192,11 @@ void world_commit(struct world *world, size_t post);
 /* The commit, then the process dies before its actions; or it dies before the commit. */
 void world_crash_after_commit(struct world *world, size_t post);
 void world_crash_before_commit(struct world *world, size_t post);
+/* It dies as it stands. */
+void world_die(struct world *world, size_t post);
 void world_start(struct world *world, size_t post);
+/* An action of a committed batch, from a world_process. */
+void world_perform(struct world *world, size_t post, const struct record_action *action);
 /* The courier connects and returns the heads that it keeps; world_start ends with it. */
 void world_connect(struct world *world, size_t post);
 void world_tick(struct world *world, size_t post);
