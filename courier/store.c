@@ -101,23 +101,25 @@ static enum error set_up(struct store *store, uint64_t size_max)
 {
 	char text[512];
 	uint64_t pages = size_max / 4096;
-	enum error error = run(store,
-		"PRAGMA page_size = 4096; PRAGMA locking_mode = EXCLUSIVE;"
-		"PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;");
+	enum error error = run(store, "PRAGMA page_size = 4096; PRAGMA locking_mode = EXCLUSIVE;"
+				      "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;");
 
 	if (error == ERROR_OK)
 		error = check_format(store);
 	if (error != ERROR_OK)
 		return error;
-	/* A shrinking limit never cuts what is there: SQLite then keeps the present size. */
+	/* A shrinking limit never cuts what is there: SQLite then keeps the present size. What tells the
+	 * file to be ours comes as a whole: a half of it would be taken for another program's. */
 	snprintf(text, sizeof text,
-		"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-		"PRAGMA cache_size = -%d; PRAGMA wal_autocheckpoint = %d; PRAGMA journal_size_limit = "
-		"4194304;"
-		"PRAGMA max_page_count = %llu; PRAGMA application_id = %d; PRAGMA user_version = %d;"
-		"CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;",
-		STORE_CACHE_KIB, STORE_CHECKPOINT_PAGES, (unsigned long long)pages, STORE_APPLICATION_ID,
-		STORE_FORMAT);
+		 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+		 "PRAGMA cache_size = -%d; PRAGMA wal_autocheckpoint = %d; PRAGMA journal_size_limit = "
+		 "4194304;"
+		 "PRAGMA max_page_count = %llu;"
+		 "BEGIN IMMEDIATE; PRAGMA application_id = %d; PRAGMA user_version = %d;"
+		 "CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
+		 "COMMIT",
+		 STORE_CACHE_KIB, STORE_CHECKPOINT_PAGES, (unsigned long long)pages, STORE_APPLICATION_ID,
+		 STORE_FORMAT);
 	error = run(store, text);
 	/* After a failed sync the log's pages may be in memory only and count as written: they are written
 	 * again. */
@@ -125,7 +127,7 @@ static enum error set_up(struct store *store, uint64_t size_max)
 		error = run(store, "PRAGMA wal_checkpoint(TRUNCATE)");
 	for (unsigned i = 0; i < STATEMENTS && error == ERROR_OK; i++)
 		error = error_of(sqlite3_prepare_v3(store->database, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
-			&store->statements[i], NULL));
+						    &store->statements[i], NULL));
 	return error;
 }
 
@@ -143,8 +145,9 @@ enum error store_open(struct store **store, const char *path, uint64_t size_max)
 	if (system == NULL)
 		return ERROR_IO;
 	error = error_of(sqlite3_open_v2(path, &made->database,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX,
-		system));
+					 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW |
+						 SQLITE_OPEN_NOMUTEX,
+					 system));
 	if (error != ERROR_OK)
 		return error;
 	sqlite3_randomness(sizeof seed, &seed);
@@ -170,8 +173,8 @@ const char *store_problem(const struct store *store)
 static int bind_bytes(sqlite3_stmt *statement, int at, struct bytes bytes)
 {
 	/* A view of no bytes must become an empty blob, not NULL. */
-	return sqlite3_bind_blob64(
-		statement, at, bytes.size > 0 ? bytes.data : (const uint8_t *)"", bytes.size, SQLITE_STATIC);
+	return sqlite3_bind_blob64(statement, at, bytes.size > 0 ? bytes.data : (const uint8_t *)"",
+				   bytes.size, SQLITE_STATIC);
 }
 
 /* Runs a statement that gives no rows, and makes it ready again. */
@@ -253,7 +256,7 @@ enum error store_commit(struct store *store, const struct rows *rows)
 		return ERROR_OK;
 	/* SQLite may have rolled back by itself; then there is nothing left to roll back. */
 	if (sqlite3_get_autocommit(store->database) == 0 &&
-		step_once(store->statements[ROLLBACK]) != SQLITE_DONE)
+	    step_once(store->statements[ROLLBACK]) != SQLITE_DONE)
 		return ERROR_IO;
 	return error_of(result) == ERROR_FULL ? ERROR_FULL : ERROR_IO;
 }

@@ -1,10 +1,12 @@
 /* The queue's rows on disk, and the lock of the directory. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -177,6 +179,26 @@ static void another_programs_file_is_left_alone(void **state)
 	store_close(other);
 }
 
+/* The log has room for one page: for the first change to the file's head, and not for the next. */
+static void a_store_whose_making_was_cut_off_is_made_anew(void **state)
+{
+	struct store *other;
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		const struct rlimit limit = {5000, 5000};
+
+		signal(SIGXFSZ, SIG_IGN);
+		setrlimit(RLIMIT_FSIZE, &limit);
+		_exit(store_open(&other, "cut.db", ROOM) == ERROR_OK ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	assert_int_equal(store_open(&other, "cut.db", ROOM), ERROR_OK);
+	store_close(other);
+}
+
 /* True if another process can take the lock. */
 static bool other_can_lock(void)
 {
@@ -215,6 +237,7 @@ int main(void)
 		TEST(rows_stand_in_the_order_of_their_bytes_both_ways),
 		TEST(a_store_without_room_takes_nothing_of_a_batch),
 		TEST(another_programs_file_is_left_alone),
+		TEST(a_store_whose_making_was_cut_off_is_made_anew),
 		TEST(one_process_holds_the_lock_and_leaves_none),
 	};
 
