@@ -417,8 +417,12 @@ def a_log_that_forks_leaves_a_proof():
     alliance.start_post()
     second = alliance.send("Signed second.", "-p", "flash")
     assert second == first
-    # It must say so itself before it hears what the other side holds, and then begins anew.
-    wait_for(lambda: size in heads_to_be_sent(alliance), "the alliance tells of its head", 60)
+    # It must say so itself before it hears what the other side holds, and then begins anew; and it says nothing before a courier
+    # has told which heads it keeps.
+    with Stream(str(alliance.link_socket)) as courier:
+        courier.send([LINK_HELLO, 1, 2, alliance.node])
+        courier.send([LINK_HEADS, []])
+        wait_for(lambda: size in heads_to_be_sent(alliance), "the alliance tells of its head", 60)
     # Nothing else is older or more urgent, so the alliance has this before it can know that it lost what it names.
     federation.start_post()
     refused = federation.json("ack", first, "--yes")["reference"]
