@@ -40,8 +40,9 @@ enum error missing_told(struct run *run, const struct entry_key *log, uint64_t s
 
 /*
  * Another post says that it holds this entry of the own log, which is not held here. What is asked for of
- * that incarnation is asked for soon, and as if it had been asked in vain one time fewer than it takes to
- * take it for gone; at most each MISSING_PATIENCE_MS, for it need not be true.
+ * that incarnation is asked for soon; where something else tells of it, as if it had been asked in vain one
+ * time fewer than it takes to take it for gone. At most each MISSING_PATIENCE_MS, for it need not be true,
+ * and what nothing else tells of not more often in all than without.
  */
 enum error missing_claimed(struct run *run, const struct entry_key *key);
 

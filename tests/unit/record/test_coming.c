@@ -399,6 +399,27 @@ static void receipts_for_what_is_nowhere_make_it_ask_each_five_minutes(void **st
 	end(world, &loss);
 }
 
+/* Nor for ever for what no head tells of: as long as it asks so, it believes that something is lost. */
+static void receipts_for_what_is_nowhere_prolong_no_doubt(void **state)
+{
+	struct loss loss;
+	struct world *world = say_then_lose(354, 0, 1, &loss);
+	uint8_t identity[IDENTITY_SIZE] = {0};
+
+	image_free(&loss.before);
+	image_take(world, 0, &loss.before);
+	image_restore(world, 0, &loss.before, IMAGE_ANCHOR_GONE);
+	assert_true(world_count(world, 0, TABLE_MISSING) > 0);
+	for (size_t i = 0; i < 400; i++) {
+		struct entry_key key = loss.first;
+		key.position += 1 + i % 3;
+		assert_int_equal(forge_receipt(world, 1, 0, &key, identity, ERROR_OK), ERROR_OK);
+		world_run(world, MINUTES(1), 1000);
+	}
+	assert_int_equal(world_count(world, 0, TABLE_MISSING), 0);
+	end(world, &loss);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -413,6 +434,7 @@ int main(void)
 		cmocka_unit_test(what_waits_for_the_courier_is_not_given_back_twice),
 		cmocka_unit_test(what_comes_to_the_other_post_late_is_asked_for_soon),
 		cmocka_unit_test(receipts_for_what_is_nowhere_make_it_ask_each_five_minutes),
+		cmocka_unit_test(receipts_for_what_is_nowhere_prolong_no_doubt),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
