@@ -48,6 +48,8 @@
 	X(TIMED_OUT, 60, "the time for this has run out") \
 	X(NEW_INCARNATION, 61, "a log goes on in a new incarnation, with numbers from 0001 on") \
 	X(NAMESAKE, 62, "a party of that name is known here: give the id of the one to accept") \
+	X(AWAITS_COURIER, 63, \
+	  "it is not known yet what this post had sent: start its courier, and try again") \
 	/* 64-: reasons why an entry is refused; these travel in receipts and verdicts */ \
 	X(REFUSED_FORM, 64, "the entry is not of the form that the protocol says") \
 	X(REFUSED_CHANNEL, 65, "the channel is not open between these parties") \

@@ -1,17 +1,35 @@
 #include "cli/submit.h"
 
 #include <string.h>
+#include <time.h>
+
+/* A post just started waits for its courier, which is there in a moment if it was started, too. */
+#define COURIER_WAIT_MS 5000
+#define COURIER_ASK_MS  100
+
+static enum error ask(struct client *client, const uint8_t channel[32], struct bytes cose,
+		      struct cbor_reader *reply, char *detail, size_t detail_size)
+{
+	const struct timespec pause = {.tv_nsec = COURIER_ASK_MS * 1000000L};
+
+	for (unsigned waited_ms = 0;; waited_ms += COURIER_ASK_MS) {
+		size_t results;
+		struct buffer *request = client_begin(client, LOCAL_SUBMIT, 2);
+		cbor_write_bytes(request, bytes_make(channel, 32));
+		cbor_write_bytes(request, cose);
+		enum error error = client_request(client, reply, &results, detail, detail_size);
+		if (error != ERROR_AWAITS_COURIER || waited_ms >= COURIER_WAIT_MS)
+			return error;
+		(void)nanosleep(&pause, NULL);
+	}
+}
 
 bool submit(struct client *client, const struct call *call, const char *what, const uint8_t channel[32],
 	    struct bytes cose, struct submitted *submitted)
 {
 	struct cbor_reader reply;
-	size_t results;
-	struct buffer *request = client_begin(client, LOCAL_SUBMIT, 2);
-	cbor_write_bytes(request, bytes_make(channel, 32));
-	cbor_write_bytes(request, cose);
 	char detail[512];
-	enum error sent = client_request(client, &reply, &results, detail, sizeof detail);
+	enum error sent = ask(client, channel, cose, &reply, detail, sizeof detail);
 	if (sent == ERROR_CLOSED) {
 		call_fail(call,
 			  "%s: the post's daemon stopped before it answered, so it may have taken this or "

@@ -269,9 +269,14 @@ void heads_wait(struct run *run)
 	run_state(run)->heads_ms = AWAITS_COURIER;
 }
 
+bool heads_awaited(struct run *run)
+{
+	return run_state(run)->heads_ms == AWAITS_COURIER;
+}
+
 void heads_go_on(struct run *run)
 {
-	if (run_state(run)->heads_ms == AWAITS_COURIER)
+	if (heads_awaited(run))
 		run_state(run)->heads_ms = run_slow_ms(run) + 1;
 }
 

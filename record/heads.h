@@ -17,10 +17,12 @@ enum error heads_take(struct run *run, const struct received_statement *statemen
 enum error heads_tick(struct run *run);
 
 /*
- * From a start on until the courier has told which heads it keeps, none is told: where the disk was set back
- * with its anchor, it would be another one at the place of one that was told before.
+ * From a start on until the courier has told which heads it keeps, none is told and nothing is filed in the
+ * own logs: where the disk was set back with its anchor, it would be another one at the place of one that was
+ * told before.
  */
 void heads_wait(struct run *run);
+bool heads_awaited(struct run *run);
 void heads_go_on(struct run *run);
 
 /* ---- of former incarnations ---- */

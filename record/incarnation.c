@@ -84,7 +84,7 @@ static enum error open_line(struct run *run, uint64_t number, uint64_t own_log, 
 
 bool incarnation_unsure(struct run *run)
 {
-	return run_state(run)->unsure != 0;
+	return run_state(run)->unsure != 0 || heads_awaited(run);
 }
 
 enum error incarnation_open(struct run *run)
@@ -93,7 +93,7 @@ enum error incarnation_open(struct run *run)
 	enum error error;
 	uint64_t number = 0;
 
-	if (!incarnation_unsure(run))
+	if (run_state(run)->unsure == 0)
 		return ERROR_OK;
 	while ((error = registry_next_channel(run, &number, &channel)) == ERROR_OK) {
 		struct line line;
@@ -289,7 +289,7 @@ enum error incarnation_start(struct run *run)
 	if (error != ERROR_NOT_FOUND)
 		return error;
 	/* Whoever died between the commit and the anchor left it behind, and what it lacks may leave now. */
-	if (!incarnation_unsure(run))
+	if (run_state(run)->unsure == 0)
 		run_state(run)->anchored = 0;
 	else
 		run_log(run, ERROR_OK,

@@ -4,8 +4,9 @@
  *
  * What the store itself cannot know is which incarnations it has forgotten. So the own lines are only
  * marked unsure at the start, and the new incarnation begins when the courier has told the heads that it
- * keeps, or as soon as anything else comes from it: nothing can leave this post before. Until then nothing
- * is filed in the own log (incarnation_unsure).
+ * keeps, or as soon as anything else comes from it: nothing can leave this post before. Nothing is filed in
+ * an own log from the start until then (incarnation_unsure): a disk that was set back with its anchor shows
+ * nothing by itself, and what officers write would take places that others hold entries for.
  */
 #ifndef RECORD_INCARNATION_H
 #define RECORD_INCARNATION_H
@@ -18,7 +19,10 @@
  */
 enum error incarnation_start(struct run *run);
 
-/* True while new incarnations are to begin: nothing can be filed in the own log. */
+/*
+ * True from the start until the courier has told its heads, and while new incarnations are to begin: nothing
+ * can be filed in the own logs that there are.
+ */
 bool incarnation_unsure(struct run *run);
 /* Begins them. */
 enum error incarnation_open(struct run *run);

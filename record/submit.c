@@ -126,9 +126,7 @@ static enum error submit_decoded(struct run *run, const uint8_t id[CHANNEL_ID_SI
 	struct entry_key key;
 
 	if (incarnation_unsure(run)) {
-		run_reply_error(
-			run, ERROR_NOT_NOW,
-			"it is not known yet what this post had sent: start its courier, and try again");
+		run_reply_error(run, ERROR_AWAITS_COURIER, NULL);
 		return ERROR_OK;
 	}
 	enum error error = find_channel(run, id, &entry, &reason);

@@ -43,7 +43,7 @@ static const enum error refusals[] = {
 	ERROR_TOO_LARGE,        ERROR_BAD_CHECKSUM,      ERROR_MALFORMED,
 	ERROR_UNSUPPORTED,      ERROR_BAD_SIGNATURE,     ERROR_BAD_KEY,
 	ERROR_CANNOT_OPEN,      ERROR_BAD_PROOF,         ERROR_FULL,
-	ERROR_NOT_FOUND,        ERROR_NOT_NOW,           ERROR_BAD_ARGUMENT,
+	ERROR_NOT_FOUND,        ERROR_AWAITS_COURIER,    ERROR_BAD_ARGUMENT,
 	ERROR_TIMED_OUT,
 };
 #define REFUSALS (sizeof(refusals) / sizeof(refusals[0]))

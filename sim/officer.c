@@ -441,7 +441,7 @@ void officer_reply(struct world *world, size_t node, uint64_t client, struct byt
 	if (error == ERROR_OK) {
 		check_held(world, node, submission->identity);
 		submission->state = SUBMISSION_HELD;
-	} else if (error == ERROR_NOT_NOW && world->nodes[node].post.restores > 0) {
+	} else if (error == ERROR_AWAITS_COURIER) {
 		/* It waits for its courier to tell what it had sent: the officer tries again. */
 		submission->state = SUBMISSION_NEW;
 		if (client < party->unanswered)

@@ -6,6 +6,7 @@
 #include "sim/rogue.h"
 #include "sim/world.h"
 
+#define COURIERS_MS 1000 /* until they have told their heads: nothing can be filed before */
 #define SETUP_MS    600000
 #define HEAL_MS_MAX (3 * DAY_MS) /* some times the longest wait before a copy is sent again, 6 hours */
 /* A disk that was set back unnoticed is found out by heads, which an idle line tells each hour. */
@@ -98,6 +99,7 @@ static void setup(struct world *world)
 	for (size_t i = 0; i < world->settings.nodes; i++)
 		tick(world, i);
 	char what[160];
+	run_until_quiet(world, COURIERS_MS, SETUP_MS);
 	for (unsigned stage = 0; stage < 3 && world->violation == NULL; stage++) {
 		officer_open(world, stage);
 		run_until_quiet(world, 0, SETUP_MS);

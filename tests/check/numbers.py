@@ -36,6 +36,7 @@ NUMBERS = [
     ("`prekeys` for {} of them is published when fewer than {} are left", "KEYS_AHEAD", "KEYS_AHEAD_MIN"),
     ("Both together happen at most {} times a day", "PUBLISHED_DAILY_MAX"),
     ("or a log's end below a signed head of it, has stood for {} minutes", ("MISSING_PATIENCE_MS", MINUTE)),
+    ("`liaison` tries for {} seconds by itself", ("cli/submit.c COURIER_WAIT_MS", SECOND)),
     ("{} times at most unless something comes of it", "MISSING_OPEN_ASKS"),
     ("for the own log up to {} other posts at a time", "ASKED_POSTS"),
     ("Between two asks it waits {} s, then four times as long each time, at most {} hours; when something came, "
@@ -69,9 +70,10 @@ NO_NUMBERS = [r"sections? \d+", r"2\^32", r"`[A-Z]+(?:\.\d+)? \d{4}/\d\d`", r"^#
 
 
 def read_constants(root):
-    """All constants of the post's core, by name and by file and name."""
+    """All constants of the post's core, and of what it is told with, by name and by file and name."""
     constants = {}
-    for path in [root / "base/limits.h", root / "envelope/party.h", root / "post/loop.h", *sorted((root / "record").glob("*.[ch]"))]:
+    others = [root / name for name in ("base/limits.h", "envelope/party.h", "post/loop.h", "cli/submit.c")]
+    for path in [*others, *sorted((root / "record").glob("*.[ch]"))]:
         text = path.read_text(encoding="utf-8")
         found = re.findall(r"^#define (\w+)\s+(?:UINT64_C\()?(\d+)\b", text, re.M) + re.findall(
             r"^\s(\w+) = (\d+),", text, re.M)

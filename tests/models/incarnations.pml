@@ -6,9 +6,7 @@
  * times its store goes on as an older image of itself, which is a snapshot or a backup, beside an anchor that is the newest,
  * as old as the image, or gone. The courier keeps all heads that it was given; but in runs in which the anchor is never set
  * back or lost, the courier may be lost instead, with all that it kept. (Both lost is told by the other post only: is_held_there
- * in record/heads.c, and what may happen then is in doc/PROTOCOL.md, section 15.) What an officer submits to a store that
- * was set back with its anchor, before the courier has told its heads, may take a place that was used: it is the one
- * exception, and no head of it may be told either.
+ * in record/heads.c, and what may happen then is in doc/PROTOCOL.md, section 15.)
  *
  *   start        record/incarnation.c incarnation_start, check_channel, compare, check_mark; record/heads.c heads_wait
  *   file         record/submit.c submit_handle, record/commit.c sign_head: the store, the anchor, and HEAD to the courier
@@ -23,7 +21,7 @@
  * An entry is a number that is used once, so that it names its whole prefix, and a head is its last entry.
  *
  * Mutations, each of which models.py must see fall: ANCHOR_IGNORED, ANCHOR_LEFT_BEHIND (this model found it),
- * TOLD_BEFORE_HEADS (to other posts), HEAD_BEFORE_HEADS (to the courier), HANDED_BEFORE_HEADS, NUMBERED_BY_STORE.
+ * FILED_BEFORE_HEADS (and told to other posts), HANDED_BEFORE_HEADS, NUMBERED_BY_STORE.
  */
 #define ENTRIES      6
 #define INCARNATIONS 4
@@ -49,14 +47,13 @@ bool has_image, may_set_back;
 byte restores;
 
 /* Of the process: whether HEADS have come on this connection, and on any since the start. */
-bool up, heads_came, heads_may_be_told;
+bool up, heads_came, heads_known;
 mtype = {IDLE, COMMITTED, ANCHORED};
 mtype batch = IDLE;
 
 /* What is true of each entry: its place, and the entries up to it in its incarnation, as a set. */
 byte used;
 byte at_incarnation[ENTRIES + 1], at_place[ENTRIES + 1], prefix[ENTRIES + 1];
-bool before_heads[ENTRIES + 1]; /* filed before HEADS, in a store that was set back once, perhaps with its anchor */
 
 /* What left: entries by place, as sets, and the heads told, as a set. */
 byte left[ROOM];
@@ -86,7 +83,7 @@ inline copy_disk(to, from)
 inline tell()
 {
 	if
-	:: heads_may_be_told -> disk.statements = disk.statements | (1 << OWN_HEAD)
+	:: heads_known -> disk.statements = disk.statements | (1 << OWN_HEAD)
 	:: else
 	fi
 }
@@ -101,7 +98,6 @@ inline file()
 	:: disk.size > 0 -> prefix[used] = prefix[used] | prefix[OWN_HEAD]
 	:: else
 	fi;
-	before_heads[used] = !heads_came && may_set_back && restores > 0;
 	disk.log[AT(disk.incarnation, disk.size)] = used;
 	disk.size++;
 	batch = COMMITTED
@@ -139,7 +135,7 @@ inline hand()
 		count = 0;
 		for (n : 1 .. ENTRIES) {
 			if
-			:: (left[i] & (1 << n)) != 0 && !before_heads[n] -> count++
+			:: (left[i] & (1 << n)) != 0 -> count++
 			:: else
 			fi
 		}
@@ -159,11 +155,6 @@ inline anchor_it()
 	batch = ANCHORED
 }
 
-#ifdef HEAD_BEFORE_HEADS
-#define MAY_GIVE true
-#else
-#define MAY_GIVE heads_came
-#endif
 #ifdef HANDED_BEFORE_HEADS
 #define MAY_HAND true
 #else
@@ -174,7 +165,7 @@ inline give()
 {
 	batch = IDLE;
 	if
-	:: MAY_GIVE -> keep(OWN_HEAD)
+	:: heads_came -> keep(OWN_HEAD)
 	:: else
 	fi;
 	tell();
@@ -203,8 +194,8 @@ inline open()
 inline start()
 {
 	up = true;
-#ifdef TOLD_BEFORE_HEADS
-	heads_may_be_told = true;
+#ifdef FILED_BEFORE_HEADS
+	heads_known = true;
 #endif
 	disk.unsure = disk.unsure || !disk.mark;
 	disk.mark = true;
@@ -246,7 +237,7 @@ inline hear_heads()
 	}
 	n = 0;
 	heads_came = true;
-	heads_may_be_told = true;
+	heads_known = true;
 	open()
 }
 
@@ -254,7 +245,7 @@ inline dies()
 {
 	up = false;
 	heads_came = false;
-	heads_may_be_told = false;
+	heads_known = false;
 	batch = IDLE
 }
 
@@ -293,7 +284,7 @@ active proctype world()
 	fi;
 	do
 	:: d_step { !up -> start() }
-	:: d_step { up && !disk.unsure && batch == IDLE && IS_ROOM -> file() }
+	:: d_step { up && heads_known && !disk.unsure && batch == IDLE && IS_ROOM -> file() }
 	:: d_step { batch == COMMITTED -> anchor_it() }
 	:: d_step { batch == ANCHORED -> give() }
 	:: d_step { up && !heads_came && batch == IDLE -> hear_heads() }

@@ -29,7 +29,7 @@ import time
 import cbor2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from post_shell import HELLO, Client
+from post_shell import HELLO, LINK_HEADS, LINK_HELLO, Client, Stream
 
 SCENARIO = pathlib.Path(__file__).parent
 TEMPLATE_AGE_MAX_S = 1800  # a set-up that is older is made anew: keys of epochs have dates
@@ -201,6 +201,13 @@ class Side:
             with self.client() as client:
                 return client.ask(HELLO)[1] == 0
         return False
+
+    def courier_without_heads(self):
+        """The connection of one who says to the post that it is its courier, and keeps no heads."""
+        courier = Stream(str(self.link_socket))
+        courier.send([LINK_HELLO, 1, 2, self.node])
+        courier.send([LINK_HEADS, []])
+        return courier
 
     # ---- the post's keys ----
 

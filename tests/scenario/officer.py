@@ -16,6 +16,8 @@ CHANNELS, CHANNEL = 7, 8
 MESSAGE, ACKNOWLEDGMENT = 1, 2
 PROTECTED = bytes.fromhex("a10127")
 ARGON2ID13 = 2
+AWAITS_COURIER = 63
+AGAIN_S, PATIENCE_S = 0.05, 30
 
 
 def encode(item):
@@ -127,8 +129,15 @@ class Officer:
         return self.sign(MESSAGE, precedence, body + [given] if given else body)
 
     def submit(self, cose):
-        """log, incarnation, position, reference: on the post's disk."""
-        return self.ask(SUBMIT, self.channel, cose)
+        """log, incarnation, position, reference: on the post's disk. Where the post has yet to hear of its courier, again."""
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return self.ask(SUBMIT, self.channel, cose)
+            except RuntimeError as refused:
+                if f"error [{AWAITS_COURIER}," not in str(refused) or time.monotonic() > end:
+                    raise
+            time.sleep(AGAIN_S)
 
     def send(self, text, precedence=1, **options):
         return self.submit(self.sign_message(text, precedence, **options))

@@ -325,10 +325,9 @@ def the_old_post_started_beside_the_restored_one_is_shown_and_ends_nothing():
     federation.courier.end()
     federation.use_post(federation.folder / "old")
     federation.write_courier_configuration()
-    federation.start_post()
+    federation.start()
     first = federation.send("The old one, by itself.", "-p", "flash")  # in its own incarnation, which nobody else writes
     assert re.fullmatch(r"EMBASSY \d{4}/\d\d", first), first
-    federation.courier.start()
     wait_for(lambda: "another has opened" in federation.post.log() or "not opened here" in federation.post.log(),
              "the old post hears of the other", 30)
     line.wait_until_held(alliance, first)

@@ -27,7 +27,7 @@ from courier_world import has_test_hooks
 from line import SCENARIO, Daemon, Line, free_port, wait_for
 from officer import encode, open_secret_file, passphrase_of, signing_aad
 from opener import PostKeys, rows_of
-from post_shell import LINK_HEADS, LINK_HELLO, LINK_RECEIVED, LINK_SEND, LINK_TAKEN, Client, Skip, Stream, run_tests
+from post_shell import LINK_RECEIVED, LINK_SEND, LINK_TAKEN, Client, Skip, run_tests
 from written import CONTENT, IS_FRAGMENT, POST_ROWS, SEALED_AT, STATEMENTS, VERBS, Written, frames
 
 sys.path.append(str(SCENARIO.parent))
@@ -214,6 +214,7 @@ def use_every_command():
     with Client(federation) as client:
         assert client.ask(99)[1] != 0
     for side in line.sides:
+        wait_for(lambda side=side: side.run("verify").returncode == 0, "the first heads are there", 90)
         assert side.json("verify")["verified"]
         wire.files["export"].append(json.loads(side.text("log", "--json")))
     annex = line.folder / "annex"
@@ -352,9 +353,7 @@ def copies_that_do_not_open_are_answered():
         for message in map(cbor2.loads, frames(wire.links[0].heard(connection, SERVER))) if message[0] == LINK_SEND)
     for side in line.sides:
         assert side.courier.end() == 0, line.logs()
-    with Stream(str(federation.link_socket)) as courier:
-        courier.send([LINK_HELLO, 1, 2, federation.node])
-        courier.send([LINK_HEADS, []])
+    with federation.courier_without_heads() as courier:
         spoiled = sealed[:-1] + bytes([sealed[-1] ^ 1])
         courier.send([LINK_RECEIVED, 1 << 40, alliance.node, 1, spoiled])
         seen = set()
@@ -410,22 +409,21 @@ def a_log_that_forks_leaves_a_proof():
     line.wait_until_held(federation, first)
     size = int(first.split()[1].split("/")[0])
     wait_for(lambda: largest_head(federation, first) == size, "the federation holds the head", 60)
+    # Nothing else is older or more urgent, so the alliance has this before it can know that it lost what it names.
+    for daemon in alliance.daemons:
+        assert daemon.end() == 0, line.logs()
+    refused = federation.json("ack", first, "--yes")["reference"]
     line.end()
     for folder in folders:
         shutil.rmtree(folder)
         pathlib.Path(f"{folder}-older").rename(folder)
     alliance.start_post()
-    second = alliance.send("Signed second.", "-p", "flash")
-    assert second == first
-    # It must say so itself before it hears what the other side holds, and then begins anew; and it says nothing before a courier
-    # has told which heads it keeps.
-    with Stream(str(alliance.link_socket)) as courier:
-        courier.send([LINK_HELLO, 1, 2, alliance.node])
-        courier.send([LINK_HEADS, []])
+    # It must say so itself before it hears what the other side holds, and then begins anew; and it says nothing, and files nothing,
+    # before a courier has told which heads it keeps.
+    with alliance.courier_without_heads():
+        second = alliance.send("Signed second.", "-p", "flash")
+        assert second == first
         wait_for(lambda: size in heads_to_be_sent(alliance), "the alliance tells of its head", 60)
-    # Nothing else is older or more urgent, so the alliance has this before it can know that it lost what it names.
-    federation.start_post()
-    refused = federation.json("ack", first, "--yes")["reference"]
     line.start()
     wait_for(lambda: federation.status()["channels"][0]["heads"] == "forked", "the federation has a proof", 60)
     assert federation.show(first)["text"] == "Signed first."

@@ -296,7 +296,7 @@ static void expect_refused_for_now(struct world *world)
 	struct world_message message = {.precedence = PRECEDENCE_PRIORITY, .text = "too early"};
 	const struct world_post *post = &world->posts[0];
 
-	assert_int_equal(world_send(world, 0, &message, NULL), ERROR_NOT_NOW);
+	assert_int_equal(world_send(world, 0, &message, NULL), ERROR_AWAITS_COURIER);
 	assert_non_null(memmem(post->reply, post->reply_size, what_to_do, strlen(what_to_do)));
 	assert_int_equal(talk_line(world, 0, 0).incarnation, 1);
 }
