@@ -141,7 +141,7 @@ enum error machine_perform(struct machine *machine,
 void machine_rows(struct machine *machine, machine_row *each, void *context)
 {
 	uint8_t memory[ROW_KEY_SIZE_MAX];
-	struct bytes after = bytes_make(memory, 0);
+	struct bytes after = {0};
 	struct row row;
 	bool found = true;
 
@@ -151,7 +151,7 @@ void machine_rows(struct machine *machine, machine_row *each, void *context)
 			break;
 		each(context, &row);
 		memcpy(memory, row.key.data, row.key.size);
-		after.size = row.key.size;
+		after = bytes_make(memory, row.key.size);
 	}
 	store_next_end(&machine->store);
 }
