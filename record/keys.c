@@ -312,9 +312,8 @@ static enum error send_to_all(struct run *run)
 		return error;
 	for (size_t i = 0; i < count; i++) {
 		error = keys_send_prekeys(run, posts[i].party, posts[i].slot);
-		if (error != ERROR_OK && error != ERROR_NEEDS_ROWS)
+		if (!run_missing(error, &missing))
 			return error;
-		missing = missing || error == ERROR_NEEDS_ROWS;
 	}
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;
 }
@@ -423,8 +422,7 @@ static enum error all_beyond(struct run *run, uint64_t epoch, bool *all)
 		struct row_key key = key_party_post(TABLE_EPOCH_USE, posts[i].party, posts[i].slot);
 		struct epoch_use use;
 		enum error get_error = run_get(run, &key, &schema_epoch_use, &use);
-		missing = missing || get_error == ERROR_NEEDS_ROWS;
-		if (get_error != ERROR_OK && get_error != ERROR_NOT_FOUND && get_error != ERROR_NEEDS_ROWS)
+		if (get_error != ERROR_NOT_FOUND && !run_missing(get_error, &missing))
 			return get_error;
 		if (use.used < epoch + 2)
 			*all = false;
@@ -553,7 +551,9 @@ static enum error step_sending_leaf(struct run *run, const struct post_number *p
 		uint64_t target = leaf->seen_epoch < current ? leaf->seen_epoch : current;
 		if (target > leaf->epoch + KEYING_STEPS_MAX)
 			target = leaf->epoch + KEYING_STEPS_MAX;
-		if (target > leaf->epoch && keying_step(leaf->leaf, target - leaf->epoch) == ERROR_OK) {
+		if (target > leaf->epoch) {
+			error = keying_step(leaf->leaf, target - leaf->epoch);
+			assert(error == ERROR_OK);
 			leaf->epoch = target;
 			run_wipe(run);
 		}

@@ -134,7 +134,7 @@ enum error keys_note_use(struct run *run, const struct keys_opened *opened);
 enum error keys_open_card(struct run *run, struct bytes sealed, struct bytes *card, enum error *reason);
 
 /* Seals this post's card in base mode to the post of another card (its first with prekeys). *reason: what
- * card_verify gave, ERROR_UNKNOWN_KEY. */
+ * card_decode and card_verify gave, or ERROR_BAD_KEY. */
 enum error keys_seal_card(struct run *run, struct bytes receiver_card, struct bytes card,
 			  struct bytes *sealed, enum error *reason);
 

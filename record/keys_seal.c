@@ -508,21 +508,22 @@ enum error keys_seal_card(struct run *run, struct bytes receiver_card, struct by
 	if (*reason == ERROR_OK)
 		*reason = card_verify(receiver, entry, &work, party);
 	uint64_t slot = 0;
-	while (*reason == ERROR_OK && !party->posts[slot].has_prekeys)
-		if (++slot == POST_SLOTS)
-			*reason = ERROR_UNKNOWN_KEY;
+	while (*reason == ERROR_OK && !party->posts[slot].has_prekeys) {
+		slot++;
+		assert(slot < POST_SLOTS); /* no card is without */
+	}
 	if (*reason == ERROR_OK)
 		*reason = prekeys_decode(party->posts[slot].prekeys, prekeys);
 	if (*reason != ERROR_OK)
 		return ERROR_OK;
 	buffer_append(&padded, card);
 	card_info_encode(party->id, slot, prekeys->last_resort, &info);
-	*reason = padding_append(&padded);
+	enum error error = padding_append(&padded);
+	assert(error == ERROR_OK);
 	run_random(run, seed, sizeof(seed));
 	struct cose_seal_context context = {.info = buffer_bytes(&info)};
 	struct buffer out = run_buffer(run, cose_sealed_size(padded.size, 0));
-	if (*reason == ERROR_OK)
-		*reason = cose_seal(prekeys->last_resort, NULL, &context, seed, buffer_bytes(&padded), &out);
+	*reason = cose_seal(prekeys->last_resort, NULL, &context, seed, buffer_bytes(&padded), &out);
 	sodium_memzero(seed, sizeof(seed));
 	*sealed = buffer_bytes(&out);
 	return ERROR_OK;
