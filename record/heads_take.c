@@ -396,14 +396,17 @@ static enum error take_own(struct run *run, struct told *told, uint64_t by)
 	struct merkle_hash root;
 	bool valid;
 
-	enum error error = run_get(run, &by_key, &schema_line, &line);
+	enum error error = run_must(run_get(run, &by_key, &schema_line, &line));
 	if (error == ERROR_OK && line.theirs_incarnation == head->incarnation &&
 	    line.theirs_size >= head->size)
 		return ERROR_OK;
 	if (error == ERROR_OK)
 		error = look_up(run, told, &valid);
+	if (error == ERROR_NOT_FOUND)
+		return run_count(run, ERROR_REFUSED_CHANNEL,
+				 "a cosignature dropped: this post's party has not opened the channel");
 	if (error != ERROR_OK)
-		return run_must(error);
+		return error;
 	struct checkpoint checkpoint = {
 		.origin = bytes_of_text(told->origin), .size = head->size, .root = head->root};
 	if (!valid || cosignature_verify(&checkpoint, head->cosigned_at, line.cosigner_key,
