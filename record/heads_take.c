@@ -127,8 +127,7 @@ static enum error compare_with_former(struct run *run, const struct told *told, 
 			return error;
 		large_is_trees = merkle_hash_equal(&root, &former.root);
 	}
-	if (small->size == 0)
-		return ERROR_OK;
+	assert(small->size > 0);
 	if (large_is_trees)
 		return compare_by_tree(run, told, small, large, finding, equivocation);
 	compare_by_proof(told, small, large, finding, equivocation);
@@ -292,9 +291,8 @@ static enum error conclude(struct run *run, struct told *told, enum finding find
 			   const struct equivocation *equivocation)
 {
 	struct line *line = &told->line;
-	bool newer =
-		told->head->incarnation > line->head_incarnation ||
-		(told->head->incarnation == line->head_incarnation && told->head->size > line->head_size);
+	/* Of a former incarnation, the line has the head of that one (take_former). */
+	bool newer = told->head->incarnation > line->head_incarnation || told->head->size > line->head_size;
 	enum error error = ERROR_OK;
 
 	if (finding == FINDING_FORKED) {
@@ -349,8 +347,8 @@ static enum error look_up(struct run *run, struct told *told, bool *valid)
 		.size = told->head->size,
 		.root = told->head->root,
 	};
-	if (checkpoint_write(&checkpoint, &text) != ERROR_OK)
-		return ERROR_OK;
+	error = checkpoint_write(&checkpoint, &text);
+	assert(error == ERROR_OK);
 	*valid = run_verify_plain(run, told->line.log_key, buffer_bytes(&text), told->head->signature) ==
 		 ERROR_OK;
 	return ERROR_OK;
@@ -436,6 +434,7 @@ static enum error take_own(struct run *run, struct told *told, uint64_t by)
 
 /*
  * Asks for what all heads are looked up in at once: one after the other, it would take some rounds for each.
+ * (The parties of the channel have been read, for the statement's aad.)
  */
 static enum error ask(struct run *run, const struct received_statement *received,
 		      const struct heads_statement *heads)
@@ -448,7 +447,6 @@ static enum error ask(struct run *run, const struct received_statement *received
 		uint64_t index = log_roster_index(head->log);
 		struct line line;
 		struct log row;
-		struct party party;
 		if (index >= received->channel.parties.size)
 			continue;
 		enum error error = run_get(run, &key, &schema_line, &line);
@@ -456,9 +454,6 @@ static enum error ask(struct run *run, const struct received_statement *received
 			return error;
 		error = log_row(run, received->channel_number, head->log, head->incarnation, &row);
 		if (!run_missing(error, &missing))
-			return error;
-		error = registry_party(run, registry_party_of(&received->channel, index), &party);
-		if (error != ERROR_NOT_FOUND && !run_missing(error, &missing))
 			return error;
 	}
 	return missing ? ERROR_NEEDS_ROWS : ERROR_OK;

@@ -240,7 +240,7 @@ struct head forge_head_held(const struct world *world, size_t at, size_t of)
 	return head;
 }
 
-static void sign_head(struct world *world, size_t from, struct head *head)
+void forge_sign_head(struct world *world, size_t from, struct head *head)
 {
 	char origin[CHECKPOINT_ORIGIN_SIZE + 1];
 	struct row_key key = key_make(TABLE_POST);
@@ -267,7 +267,7 @@ enum error forge_former_heads(struct world *world, size_t from, size_t to, uint6
 			told[i].incarnation = first + i - 1;
 			told[i].size = 7;
 		}
-		sign_head(world, from, &told[i]);
+		forge_sign_head(world, from, &told[i]);
 	}
 	return forge_heads(world, from, to, told, count + 1);
 }

@@ -35,6 +35,8 @@ enum error forge_receipt_by(struct world *world, size_t from, size_t by, size_t 
 enum error forge_heads(struct world *world, size_t from, size_t to, const struct head *told, size_t count);
 /* The newest head of post `of` that post `at` keeps. */
 struct head forge_head_held(const struct world *world, size_t at, size_t of);
+/* Signs a head with the key of the log of post `from`: size and root are what it is told to be. */
+void forge_sign_head(struct world *world, size_t from, struct head *head);
 /* A statement of heads that shows the newest head of post `to`, as if it were cosigned. */
 enum error forge_head_of_another(struct world *world, size_t from, size_t to);
 
