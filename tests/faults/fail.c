@@ -124,29 +124,42 @@ void free(void *memory)
 	errno = number;
 }
 
+/* False: the write fails; else how many of its bytes are taken. */
+static bool takes(size_t *size)
+{
+	if (!fails(FAIL_WRITE))
+		return true;
+	*size -= *size / 2;
+	return fail.plan.number == FAIL_SHORT;
+}
+
 ssize_t write(int fd, const void *from, size_t size)
 {
-	return fails(FAIL_WRITE) ? -1 : syscall(SYS_write, fd, from, size);
+	return takes(&size) ? syscall(SYS_write, fd, from, size) : -1;
 }
 
 ssize_t pwrite(int fd, const void *from, size_t size, off_t at)
 {
-	return fails(FAIL_WRITE) ? -1 : syscall(SYS_pwrite64, fd, from, size, at);
+	return takes(&size) ? syscall(SYS_pwrite64, fd, from, size, at) : -1;
 }
 
 ssize_t pwrite64(int fd, const void *from, size_t size, off64_t at)
 {
-	return fails(FAIL_WRITE) ? -1 : syscall(SYS_pwrite64, fd, from, size, at);
+	return takes(&size) ? syscall(SYS_pwrite64, fd, from, size, at) : -1;
 }
 
 int ftruncate(int fd, off_t size)
 {
-	return fails(FAIL_WRITE) ? -1 : (int)syscall(SYS_ftruncate, fd, size);
+	size_t whole = 1; /* a size is not taken by half */
+
+	return takes(&whole) ? (int)syscall(SYS_ftruncate, fd, size) : -1;
 }
 
 int ftruncate64(int fd, off64_t size)
 {
-	return fails(FAIL_WRITE) ? -1 : (int)syscall(SYS_ftruncate, fd, size);
+	size_t whole = 1; /* a size is not taken by half */
+
+	return takes(&whole) ? (int)syscall(SYS_ftruncate, fd, size) : -1;
 }
 
 int fsync(int fd)
@@ -171,7 +184,6 @@ static int open_at(int directory, const char *path, int flags, va_list list)
 	{                                                                                                    \
 		va_list list;                                                                                \
 		int fd;                                                                                      \
-		\
 		va_start(list, flags);                                                                       \
 		fd = open_at(AT_FDCWD, path, flags, list);                                                   \
 		va_end(list);                                                                                \
@@ -186,7 +198,6 @@ OPEN(open64)
 	{                                                                                                    \
 		va_list list;                                                                                \
 		int fd;                                                                                      \
-		\
 		va_start(list, flags);                                                                       \
 		fd = open_at(directory, path, flags, list);                                                  \
 		va_end(list);                                                                                \

@@ -3,7 +3,8 @@
  * those of the C library, for SQLite's and libsodium's calls as well as ours.
  *
  * While it is armed, calls of each class are counted from 1; that of number `index` of the class that was
- * asked for fails with `number` in errno, and, with `for_ever`, so does each later one.
+ * asked for fails with `number` in errno, and, with `for_ever`, so does each later one. A write that fails
+ * with FAIL_SHORT takes half of its bytes, and says so.
  *
  * What malloc gives out and free is given back is filled with bytes that make no pointer and no size, so
  * that what is used too early or too late falls; what is given out and not given back is counted.
@@ -12,6 +13,8 @@
 #define TESTS_FAULTS_FAIL_H
 
 #include <stdbool.h>
+
+#define FAIL_SHORT 0
 
 enum fail_class {
 	FAIL_ALLOCATION,
@@ -24,7 +27,7 @@ enum fail_class {
 struct fail_plan {
 	enum fail_class class;
 	unsigned index; /* 0: none fails */
-	int number;     /* of errno.h */
+	int number;     /* of errno.h, or FAIL_SHORT */
 	bool for_ever;
 };
 

@@ -15,6 +15,7 @@
 
 #include "tests/faults/fail.h"
 #include "tests/faults/scenario.h"
+#include "tests/trial/tally.h"
 
 #define RUN_LIMIT_S 60
 #define DESCRIPTORS 64
@@ -33,6 +34,7 @@ static const struct fault faults[] = {
 	{FAIL_WRITE, "ENOSPC", ENOSPC, true, true},
 	{FAIL_WRITE, "EIO", EIO, true, true},
 	{FAIL_WRITE, "EINTR", EINTR, true, false},
+	{FAIL_WRITE, "short", FAIL_SHORT, true, true},
 	{FAIL_SYNC, "EIO", EIO, true, true},
 	{FAIL_SYNC, "ENOSPC", ENOSPC, true, true},
 	{FAIL_SYNC, "EINTR", EINTR, true, false},
@@ -55,6 +57,7 @@ struct options {
 	const char *scenario;
 	const char *class;
 	const char *error;
+	const char *tally;
 	unsigned index;
 	unsigned allocation_step; /* one allocation of so many is failed */
 	unsigned seed;
@@ -63,15 +66,33 @@ struct options {
 	bool list;
 };
 
+/* One that went well, as the tally keeps it: fault is a place in `faults`. */
+struct done {
+	char scenario[24];
+	unsigned fault;
+	unsigned index;
+	unsigned for_ever;
+	unsigned reported;
+};
+
+struct tally {
+	FILE *file;        /* NULL: none is kept */
+	struct done *done; /* in former runs, */
+	size_t count;
+	size_t next; /* of which this is looked at first: they come in the same order again */
+};
+
 struct trial {
 	struct options options;
+	struct tally tally;
 	const char *program;
 	struct shared *shared;
-	char folder[64]; /* in memory: that a disk syncs slowly is no part of this */
-	unsigned runs;
+	char folder[64];   /* in memory: that a disk syncs slowly is no part of this */
+	unsigned runs;     /* with a fault */
 	unsigned reported; /* that ended with an error of ours */
 	unsigned survived; /* that came to their end in spite of the fault */
 	unsigned violations;
+	bool found; /* a scenario of the name that was asked for */
 };
 
 /* ---- for scenarios ---- */
@@ -192,7 +213,8 @@ static void empty_folder(void)
 		unlink(names[i]);
 }
 
-static void run_once(struct trial *trial, const struct scenario *scenario, struct fail_plan plan)
+/* True if it ended with an error of ours, or not at all; false if in spite of the fault. */
+static bool run_once(struct trial *trial, const struct scenario *scenario, struct fail_plan plan)
 {
 	pid_t child;
 	int status;
@@ -206,15 +228,55 @@ static void run_once(struct trial *trial, const struct scenario *scenario, struc
 		run_failing(trial, scenario, plan);
 	}
 	status = wait_for(trial, child);
-	trial->reported += status == 1;
-	trial->survived += status == 0;
 	child = fork();
 	if (child == 0) {
 		alarm(RUN_LIMIT_S);
 		run_again(trial, scenario);
 	}
 	wait_for(trial, child);
-	trial->runs++;
+	return status != 0;
+}
+
+/* ---- the tally ---- */
+
+static bool tally_open(struct tally *tally, const char *path)
+{
+	struct done one;
+
+	tally->file = tally_file_open(path);
+	if (tally->file == NULL)
+		return false;
+	while (fscanf(tally->file, "%23s %u %u %u %u", one.scenario, &one.fault, &one.index, &one.for_ever,
+		      &one.reported) == 5) {
+		struct done *more = realloc(tally->done, (tally->count + 1) * sizeof *more);
+
+		if (more == NULL)
+			return false;
+		tally->done = more;
+		tally->done[tally->count++] = one;
+	}
+	return true;
+}
+
+static const struct done *tally_find(struct tally *tally, const struct done *wanted)
+{
+	for (size_t i = 0; i < tally->count; i++) {
+		const struct done *done = &tally->done[tally->next++ % tally->count];
+
+		if (done->index == wanted->index && done->fault == wanted->fault &&
+		    done->for_ever == wanted->for_ever && strcmp(done->scenario, wanted->scenario) == 0)
+			return done;
+	}
+	return NULL;
+}
+
+static void tally_add(struct tally *tally, const struct done *done)
+{
+	if (tally->file == NULL)
+		return;
+	fprintf(tally->file, "%s %u %u %u %u\n", done->scenario, done->fault, done->index, done->for_ever,
+		done->reported);
+	fflush(tally->file);
 }
 
 /* ---- all of them ---- */
@@ -225,14 +287,35 @@ static bool is_asked(const char *text, const char *name)
 	return text == NULL || strcmp(text, name) == 0;
 }
 
-static void one(struct trial *trial, const struct scenario *scenario, const struct fault *fault,
-		unsigned index, bool for_ever)
+static void count_in(struct trial *trial, const struct done *done)
 {
-	struct fail_plan plan = {fault->class, index, fault->number, for_ever};
+	trial->runs++;
+	trial->reported += done->reported;
+	trial->survived += !done->reported;
+}
 
-	run_once(trial, scenario, plan);
-	if (trial->shared->violation[0] == 0 || scenario->wrong != NULL)
+static void one(struct trial *trial, const struct scenario *scenario, unsigned place, unsigned index,
+		bool for_ever)
+{
+	const struct fault *fault = &faults[place];
+	struct done now = {.fault = place, .index = index, .for_ever = for_ever};
+	const struct done *before;
+
+	snprintf(now.scenario, sizeof now.scenario, "%s", scenario->name);
+	before = scenario->wrong == NULL ? tally_find(&trial->tally, &now) : NULL;
+	if (before != NULL) {
+		count_in(trial, before);
 		return;
+	}
+	now.reported =
+		run_once(trial, scenario, (struct fail_plan){fault->class, index, fault->number, for_ever});
+	count_in(trial, &now);
+	if (scenario->wrong != NULL)
+		return;
+	if (trial->shared->violation[0] == 0) {
+		tally_add(&trial->tally, &now);
+		return;
+	}
 	trial->violations++;
 	printf("# %s: again by %s --scenario %s --class %s --errno %s --index %u%s\n",
 	       trial->shared->violation, trial->program, scenario->name, class_names[fault->class],
@@ -256,7 +339,7 @@ static bool all_of(struct trial *trial, const struct scenario *scenario)
 	if (options->list)
 		printf("%s: %u allocations, %u writes, %u syncs, %u opens\n", scenario->name,
 		       calls[FAIL_ALLOCATION], calls[FAIL_WRITE], calls[FAIL_SYNC], calls[FAIL_OPEN]);
-	for (size_t i = 0; i < FAULTS && !options->list; i++) {
+	for (unsigned i = 0; i < FAULTS && !options->list; i++) {
 		unsigned step = faults[i].class == FAIL_ALLOCATION ? options->allocation_step : 1;
 		unsigned first = options->index != 0 ? options->index : 1 + options->seed % step;
 
@@ -267,9 +350,9 @@ static bool all_of(struct trial *trial, const struct scenario *scenario)
 			continue;
 		for (unsigned index = first; index <= calls[faults[i].class]; index += step) {
 			if (!options->for_ever)
-				one(trial, scenario, &faults[i], index, false);
+				one(trial, scenario, i, index, false);
 			if (faults[i].for_ever && (options->for_ever || options->index == 0))
-				one(trial, scenario, &faults[i], index, true);
+				one(trial, scenario, i, index, true);
 			if (scenario->wrong != NULL &&
 			    strncmp(trial->shared->violation, scenario->wrong, wrong_size) == 0)
 				return true;
@@ -291,6 +374,7 @@ static void each(struct trial *trial)
 
 		if (!is_asked(trial->options.scenario, scenario->name))
 			continue;
+		trial->found = true;
 		well = all_of(trial, scenario);
 		if (trial->options.list)
 			continue;
@@ -317,11 +401,14 @@ static void usage(FILE *to)
 	      "whether they then end in an error of ours, lose nothing and go on afterwards.\n\n"
 	      "  --scenario NAME        only this one\n"
 	      "  --class NAME           only allocation, write, sync or open\n"
-	      "  --errno NAME           only ENOMEM, ENOSPC, EIO, EMFILE or EINTR\n"
+	      "  --errno NAME           only ENOMEM, ENOSPC, EIO, EMFILE or EINTR; short: a write takes\n"
+	      "                         fewer bytes than it was given\n"
 	      "  --index N              only the Nth call\n"
 	      "  --for-ever             only faults that stay\n"
 	      "  --allocations-of N     one allocation of N (1: all), the first by the seed\n"
 	      "  --seed N\n"
+	      "  --tally FILE           keeps what went well, and adds up over runs while the program stays\n"
+	      "                         the same file; what is there is not done again\n"
 	      "  --list                 only counts the calls\n"
 	      "  --json\n",
 	      to);
@@ -329,17 +416,13 @@ static void usage(FILE *to)
 
 static bool options_read(struct options *options, int count, char **arguments)
 {
-	static const struct option known[] = {{"scenario", required_argument, NULL, 's'},
-					      {"class", required_argument, NULL, 'c'},
-					      {"errno", required_argument, NULL, 'e'},
-					      {"index", required_argument, NULL, 'i'},
-					      {"for-ever", no_argument, NULL, 'f'},
-					      {"allocations-of", required_argument, NULL, 'a'},
-					      {"seed", required_argument, NULL, 'd'},
-					      {"list", no_argument, NULL, 'l'},
-					      {"json", no_argument, NULL, 'j'},
-					      {"help", no_argument, NULL, 'h'},
-					      {NULL, 0, NULL, 0}};
+	static const struct option known[] = {
+		{"scenario", required_argument, NULL, 's'}, {"class", required_argument, NULL, 'c'},
+		{"errno", required_argument, NULL, 'e'},    {"index", required_argument, NULL, 'i'},
+		{"for-ever", no_argument, NULL, 'f'},       {"allocations-of", required_argument, NULL, 'a'},
+		{"seed", required_argument, NULL, 'd'},     {"tally", required_argument, NULL, 't'},
+		{"list", no_argument, NULL, 'l'},           {"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0}};
 	int option;
 
 	options->allocation_step = 1;
@@ -362,6 +445,9 @@ static bool options_read(struct options *options, int count, char **arguments)
 			break;
 		case 'd':
 			options->seed = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 't':
+			options->tally = optarg;
 			break;
 		case 'f':
 			options->for_ever = true;
@@ -389,6 +475,10 @@ int main(int count, char **arguments)
 		usage(stderr);
 		return 2;
 	}
+	if (trial.options.tally != NULL && !tally_open(&trial.tally, trial.options.tally)) {
+		perror(trial.options.tally);
+		return 2;
+	}
 	trial.shared =
 		mmap(NULL, sizeof *trial.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (trial.shared == MAP_FAILED || mkdtemp(trial.folder) == NULL || chdir(trial.folder) != 0) {
@@ -399,7 +489,8 @@ int main(int count, char **arguments)
 	empty_folder();
 	if (chdir("/") != 0 || rmdir(trial.folder) != 0)
 		fprintf(stderr, "# %s is not empty\n", trial.folder);
-	if (trial.runs == 0) {
+	free(trial.tally.done);
+	if (!trial.found) {
 		fputs("nothing of that name\n", stderr);
 		return 2;
 	}

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 
-#define SCENARIO_BATCHES 6
+#define SCENARIO_BATCHES 4
 
 /* What the outside was told. It outlives the process that wrote it. */
 struct scenario_told {

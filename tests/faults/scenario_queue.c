@@ -107,18 +107,31 @@ static const char *queue_judge(const struct scenario_told *told)
 
 /* ---- wrong on purpose: the program must see each ---- */
 
-static enum error ignoring_run(struct scenario_told *told)
+/* Ignores errors, or else a write that takes fewer bytes. */
+static enum error write_ignoring(struct scenario_told *told, bool errors)
 {
 	static const uint8_t byte[ROWS];
 	int fd = open("ignored", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	bool written;
 
 	if (fd < 0)
 		return ERROR_IO;
-	if (pwrite(fd, byte, sizeof byte, 0) < 0)
-		(void)fd; /* as if it had been written */
+	written = pwrite(fd, byte, sizeof byte, 0) >= 0;
 	close(fd);
+	if (!written && !errors)
+		return ERROR_IO;
 	told->batches = 1;
 	return ERROR_OK;
+}
+
+static enum error ignoring_run(struct scenario_told *told)
+{
+	return write_ignoring(told, true);
+}
+
+static enum error halving_run(struct scenario_told *told)
+{
+	return write_ignoring(told, false);
 }
 
 static const char *ignoring_judge(const struct scenario_told *told)
@@ -176,6 +189,7 @@ static const char *no_objection(const struct scenario_told *told)
 const struct scenario scenarios[] = {
 	{.name = "queue", .run = queue_run, .judge = queue_judge},
 	{.name = "wrong-ignores", .run = ignoring_run, .judge = ignoring_judge, .wrong = "lost"},
+	{.name = "wrong-halves", .run = halving_run, .judge = ignoring_judge, .wrong = "lost"},
 	{.name = "wrong-leaks", .run = leaking_run, .judge = no_objection, .wrong = "leak"},
 	{.name = "wrong-crashes", .run = crashing_run, .judge = no_objection, .wrong = "crash"},
 	{.name = "wrong-keeps", .run = swallowing_run, .judge = no_objection, .wrong = "descriptors"},

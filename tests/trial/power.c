@@ -17,9 +17,9 @@
 
 #include "tests/trial/drive.h"
 #include "tests/trial/scenario.h"
+#include "tests/trial/tally.h"
 
 #define DEPTHS    2 /* the scenario; the recovery */
-#define CODE_SIZE (2 * crypto_hash_sha256_BYTES + 1)
 #define BASE_SIZE 64
 #define PATH_SIZE 128
 
@@ -217,48 +217,16 @@ struct tally {
 	struct figures sums;
 };
 
-/* Which code this is: what the kernel runs is what is tested. */
-static bool name_code(char code[CODE_SIZE])
-{
-	uint8_t bytes[4096];
-	uint8_t hash[crypto_hash_sha256_BYTES];
-	crypto_hash_sha256_state state;
-	FILE *file = fopen("/proc/self/exe", "rb");
-	size_t size;
-
-	if (file == NULL)
-		return false;
-	crypto_hash_sha256_init(&state);
-	while ((size = fread(bytes, 1, sizeof(bytes), file)) > 0)
-		crypto_hash_sha256_update(&state, bytes, size);
-	crypto_hash_sha256_final(&state, hash);
-	fclose(file);
-	sodium_bin2hex(code, CODE_SIZE, hash, sizeof(hash));
-	return true;
-}
-
 static bool read_line(FILE *file, char name[32], uint64_t *seed, uint64_t *some, struct figures *figures)
 {
 	return fscanf(file, "%31s %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, name, seed, some,
 		      &figures->points, &figures->recoveries, &figures->violations) == 6;
 }
 
-/* Of another program it is begun anew. */
 static bool tally_open(struct tally *tally, const char *path)
 {
-	char code[CODE_SIZE];
-	char held[CODE_SIZE] = "";
-
-	*tally = (struct tally){.file = NULL};
-	if (path == NULL)
-		return true;
-	tally->file = fopen(path, "a+");
-	if (tally->file == NULL || !name_code(code))
-		return false;
-	rewind(tally->file);
-	if (fscanf(tally->file, "power %64s", held) == 1 && strcmp(held, code) == 0)
-		return true;
-	return ftruncate(fileno(tally->file), 0) == 0 && fprintf(tally->file, "power %s\n", code) > 0;
+	*tally = (struct tally){.file = path == NULL ? NULL : tally_file_open(path)};
+	return path == NULL || tally->file != NULL;
 }
 
 static void add(struct figures *sums, const struct figures *figures)
@@ -270,7 +238,6 @@ static void add(struct figures *sums, const struct figures *figures)
 
 static bool tally_has(struct tally *tally, const char *name, uint64_t seed, uint64_t some)
 {
-	char code[CODE_SIZE];
 	struct figures figures;
 	char held[32];
 	uint64_t held_seed;
@@ -278,9 +245,7 @@ static bool tally_has(struct tally *tally, const char *name, uint64_t seed, uint
 
 	if (tally->file == NULL)
 		return false;
-	rewind(tally->file);
-	if (fscanf(tally->file, "power %64s", code) != 1)
-		return false;
+	tally_file_rewind(tally->file);
 	while (read_line(tally->file, held, &held_seed, &held_some, &figures)) {
 		if (strcmp(held, name) != 0 || held_seed != seed || held_some != some)
 			continue;
