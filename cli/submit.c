@@ -3,6 +3,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/progress.h"
+
 /* A post just started waits for its courier, which is there in a moment if it was started, too. */
 #define COURIER_WAIT_MS 5000
 #define COURIER_ASK_MS  100
@@ -11,6 +13,7 @@ static enum error ask(struct client *client, const uint8_t channel[32], struct b
 		      struct cbor_reader *reply, char *detail, size_t detail_size)
 {
 	const struct timespec pause = {.tv_nsec = COURIER_ASK_MS * 1000000L};
+	struct progress progress = progress_start("waiting for the courier, ms", COURIER_WAIT_MS);
 
 	for (unsigned waited_ms = 0;; waited_ms += COURIER_ASK_MS) {
 		size_t results;
@@ -18,8 +21,11 @@ static enum error ask(struct client *client, const uint8_t channel[32], struct b
 		cbor_write_bytes(request, bytes_make(channel, 32));
 		cbor_write_bytes(request, cose);
 		enum error error = client_request(client, reply, &results, detail, detail_size);
-		if (error != ERROR_AWAITS_COURIER || waited_ms >= COURIER_WAIT_MS)
+		progress_show(&progress, waited_ms);
+		if (error != ERROR_AWAITS_COURIER || waited_ms >= COURIER_WAIT_MS) {
+			progress_end(&progress);
 			return error;
+		}
 		(void)nanosleep(&pause, NULL);
 	}
 }

@@ -196,6 +196,19 @@ def a_qr_code_is_whole_and_coloured_only_where_that_is_wanted():
     assert not set("\x1b\u2580\u2584\u2588") & set(narrow) and f"{wide} columns" in narrow, narrow
 
 
+def a_post_that_has_just_started_takes_nothing_before_its_courier_is_there():
+    alliance = line.alliance
+    assert alliance.end() == [0, 0]
+    alliance.start_post()
+    result = alliance.run("send", "-m", "Too early.", "--yes")
+    assert result.returncode == 1, result
+    assert SAID.findall(result.stderr)[-1].endswith("start its courier, and try again"), result
+    alliance.courier.start()
+    wait_for(lambda: alliance.run("send", "-m", "In time.", "--yes").returncode == 0, "it takes what is sent")
+    texts = [alliance.show(row["reference"]).get("text") for row in json.loads(alliance.text("inbox", "--sent", "--json"))]
+    assert "In time." in texts and "Too early." not in texts, texts
+
+
 if __name__ == "__main__":
     with Line(pathlib.Path(sys.argv[1])) as line:
         for side in line.sides:
@@ -212,4 +225,5 @@ if __name__ == "__main__":
             an_export_can_come_from_standard_input,
             times_are_told_in_whole_units_and_what_is_due_by_when,
             a_qr_code_is_whole_and_coloured_only_where_that_is_wanted,
+            a_post_that_has_just_started_takes_nothing_before_its_courier_is_there,
         )
