@@ -6,7 +6,8 @@
 
 #include <sqlite3.h>
 
-#define KEY_ABOVE_ALL "\xff" /* a key's first byte is never 0xff (base/rows.h) */
+#define KEY_ABOVE_ALL   "\xff" /* a key's first byte is never 0xff (base/rows.h) */
+#define LOG_HEADER_SIZE 32     /* of a write-ahead log (sqlite.org/fileformat2.html, section 4.1) */
 
 static const char *const statement_texts[STORE_STATEMENTS] = {
 	[STORE_BEGIN] = "BEGIN IMMEDIATE",
@@ -378,13 +379,22 @@ static enum error checkpoint(struct store *store, int mode)
 	return error_of(result);
 }
 
-/* Zeros over the whole file, synced. */
+/*
+ * Zeros over the whole file, synced; first over the header alone, which is within one sector. Were the frames
+ * overwritten while it may still be there, a power failure could leave it with the first of them, and SQLite
+ * would lay those old pages over newer ones.
+ */
 static enum error overwrite(sqlite3_file *file)
 {
 	static const uint8_t zeros[4096];
 	sqlite3_int64 size;
 	int result = file->pMethods->xFileSize(file, &size);
 
+	if (result == SQLITE_OK && size >= LOG_HEADER_SIZE) {
+		result = file->pMethods->xWrite(file, zeros, LOG_HEADER_SIZE, 0);
+		if (result == SQLITE_OK)
+			result = file->pMethods->xSync(file, SQLITE_SYNC_FULL);
+	}
 	for (sqlite3_int64 at = 0; result == SQLITE_OK && at < size; at += (sqlite3_int64)sizeof zeros) {
 		sqlite3_int64 left = size - at;
 
@@ -397,9 +407,9 @@ static enum error overwrite(sqlite3_file *file)
 }
 
 /*
- * Once every page of the log is in the database and synced, the log's content is of no use: a crash between
- * the overwriting and the truncation leaves a log without a valid header, which SQLite takes for an empty
- * one. We are its only reader (EXCLUSIVE).
+ * Once every page of the log is in the database and synced, the log's content is of no use: a crash from then
+ * on leaves it whole, or without a valid header, which SQLite takes for an empty one. We are its only reader
+ * (EXCLUSIVE).
  */
 enum error store_wipe(struct store *store)
 {

@@ -213,6 +213,39 @@ static void a_wiped_store_holds_no_deleted_row_in_any_file(void **state)
 	store_close(&store);
 }
 
+/* What is not synced may come to the disk in any order: frames without the header, or it without them. */
+static void a_log_is_wiped_only_when_its_header_is_gone_for_sure(void **state)
+{
+	static const uint8_t zeros[32];
+	static uint8_t before[1 << 16], after[1 << 16];
+	char path[SCRATCH_PATH_SIZE];
+	struct store store;
+	int frames, moved;
+
+	open_ok(&store, *state);
+	assert_int_equal(store_begin(&store), ERROR_OK);
+	put(&store, "key", "value");
+	assert_int_equal(store_commit(&store), ERROR_OK);
+	assert_int_equal(
+		sqlite3_wal_checkpoint_v2(store.database, "main", SQLITE_CHECKPOINT_FULL, &frames, &moved),
+		SQLITE_OK);
+	scratch_path(*state, "store.db-wal", path);
+	size_t size = scratch_read(path, before, sizeof before);
+	assert_in_range(size, sizeof zeros + 1, sizeof before - 1);
+	failing_disk_fail_syncs(SQLITE_IOERR_FSYNC);
+	assert_int_equal(store_wipe(&store), ERROR_IO);
+	failing_disk_fail_syncs(0);
+	assert_int_equal(scratch_read(path, after, sizeof after), size);
+	assert_memory_equal(after, zeros, sizeof zeros);
+	assert_memory_equal(after + sizeof zeros, before + sizeof zeros, size - sizeof zeros);
+	assert_int_equal(store_wipe(&store), ERROR_OK);
+	assert_int_equal(scratch_read(path, after, sizeof after), 0);
+	store_close(&store);
+	open_ok(&store, *state);
+	expect_rows(&store, "key=value ");
+	store_close(&store);
+}
+
 static void execute(const char *path, const char *text)
 {
 	sqlite3 *database;
@@ -302,6 +335,7 @@ int main(void)
 		scratch_test(a_full_disk_fails_the_commit_by_its_name_and_keeps_what_was_there),
 		scratch_test(there_is_one_user_and_no_shared_memory_file),
 		scratch_test(a_wiped_store_holds_no_deleted_row_in_any_file),
+		scratch_test(a_log_is_wiped_only_when_its_header_is_gone_for_sure),
 		scratch_test(a_database_that_is_not_ours_is_refused),
 		scratch_test(a_store_of_another_version_is_refused),
 		scratch_test(small_values_of_the_daemon_are_kept_beside_the_rows),
