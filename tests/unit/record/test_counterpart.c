@@ -168,6 +168,23 @@ static void after_one_that_could_not_be_opened_all_go_by_last_resort(void **stat
 	world_free(world);
 }
 
+/* That one alone: else its courier goes on with what nobody can open, or drops what somebody could. */
+static void what_could_not_be_opened_is_taken_back_from_the_courier(void **state)
+{
+	struct world *world = world_open_line(235);
+	struct entry_key place;
+
+	world_settle(world);
+	world->lose_percent = 100;
+	struct copy before = send_urgent(world, &place);
+	(void)send_urgent(world, &place);
+	size_t cancels = world->posts[0].cancels;
+	cannot_open_by(world, 1, &before);
+	assert_int_equal(world->posts[0].cancels, cancels + 1);
+	assert_memory_equal(world->posts[0].last_cancel, before.sha256, sizeof(world->posts[0].last_cancel));
+	world_free(world);
+}
+
 /* Whether post 0 takes it that post 1 has lost its epochs' keys: until prekeys come that are new. */
 static void doubt(struct world *world, bool cannot_open)
 {
@@ -398,6 +415,7 @@ int main(void)
 		cmocka_unit_test(a_copy_is_not_sealed_again_at_the_word_of_a_sibling),
 		cmocka_unit_test(after_one_that_could_not_be_opened_all_go_by_last_resort),
 		cmocka_unit_test(what_could_not_be_opened_by_last_resort_goes_by_an_epochs_key),
+		cmocka_unit_test(what_could_not_be_opened_is_taken_back_from_the_courier),
 		cmocka_unit_test(a_head_that_its_log_has_not_signed_is_dropped),
 		cmocka_unit_test(a_head_of_another_past_is_proof_against_its_author),
 		cmocka_unit_test(an_older_head_that_comes_late_takes_nothing_back),

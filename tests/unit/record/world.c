@@ -239,6 +239,10 @@ static void perform(struct world *world, size_t index, const struct record_actio
 		post->left++;
 		post->last_left = action->precedence;
 		break;
+	case RECORD_ACTION_CANCEL:
+		post->cancels++;
+		memcpy(post->last_cancel, action->copy, sizeof(post->last_cancel));
+		break;
 	case RECORD_ACTION_HEAD:
 		keep_head(post, action);
 		break;

@@ -107,6 +107,8 @@ struct world_post {
 	size_t taken;
 	size_t left;
 	uint32_t last_left; /* the precedence of the last one */
+	size_t cancels;
+	uint8_t last_cancel[16]; /* the copy of the last one */
 	enum error last_log;
 	enum error last_alert;
 	char last_alert_log[REFERENCE_SIZE_MAX + 1];
