@@ -221,7 +221,11 @@ static enum error first_waiting(struct rows *rows, struct bytes route, const str
 	struct bytes prefix = key_waiting_route(&key, route);
 	enum error error = rows_first(rows, prefix, &row);
 	for (; error == ERROR_OK; error = rows_after(rows, prefix, row.key, &row)) {
-		if (is_in_flight(in_flight, last_number(row.key)))
+		uint64_t number;
+		error = key_number(row.key, prefix.size + 1, &number);
+		if (error != ERROR_OK)
+			return error;
+		if (is_in_flight(in_flight, number))
 			continue;
 		*id = row.value;
 		error = copy_get(rows, row.value, copy);

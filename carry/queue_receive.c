@@ -35,13 +35,13 @@ static enum error no_room(struct step *step, enum error error)
 
 /* ---- what was seen ---- */
 
-enum error seen_remove(struct step *step, struct bytes timer)
+enum error seen_remove(struct step *step, const struct timer *timer)
 {
 	struct key key;
 	if (step->totals.shown.seen_count == 0)
 		return ERROR_MALFORMED;
-	rows_delete(step->rows, key_seen(&key, timer_id(timer)));
-	rows_delete(step->rows, timer);
+	rows_delete(step->rows, key_seen(&key, timer->id));
+	rows_delete(step->rows, timer->key);
 	step->totals.shown.seen_count--;
 	step->totals_changed = true;
 	return ERROR_OK;
@@ -51,11 +51,11 @@ enum error seen_remove(struct step *step, struct bytes timer)
 static enum error seen_add(struct step *step, struct bytes identity, uint64_t remaining_ms)
 {
 	struct key key;
-	struct row row;
+	struct timer first;
 	if (step->totals.shown.seen_count >= QUEUE_SEEN_MAX) {
-		enum error error = rows_first(step->rows, key_timers(&key, TIMER_SEEN), &row);
+		enum error error = timer_first(step->rows, TIMER_SEEN, &first);
 		if (error == ERROR_OK)
-			error = seen_remove(step, row.key);
+			error = seen_remove(step, &first);
 		if (error != ERROR_OK)
 			return error;
 	}
@@ -419,8 +419,9 @@ static enum error delivery_load(struct queue *queue, struct rows *rows, unsigned
 {
 	struct key key;
 	struct delivery held;
-	uint64_t number = last_number(row->key);
-	if (delivery_read(row->value, &held) != ERROR_OK)
+	uint64_t number;
+	if (key_number(row->key, key_deliveries(&key, precedence).size, &number) != ERROR_OK ||
+	    delivery_read(row->value, &held) != ERROR_OK)
 		return ERROR_MALFORMED;
 	delivery->source = held.source;
 	if (!may_give(queue, precedence, held.size))

@@ -184,22 +184,27 @@ struct bytes key_share(struct key *key, enum queue_pool pool, uint32_t mark)
 
 #define TIMER_HEAD_SIZE 10 /* table, kind, time */
 
-uint64_t timer_time(struct bytes key)
+enum error timer_first(struct rows *rows, enum timer_kind kind, struct timer *timer)
 {
-	assert(key.size >= TIMER_HEAD_SIZE);
-	return load_u64(key.data + 2);
+	struct key prefix;
+	struct row row;
+	enum error error = rows_first(rows, key_timers(&prefix, kind), &row);
+	if (error != ERROR_OK)
+		return error;
+	if (row.key.size <= TIMER_HEAD_SIZE + MARK_SIZE || row.key.size > TIMER_HEAD_SIZE + COPY_ID_SIZE_MAX)
+		return ERROR_MALFORMED;
+	timer->key = row.key;
+	timer->time_ms = load_u64(row.key.data + 2);
+	timer->id = bytes_make(row.key.data + TIMER_HEAD_SIZE, row.key.size - TIMER_HEAD_SIZE);
+	return ERROR_OK;
 }
 
-struct bytes timer_id(struct bytes key)
+enum error key_number(struct bytes key, size_t prefix_size, uint64_t *number)
 {
-	assert(key.size >= TIMER_HEAD_SIZE);
-	return bytes_make(key.data + TIMER_HEAD_SIZE, key.size - TIMER_HEAD_SIZE);
-}
-
-uint64_t last_number(struct bytes key)
-{
-	assert(key.size >= 8);
-	return load_u64(key.data + key.size - 8);
+	if (key.size != prefix_size + 8)
+		return ERROR_MALFORMED;
+	*number = load_u64(key.data + prefix_size);
+	return ERROR_OK;
 }
 
 uint32_t mark_of(struct bytes route)
@@ -238,6 +243,11 @@ struct bytes copy_id_forwarded(uint8_t memory[COPY_ID_SIZE_MAX], struct bytes se
 bool copy_id_is_own(struct bytes id)
 {
 	return id.size == 1 + LINK_ID_SIZE && id.data[0] == OWN;
+}
+
+static bool copy_id_is_forwarded(struct bytes id)
+{
+	return id.size > 1 + MARK_SIZE && id.size <= COPY_ID_SIZE_MAX && id.data[0] == FORWARDED;
 }
 
 /* ---- values ---- */
@@ -326,6 +336,8 @@ enum error copy_get(struct rows *rows, struct bytes id, struct copy *copy)
 	struct key key;
 	struct cbor_reader reader;
 	memset(copy, 0, sizeof(*copy));
+	if (!copy_id_is_own(id) && !copy_id_is_forwarded(id))
+		return ERROR_MALFORMED;
 	enum error error = value_get(rows, key_copy(&key, id), &reader);
 	if (error != ERROR_OK)
 		return error;

@@ -92,10 +92,17 @@ struct bytes key_payload(struct key *key, uint64_t number);
 struct bytes key_head(struct key *key, struct bytes origin);
 struct bytes key_share(struct key *key, enum queue_pool pool, uint32_t mark);
 
-/* The parts of keys that were read. */
-uint64_t timer_time(struct bytes key);
-struct bytes timer_id(struct bytes key);
-uint64_t last_number(struct bytes key); /* the last 8 bytes */
+/* What falls due: the parts of a timer's key. Views into the key. */
+struct timer {
+	struct bytes key;
+	uint64_t time_ms;
+	struct bytes id; /* longer than a mark, no longer than COPY_ID_SIZE_MAX */
+};
+
+/* The kind's first timer. ERROR_NOT_FOUND if there is none, ERROR_MALFORMED if its key has another form. */
+enum error timer_first(struct rows *rows, enum timer_kind kind, struct timer *timer);
+/* The number that ends the key, after so many bytes of it. ERROR_MALFORMED if the key is not of that size. */
+enum error key_number(struct bytes key, size_t prefix_size, uint64_t *number);
 
 /* The mark of a route's name, also of the empty one; that with which what it has brought is remembered. */
 uint32_t mark_of(struct bytes route);
@@ -200,7 +207,7 @@ enum error copy_remove(struct step *step, struct bytes id, const struct copy *co
 enum error carried_remove(struct step *step, struct bytes id, const struct copy *copy);
 
 /* Forgets a bundle that was seen, by its row of TIMER_SEEN. ERROR_MALFORMED: none is counted. */
-enum error seen_remove(struct step *step, struct bytes timer);
+enum error seen_remove(struct step *step, const struct timer *timer);
 
 /* Forgets a unit and its fragments. */
 enum error unit_remove(struct step *step, struct bytes identity, const struct unit *unit);

@@ -222,14 +222,14 @@ static enum error find(struct step *step, const struct queue_transfer **transfer
 static enum error keep_carried(struct step *step, struct bytes id, struct copy *copy)
 {
 	struct key key;
-	struct row row;
 	if (step->totals.shown.carried_count >= QUEUE_CARRIED_MAX) {
 		struct copy oldest;
-		enum error error = rows_first(step->rows, key_timers(&key, TIMER_CARRIED), &row);
+		struct timer first;
+		enum error error = timer_first(step->rows, TIMER_CARRIED, &first);
 		if (error == ERROR_OK)
-			error = copy_get(step->rows, timer_id(row.key), &oldest);
+			error = copy_get(step->rows, first.id, &oldest);
 		if (error == ERROR_OK)
-			error = carried_remove(step, timer_id(row.key), &oldest);
+			error = carried_remove(step, first.id, &oldest);
 		if (error != ERROR_OK)
 			return error;
 	}

@@ -130,11 +130,11 @@ enum error step_start(struct step *step)
 
 /* ---- TICK ---- */
 
-static enum error retry_due(struct step *step, struct bytes timer)
+static enum error retry_due(struct step *step, const struct timer *timer)
 {
 	struct key key;
 	struct copy copy;
-	struct bytes id = timer_id(timer);
+	struct bytes id = timer->id;
 	enum error error = copy_get(step->rows, id, &copy);
 	if (error != ERROR_OK)
 		return error;
@@ -143,14 +143,14 @@ static enum error retry_due(struct step *step, struct bytes timer)
 	copy.state = COPY_WAITING;
 	copy_put(step->rows, id, &copy);
 	rows_put(step->rows, key_waiting(&key, copy.route, copy.precedence, copy.number), id);
-	rows_delete(step->rows, timer);
+	rows_delete(step->rows, timer->key);
 	return ERROR_OK;
 }
 
-static enum error copy_expired(struct step *step, struct bytes timer)
+static enum error copy_expired(struct step *step, const struct timer *timer)
 {
 	struct copy copy;
-	struct bytes id = timer_id(timer);
+	struct bytes id = timer->id;
 	enum error error = copy_get(step->rows, id, &copy);
 	if (error == ERROR_OK)
 		error = copy_remove(step, id, &copy);
@@ -167,18 +167,18 @@ static enum error copy_expired(struct step *step, struct bytes timer)
 	return ERROR_OK;
 }
 
-static enum error carried_expired(struct step *step, struct bytes timer)
+static enum error carried_expired(struct step *step, const struct timer *timer)
 {
 	struct copy copy;
-	struct bytes id = timer_id(timer);
+	struct bytes id = timer->id;
 	enum error error = copy_get(step->rows, id, &copy);
 	return error == ERROR_OK ? carried_remove(step, id, &copy) : error;
 }
 
-static enum error unit_expired(struct step *step, struct bytes timer)
+static enum error unit_expired(struct step *step, const struct timer *timer)
 {
 	struct unit unit;
-	struct bytes identity = timer_id(timer);
+	struct bytes identity = timer->id;
 	enum error error = unit_get(step->rows, identity, &unit);
 	if (error == ERROR_OK)
 		error = unit_remove(step, identity, &unit);
@@ -187,7 +187,7 @@ static enum error unit_expired(struct step *step, struct bytes timer)
 	return error;
 }
 
-static enum error timer_due(struct step *step, enum timer_kind kind, struct bytes timer)
+static enum error timer_due(struct step *step, enum timer_kind kind, const struct timer *timer)
 {
 	switch (kind) {
 	case TIMER_RETRY:
@@ -205,24 +205,23 @@ static enum error timer_due(struct step *step, enum timer_kind kind, struct byte
 }
 
 /* The end of a copy of the post's is told once: it waits while the post cannot be told. Nothing sends it. */
-static bool is_held(const struct step *step, enum timer_kind kind, struct bytes timer)
+static bool is_held(const struct step *step, enum timer_kind kind, const struct timer *timer)
 {
-	return kind == TIMER_EXPIRE && step->event->tick.post_is_full && copy_id_is_own(timer_id(timer));
+	return kind == TIMER_EXPIRE && step->event->tick.post_is_full && copy_id_is_own(timer->id);
 }
 
 /* Handles what is due of one kind. A unit has many rows: its end is a step's whole work. */
 static enum error timers_due(struct step *step, enum timer_kind kind, size_t *budget)
 {
-	struct key key;
-	struct row row;
+	struct timer first;
 	while (*budget > 0) {
-		enum error error = rows_first(step->rows, key_timers(&key, kind), &row);
-		if (error == ERROR_NOT_FOUND || (error == ERROR_OK && timer_time(row.key) > step->now_ms))
+		enum error error = timer_first(step->rows, kind, &first);
+		if (error == ERROR_NOT_FOUND || (error == ERROR_OK && first.time_ms > step->now_ms))
 			return ERROR_OK;
-		if (error == ERROR_OK && is_held(step, kind, row.key))
+		if (error == ERROR_OK && is_held(step, kind, &first))
 			return ERROR_OK;
 		if (error == ERROR_OK)
-			error = timer_due(step, kind, row.key);
+			error = timer_due(step, kind, &first);
 		if (error != ERROR_OK)
 			return error;
 		*budget -= kind == TIMER_UNIT ? *budget : 1;

@@ -175,6 +175,14 @@ bool dispatch_can_report(const struct courier *courier);
 
 /* ---- dispatch_feed.c ---- */
 
+#define QUEUE_SPOILT \
+	"queue.db holds what this program did not write: find out how the disk came to that, and move the " \
+	"file away; a new one begins, and the post gives again what is its own"
+
+/* A message to the post on its link. False: not now; or it is of no form that the post would take, which only
+ * a queue that was changed on the disk brings about: the courier ends. */
+bool dispatch_tell_post(struct courier *courier, const struct link_message *message);
+
 /* Sends what may be sent now, to the post and by every route. */
 void dispatch_feed(struct courier *courier);
 

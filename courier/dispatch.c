@@ -258,10 +258,13 @@ static void fail_store(struct courier *courier)
 
 bool dispatch_load(struct courier *courier)
 {
-	if (store_load(courier->store, &courier->rows) == ERROR_OK)
-		return true;
-	fail_store(courier);
-	return false;
+	enum error error = store_load(courier->store, &courier->rows);
+
+	if (error == ERROR_MALFORMED)
+		courier_fail(courier, QUEUE_SPOILT);
+	else if (error != ERROR_OK)
+		fail_store(courier);
+	return error == ERROR_OK;
 }
 
 /* One event, in the loop of base/rows.h. ERROR_CLOSED: the daemon has failed. */
@@ -384,7 +387,8 @@ static bool step_batch(struct courier *courier)
 			return true; /* it begins the next batch */
 		if (error != ERROR_OK) {
 			if (error != ERROR_CLOSED)
-				courier_fail(courier, error_text(error));
+				courier_fail(courier,
+					error == ERROR_MALFORMED ? QUEUE_SPOILT : error_text(error));
 			return false;
 		}
 		count++;

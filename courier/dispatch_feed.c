@@ -45,7 +45,7 @@ static bool feed_one(struct courier *courier, unsigned index)
 		rows_reset(&courier->rows); /* reads of other routes: nothing of them is needed any more */
 		return true;
 	case ERROR_MALFORMED:
-		courier_fail(courier, "the queue holds what this program did not write");
+		courier_fail(courier, QUEUE_SPOILT);
 		return false;
 	default:
 		return false;
@@ -89,6 +89,15 @@ static enum error next_delivery(struct courier *courier, struct link_received *d
 	return error;
 }
 
+bool dispatch_tell_post(struct courier *courier, const struct link_message *message)
+{
+	enum error error = post_link_send(courier->post, message);
+
+	if (error != ERROR_OK && error != ERROR_CLOSED && error != ERROR_FULL)
+		courier_fail(courier, QUEUE_SPOILT);
+	return error == ERROR_OK;
+}
+
 static void feed_post(struct courier *courier)
 {
 	struct link_message message = {.type = LINK_RECEIVED};
@@ -100,8 +109,10 @@ static void feed_post(struct courier *courier)
 			rows_reset(&courier->rows);
 			continue;
 		}
+		if (error == ERROR_MALFORMED)
+			courier_fail(courier, QUEUE_SPOILT);
 		courier->blocked = courier->blocked || error == ERROR_NOT_NOW;
-		if (error != ERROR_OK || post_link_send(courier->post, &message) != ERROR_OK)
+		if (error != ERROR_OK || !dispatch_tell_post(courier, &message))
 			break;
 		queue_delivery_given(&courier->queue, &message.received);
 	}
@@ -131,10 +142,9 @@ void dispatch_tell_heads(struct courier *courier)
 	}
 	if (error == ERROR_OK) {
 		message->type = LINK_HEADS;
-		post_link_send(courier->post, message);
+		(void)dispatch_tell_post(courier, message);
 	} else if (error != ERROR_NEEDS_ROWS) { /* the post hands over nothing before */
-		courier_fail(courier, message == NULL ? "there is no memory left"
-						      : "the queue holds what this program did not write");
+		courier_fail(courier, message == NULL ? "there is no memory left" : QUEUE_SPOILT);
 	}
 	free(message);
 	rows_undo(&courier->rows);

@@ -17,7 +17,7 @@ static void report(struct courier *courier, const struct queue_action *action)
 
 	memcpy(message.progress.id, action->id, LINK_ID_SIZE);
 	if (courier->post != NULL)
-		post_link_send(courier->post, &message);
+		(void)dispatch_tell_post(courier, &message);
 }
 
 static void perform(struct courier *courier, const struct outcome *outcome)

@@ -205,7 +205,14 @@ static enum error load_one(struct store *store, struct rows *rows, size_t index)
 	if (result == SQLITE_OK)
 		result = sqlite3_step(statement);
 	while (result == SQLITE_ROW && more) {
-		more = rows_load(rows, index, column(statement, 0), column(statement, 1));
+		struct bytes key = column(statement, 0);
+		struct bytes value = column(statement, 1);
+
+		if (key.size > ROW_KEY_SIZE_MAX || value.size > ROW_VALUE_SIZE_MAX) {
+			sqlite3_reset(statement);
+			return ERROR_MALFORMED;
+		}
+		more = rows_load(rows, index, key, value);
 		if (more)
 			result = sqlite3_step(statement);
 	}

@@ -31,7 +31,7 @@ struct store;
 enum error store_open(struct store **store, const char *path, uint64_t size_max);
 void store_close(struct store *store);
 
-/* Loads all that the last run of `rows` wanted. ERROR_IO. */
+/* Loads all that the last run of `rows` wanted. ERROR_IO; ERROR_MALFORMED for a row larger than rows are. */
 enum error store_load(struct store *store, struct rows *rows);
 
 /*

@@ -1,7 +1,9 @@
 """How liaison-courierd ends, and how copies do: usage: courier_end.py LIAISON-COURIERD [TEST...]"""
 
+import contextlib
 import signal
 import socket
+import sqlite3
 import struct
 import sys
 import time
@@ -49,9 +51,36 @@ def what_a_busy_post_cannot_be_told_yet_waits(world):
     assert a.post.connections == 1 and "does not read" not in a.log()
 
 
+def a_queue_that_was_changed_on_the_disk_ends_it(world):
+    """Rather than that it goes on in silence without what it was to do."""
+    spoilt = (
+        (b"H" + b"no origin", bytes.fromhex("83 05 5820") + bytes(32) + bytes.fromhex("5840") + bytes(64)),  # it has a space
+        (b"D" + b"\0" + struct.pack(">Q", 7), b"\xff"),
+        (b"D" + b"\0" + struct.pack(">I", 7), b""),
+        (b"W" + b"\4", b""),
+        (b"Q" + b"\4beta" + b"\0" + struct.pack(">Q", 7), b"x"),
+        (b"H" + b"x" * 300, b""),
+    )
+    a, b = world.pair()
+    b.up()
+    for key, value in spoilt:
+        a.up()
+        a.link_is_up(b)
+        assert a.stop() == 0
+        with contextlib.closing(sqlite3.connect(a.directory / "queue.db")) as queue:
+            queue.execute("INSERT INTO rows VALUES (?, ?)", (key, value))
+            queue.commit()
+        told = len(a.log())
+        a.start()
+        code = a.process.wait(60)
+        assert code == 1 and "stops: queue.db holds what this program did not write: " in a.log()[told:], (key, a.log()[told:])
+        (a.directory / "queue.db").unlink()
+
+
 TESTS = (
     a_neighbour_that_says_nothing_does_not_hold_up_the_end,
     what_a_busy_post_cannot_be_told_yet_waits,
+    a_queue_that_was_changed_on_the_disk_ends_it,
 )
 
 if __name__ == "__main__":

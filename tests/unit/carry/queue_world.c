@@ -478,7 +478,9 @@ static void audit_delivery(struct audit *audit, const struct world_row *row)
 	struct delivery delivery;
 	audit->rows++;
 	assert_int_equal(delivery_read(row->value, &delivery), ERROR_OK);
-	assert_int_equal(required(audit, key_payload(&key, last_number(row->key))).size, delivery.size);
+	uint64_t number;
+	assert_int_equal(key_number(row->key, 2, &number), ERROR_OK);
+	assert_int_equal(required(audit, key_payload(&key, number)).size, delivery.size);
 	struct place place = {QUEUE_POOL_OTHERS, delivery.mark, QUEUE_CLASSES - row->key.data[1]};
 	add_place(audit, &place, delivery.size);
 }
@@ -506,7 +508,9 @@ static void audit_row(struct audit *audit, const struct world_row *row)
 	case 'W':
 		if (row->key.data[1] == TIMER_SEEN) {
 			audit->rows++;
-			assert_non_null(store_get(audit->world, key_seen(&key, timer_id(row->key))));
+			assert_non_null(store_get(
+				audit->world,
+				key_seen(&key, bytes_make(row->key.data + 10, row->key.size - 10))));
 		}
 		break;
 	case 'T':

@@ -147,7 +147,24 @@ static void try_without(size_t index, world_question *question, void *context)
 	assert_true(is_told(error, question));
 }
 
-/* Every row gone, empty, a byte shorter, a byte longer, and with one byte another. */
+/* The key cut at each byte, and a byte longer, wherever the rows stay in order. */
+static void spoil_key(size_t index, world_question *question, void *context)
+{
+	uint8_t changed[ROW_KEY_SIZE_MAX + 1];
+	struct world_row *row = &world.store[index];
+	struct bytes right = row->key;
+
+	memcpy(changed, right.data, right.size);
+	changed[right.size] = 0;
+	for (size_t size = 1; size <= right.size + 1 && size <= ROW_KEY_SIZE_MAX; size++) {
+		row->key = bytes_make(changed, size);
+		if (index == 0 || bytes_compare(world.store[index - 1].key, row->key) < 0)
+			try_with(row, row->value, question, context);
+		row->key = right;
+	}
+}
+
+/* Every row gone, empty, a byte shorter, a byte longer, and with one byte another; and its key. */
 static void spoil_each_row(world_question *question, void *context)
 {
 	static uint8_t changed[ROW_VALUE_SIZE_MAX];
@@ -156,6 +173,7 @@ static void spoil_each_row(world_question *question, void *context)
 		struct world_row *row = &world.store[i];
 		size_t size = row->value.size;
 		try_without(i, question, context);
+		spoil_key(i, question, context);
 		if (size == 0)
 			continue;
 		memcpy(changed, row->value.data, size);
