@@ -207,6 +207,28 @@ static void a_signature_one_or_two_bytes_too_long_is_refused(void **state)
 	assert_int_equal(signed_note_find(&note, bytes_of_text("a"), key_id, signature, 72), ERROR_OK);
 }
 
+static void names_have_no_space_and_no_plus(void **state)
+{
+	static const struct {
+		const char *name;
+		bool valid;
+	} names[] = {
+		{"a", true},
+		{"B\xc3\xbcro", true},
+		{"\xe4\xb8\xad\xe5\xbf\x83", true}, /* begins as the ideographic space does not */
+		{"\xe3\x81\x82", true},             /* and as it does */
+		{"", false},
+		{"a+b", false},
+		{"a ", false},
+		{"a\xc2\xa0", false},     /* a space of two bytes ends the name */
+		{"a\xe3\x80\x80", false}, /* and one of three */
+		{"a\xe3\x80", false},     /* no UTF-8 */
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		assert_int_equal(signed_note_name_is_valid(bytes_of_text(names[i].name)), names[i].valid);
+}
+
 static void notes_of_another_form_are_refused(void **state)
 {
 	static const char *const malformed[] = {
@@ -339,6 +361,7 @@ int main(void)
 		cmocka_unit_test(a_name_that_signs_twice_is_seen),
 		cmocka_unit_test(finding_wants_one_line_of_the_right_name_id_and_length),
 		cmocka_unit_test(a_signature_one_or_two_bytes_too_long_is_refused),
+		cmocka_unit_test(names_have_no_space_and_no_plus),
 		cmocka_unit_test(notes_of_another_form_are_refused),
 		cmocka_unit_test(the_text_reaches_to_the_last_empty_line),
 		cmocka_unit_test(no_prefix_is_read_past_its_end),

@@ -208,14 +208,13 @@ static void refusals_cannot_fill_the_receivers_log(void **state)
 	uint64_t before;
 	uint64_t after;
 	struct merkle_hash root;
+	struct world_message refused = {.precedence = PRECEDENCE_PRIORITY, .text = "flood", .officer = 2};
 
 	accredit_at_home(world, 0);
 	world_tree(world, 1, world_log_of(world, 1), 1, &before, &root);
 	for (size_t i = 0; i < 300; i++) {
-		struct world_message message = {
-			.precedence = PRECEDENCE_PRIORITY, .text = "flood", .officer = 2};
 		struct world_message good = {.precedence = PRECEDENCE_PRIORITY, .text = "good"};
-		assert_int_equal(world_send(world, 0, &message, NULL), ERROR_OK);
+		assert_int_equal(world_send(world, 0, &refused, NULL), ERROR_OK);
 		world_run(world, 20, 10);
 		if (i % 100 == 0)
 			assert_int_equal(world_send(world, 0, &good, NULL), ERROR_OK);
@@ -224,6 +223,12 @@ static void refusals_cannot_fill_the_receivers_log(void **state)
 	world_tree(world, 1, world_log_of(world, 1), 1, &after, &root);
 	assert_in_range(after - before, 200, 256);
 	assert_int_equal(world->posts[1].arrived, 3);
+	world_run(world, 86400000, 3600000); /* a day later there is room for more */
+	world_tree(world, 1, world_log_of(world, 1), 1, &before, &root);
+	assert_int_equal(world_send(world, 0, &refused, NULL), ERROR_OK);
+	world_settle(world);
+	world_tree(world, 1, world_log_of(world, 1), 1, &after, &root);
+	assert_int_equal(after, before + 1);
 	assert_true(world_agrees(world));
 	world_free(world);
 }
