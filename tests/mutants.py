@@ -121,8 +121,23 @@ class Body:
     def span(self, first, last):
         return self.tokens[first][1], self.tokens[last][2]
 
+    def takes_one_of_two(self, at):
+        """Of `a < b ? a : b` and `a < b ? b : a`, either is right where both are the same."""
+        if self.words[at] not in ("<", "<=", ">", ">=") or "?" not in self.words[at:] or ":" not in self.words[at:]:
+            return False
+        question, colon = self.words.index("?", at), self.words.index(":", at)
+        right, first, rest = self.words[at + 1:question], self.words[question + 1:colon], self.words[colon + 1:]
+        for size in range(1, min(at, 8) + 1):
+            left = self.words[at - size:at]
+            for one, other in ((left, right), (right, left)):
+                if first == one and rest[:len(other)] == other and rest[len(other)] in (";", ")", ",", "}"):
+                    return True
+        return False
+
     def swaps(self, at):
         word, before = self.words[at], self.words[at - 1] if at > 0 else ";"
+        if self.takes_one_of_two(at):
+            return
         if word in SWAPS:
             yield (*self.span(at, at), SWAPS[word], "swapped")
         elif word in "+-" and (re.match(r"\w|[)\]]", before) and before not in KEYWORDS):
