@@ -107,16 +107,18 @@ def share(taken, count):
 
 
 class Reasons:
-    """Why a branch is not taken: FILE | LINE | REASON, the first two as patterns; LINE without its indentation."""
+    """Why a branch is not taken: FILE | LINE | REASON, the first two as patterns; LINE without its indentation, or with that
+    before it: LINE \\n LINE."""
 
     def __init__(self):
         self.rules = read_rules(REASONS, 3)
         self.used = set()
         self.explained = self.open = 0
 
-    def of(self, file, line, count):
+    def of(self, file, before, line, count):
         for number, (files, lines, reason) in enumerate(self.rules):
-            if fnmatch.fnmatchcase(file, files) and fnmatch.fnmatchcase(line, lines):
+            text = f"{before} \\n {line}" if " \\n " in lines else line
+            if fnmatch.fnmatchcase(file, files) and fnmatch.fnmatchcase(text, lines.replace("[", "[[]")):
                 self.used.add(number)
                 self.explained += count
                 return reason
@@ -138,7 +140,7 @@ def tell(branches, missed, reasons):
                 totals[name][1] += len(counts)
             if taken < len(counts):
                 text = source[line - 1].strip()
-                reason = reasons.of(file, text, len(counts) - taken)
+                reason = reasons.of(file, source[line - 2].strip(), text, len(counts) - taken)
                 if missed:
                     print(f"{file}:{line}: {len(counts) - taken} of {len(counts)}: {text}")
                     if reason:

@@ -54,8 +54,6 @@ static struct prober *prober(void)
 		only = world_must(calloc(1, sizeof(*only)));
 		const char *wanted = getenv("PROBES");
 		only->events_max = wanted != NULL ? (unsigned)strtoul(wanted, NULL, 10) : 0;
-		if (only->events_max > 0)
-			only->memory = world_must(malloc(RECORD_MEMORY_SIZE));
 	}
 	return only;
 }
@@ -98,6 +96,8 @@ static void note_wanted(struct prober *prober, const struct store *store, const 
 static enum error run_event(struct prober *prober, const struct store *store,
 			    const struct record_event *event, bool noting)
 {
+	if (prober->memory == NULL)
+		prober->memory = world_must(malloc(RECORD_MEMORY_SIZE));
 	struct record *record = record_make(prober->memory, RECORD_MEMORY_SIZE);
 	const struct record_action *actions;
 	size_t count = 0;
@@ -234,21 +234,39 @@ static bool is_one_of_many(const struct prober *prober, size_t at)
 	return before >= ROWS_MAX;
 }
 
+/* The store as the event will find it, and the keys of what it reads there. */
+static enum error look_at(struct prober *prober, const struct world_post *of,
+			  const struct record_event *event, struct store *store)
+{
+	store_copy(store, &of->store);
+	store_commit(store, record_rows(of->record));
+	prober->keys_count = 0;
+	return run_event(prober, store, event, true);
+}
+
 void world_probe(const struct world *world, size_t post, const struct record_event *event)
 {
 	struct prober *mine = prober();
-	const struct world_post *of = &world->posts[post];
 	struct store store;
 
 	if (mine->events_max == 0 || mine->looks[event->kind]++ >= LOOKS_MAX)
 		return;
-	store_copy(&store, &of->store);
-	store_commit(&store, record_rows(of->record));
-	mine->keys_count = 0;
-	enum error error = run_event(mine, &store, event, true);
+	enum error error = look_at(mine, &world->posts[post], event, &store);
 	if (error == ERROR_OK && is_wanted(mine, event))
 		for (size_t i = 0; i < mine->keys_count; i++)
 			if (!is_one_of_many(mine, i))
 				spoil_row(mine, &store, &mine->keys[i], event);
 	store_free(&store);
+}
+
+size_t world_spoil_each(const struct world *world, size_t post, const struct record_event *event)
+{
+	struct prober *mine = prober();
+	struct store store;
+
+	CHECK(look_at(mine, &world->posts[post], event, &store) == ERROR_OK);
+	for (size_t i = 0; i < mine->keys_count; i++)
+		spoil_row(mine, &store, &mine->keys[i], event);
+	store_free(&store);
+	return mine->keys_count;
 }

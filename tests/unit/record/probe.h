@@ -12,4 +12,7 @@
 /* Called by world_event with an event that is complete, before the core gets it. Changes nothing. */
 void world_probe(const struct world *world, size_t post, const struct record_event *event);
 
+/* The same of this event, whatever the environment says, and of every row that it reads: so many. */
+size_t world_spoil_each(const struct world *world, size_t post, const struct record_event *event);
+
 #endif
