@@ -133,10 +133,10 @@ enum error keys_note_use(struct run *run, const struct keys_opened *opened);
 /* Opens a card sealed in base mode to this post's last-resort key. */
 enum error keys_open_card(struct run *run, struct bytes sealed, struct bytes *card, enum error *reason);
 
-/* Seals this post's card in base mode to the post of another card (its first with prekeys). *reason: what
- * card_decode and card_verify gave, or ERROR_BAD_KEY. */
+/* Seals this post's card in base mode to the post of another card (its first with prekeys). It fails as
+ * card_decode and card_verify do, or with ERROR_BAD_KEY. */
 enum error keys_seal_card(struct run *run, struct bytes receiver_card, struct bytes card,
-			  struct bytes *sealed, enum error *reason);
+			  struct bytes *sealed);
 
 /* Queues the newest own prekeys statement for a post; nothing without keying, or while it is in doubt. */
 enum error keys_send_prekeys(struct run *run, uint64_t party, uint64_t slot);

@@ -492,7 +492,7 @@ enum error keys_open_card(struct run *run, struct bytes sealed, struct bytes *ca
 }
 
 enum error keys_seal_card(struct run *run, struct bytes receiver_card, struct bytes card,
-			  struct bytes *sealed, enum error *reason)
+			  struct bytes *sealed)
 {
 	struct card *receiver = run_take(run, sizeof(*receiver));
 	struct card_party *party = run_take(run, sizeof(*party));
@@ -504,27 +504,27 @@ enum error keys_seal_card(struct run *run, struct bytes receiver_card, struct by
 	struct buffer info = buffer_make(info_bytes, sizeof(info_bytes));
 	uint8_t seed[HPKE_SEED_SIZE];
 
-	*reason = card_decode(receiver_card, receiver);
-	if (*reason == ERROR_OK)
-		*reason = card_verify(receiver, entry, &work, party);
+	enum error error = card_decode(receiver_card, receiver);
+	if (error == ERROR_OK)
+		error = card_verify(receiver, entry, &work, party);
 	uint64_t slot = 0;
-	while (*reason == ERROR_OK && !party->posts[slot].has_prekeys) {
+	while (error == ERROR_OK && !party->posts[slot].has_prekeys) {
 		slot++;
 		assert(slot < POST_SLOTS); /* no card is without */
 	}
-	if (*reason == ERROR_OK)
-		*reason = prekeys_decode(party->posts[slot].prekeys, prekeys);
-	if (*reason != ERROR_OK)
-		return ERROR_OK;
+	if (error == ERROR_OK)
+		error = prekeys_decode(party->posts[slot].prekeys, prekeys);
+	if (error != ERROR_OK)
+		return error;
 	buffer_append(&padded, card);
 	card_info_encode(party->id, slot, prekeys->last_resort, &info);
-	enum error error = padding_append(&padded);
+	error = padding_append(&padded);
 	assert(error == ERROR_OK);
 	run_random(run, seed, sizeof(seed));
 	struct cose_seal_context context = {.info = buffer_bytes(&info)};
 	struct buffer out = run_buffer(run, cose_sealed_size(padded.size, 0));
-	*reason = cose_seal(prekeys->last_resort, NULL, &context, seed, buffer_bytes(&padded), &out);
+	error = cose_seal(prekeys->last_resort, NULL, &context, seed, buffer_bytes(&padded), &out);
 	sodium_memzero(seed, sizeof(seed));
 	*sealed = buffer_bytes(&out);
-	return ERROR_OK;
+	return error;
 }

@@ -47,7 +47,7 @@ static enum error read_post(struct run *run, const struct post_file *file, struc
 	enum error error = card_chain_verify(file->letters, file->letters_count, entry, &work, party);
 	if (error != ERROR_OK)
 		return error;
-	if (file->slot >= POST_SLOTS || !party->posts[file->slot].known)
+	if (!party->posts[file->slot].known)
 		return ERROR_MALFORMED;
 	const struct post_letter *letter = &party->posts[file->slot].letter;
 	derive_keys(file, post);
@@ -107,7 +107,6 @@ enum error provision_card_seal(struct run *run, struct cbor_reader *arguments)
 {
 	struct buffer card = run_buffer(run, CARD_SIZE_MAX);
 	struct bytes sealed;
-	enum error reason;
 
 	struct bytes receiver = cbor_read_bytes(arguments, CARD_SIZE_MAX);
 	if (cbor_read_end(arguments) != ERROR_OK)
@@ -119,9 +118,9 @@ enum error provision_card_seal(struct run *run, struct cbor_reader *arguments)
 	    cose_sealed_size(card.size, 0) + card.size / 8 > SEALED_SIZE_MAX)
 		return fail(run, ERROR_TOO_LARGE,
 			    "this card is too large to be sealed: hand it over as it is");
-	error = keys_seal_card(run, receiver, buffer_bytes(&card), &sealed, &reason);
-	if (error != ERROR_OK || reason != ERROR_OK)
-		return error != ERROR_OK ? error : fail(run, reason, NULL);
+	error = keys_seal_card(run, receiver, buffer_bytes(&card), &sealed);
+	if (error != ERROR_OK)
+		return fail(run, error, NULL);
 	struct buffer *reply = run_reply_begin(run, 1);
 	cbor_write_bytes(reply, sealed);
 	run_reply_end(run);

@@ -1,3 +1,5 @@
+#include <assert.h>
+
 #include "base/local.h"
 #include "record/query_parts.h"
 #include "record/registry.h"
@@ -6,6 +8,10 @@
 #define PARTY_SIZE_MAX  160 /* bytes of a party's row without posts and card */
 #define POST_SIZE_MAX   240 /* bytes of a post in it */
 #define RESULT_SIZE_MAX 256 /* and around all */
+
+static_assert(RESULT_SIZE_MAX + (COUNTERPARTS_MAX + 1) * (PARTY_SIZE_MAX + POST_SLOTS * POST_SIZE_MAX) <
+		      LOCAL_FRAME_SIZE_MAX,
+	      "all names and posts have room");
 
 struct post_row {
 	uint64_t slot;
@@ -74,7 +80,7 @@ static enum error choose_cards(struct run *run, struct parties_view *view)
 
 	for (size_t i = 0; i < view->count; i++)
 		taken += PARTY_SIZE_MAX + view->parties[i].posts_count * POST_SIZE_MAX;
-	for (size_t i = 0; i < view->count && ahead < PARTIES_AHEAD && taken < LOCAL_FRAME_SIZE_MAX; i++) {
+	for (size_t i = 0; i < view->count && ahead < PARTIES_AHEAD; i++) {
 		view->card.size = 0;
 		view->card.failed = false;
 		enum error error = registry_collect_card(run, i, &view->card);

@@ -21,7 +21,7 @@ void query_list_end(struct query_answer *answer)
 {
 	cbor_write_array(&answer->body, answer->count);
 	buffer_append(&answer->body, buffer_bytes(&answer->list));
-	answer->body.failed = answer->body.failed || answer->list.failed;
+	answer->body.failed |= answer->list.failed;
 	answer->list.size = 0;
 	answer->count = 0;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/record/world.h"
@@ -43,6 +44,12 @@ static void siblings_hold_the_same_record(void **state)
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(world_state(world, i, identity), LOCAL_ANSWERED);
 	assert_true(world_agrees(world));
+	/* What one has filed is not filed by the other. */
+	struct bytes cose = world_sign_message(world, 1, &reply, identity);
+	assert_int_equal(world_submit(world, 1, cose), ERROR_OK);
+	world_settle(world);
+	assert_int_equal(world_submit(world, 2, cose), ERROR_DUPLICATE);
+	free((void *)(uintptr_t)cose.data);
 	world_free(world);
 }
 

@@ -8,8 +8,10 @@
 
 #include <cmocka.h>
 
+#include "envelope/post_file.h"
 #include "tests/unit/record/asking.h"
-#include "tests/unit/record/world.h"
+#include "tests/unit/record/probe.h"
+#include "tests/unit/record/world_inside.h"
 
 #define ARGUMENTS_MAX 6
 
@@ -115,6 +117,82 @@ static void a_frame_that_is_no_request_is_answered_with_an_error(void **state)
 	assert_int_equal(answer_to(bytes_make(no_number, sizeof(no_number))), ERROR_BAD_ARGUMENT);
 }
 
+/* ---- cards ---- */
+
+/* The card of a post's party, sealed to another one; allocated. */
+static struct bytes sealed_card(size_t of, size_t to)
+{
+	struct buffer frame = ask_request(LOCAL_CARD_EXPORT, 0);
+
+	assert_int_equal(ask(world, to, &frame), ERROR_OK);
+	struct cbor_reader reader = world_results(&world->posts[to]);
+	struct bytes receiver = cbor_read_bytes(&reader, CARD_SIZE_MAX);
+	assert_int_equal(world_request_bytes(world, of, LOCAL_CARD_SEAL, &receiver), ERROR_OK);
+	reader = world_results(&world->posts[of]);
+	struct bytes sealed = cbor_read_bytes(&reader, CARD_SIZE_MAX);
+	return bytes_make(world_copy_of(sealed), sealed.size);
+}
+
+static void a_sealed_card_is_opened_as_it_was_sealed_or_not_at_all(void **state)
+{
+	struct bytes sealed = sealed_card(1, 0);
+	uint8_t *changed = (uint8_t *)(uintptr_t)sealed.data;
+
+	(void)state;
+	struct buffer frame = ask_request(LOCAL_CARD_ACCEPT, 1);
+	cbor_write_bytes(&frame, sealed);
+	const struct record_event event = {.kind = RECORD_REQUEST,
+					   .of.request = {.client = 7, .frame = buffer_bytes(&frame)}};
+	assert_true(world_spoil_each(world, 0, &event) > 0);
+	changed[sealed.size - 1] ^= 1;
+	assert_int_equal(world_request_bytes(world, 0, LOCAL_CARD_ACCEPT, &sealed), ERROR_CANNOT_OPEN);
+	changed[sealed.size - 1] ^= 1;
+	assert_int_equal(world_request_bytes(world, 0, LOCAL_CARD_ACCEPT, &sealed), ERROR_OK);
+	free(changed);
+}
+
+/* ---- entries ---- */
+
+static void what_posts_alone_say_is_not_taken_from_a_program(void **state)
+{
+	struct content *content = world_must(calloc(1, sizeof(*content)));
+	uint8_t identity[IDENTITY_SIZE];
+
+	(void)state;
+	world_name_channel(world);
+	content->kind = CONTENT_INCARNATION;
+	content->precedence = PRECEDENCE_PRIORITY;
+	content->of.incarnation.previous = 1;
+	content->of.incarnation.time = 1;
+	struct bytes cose = world_sign(world, 0, 0, content, identity);
+	assert_int_equal(world_submit(world, 0, cose), ERROR_REFUSED_KIND);
+	assert_int_equal(world_submit(world, 0, bytes_of_text("no entry")), ERROR_WRONG_TYPE);
+	free((void *)(uintptr_t)cose.data);
+	free(content);
+}
+
+/* The id of a channel is that of what its opening says. */
+static void an_opening_is_submitted_for_the_channel_that_it_opens(void **state)
+{
+	struct row_key prefix = key_make(TABLE_COSE);
+	size_t at = 0;
+	struct row row;
+
+	(void)state;
+	world_name_channel(world);
+	world_submit_opening(world, 0);
+	assert_true(store_find(&world->posts[0].store, key_view(&prefix), &at, &row));
+	struct bytes cose = bytes_make(world_copy_of(row.value), row.value.size);
+	world_free(world);
+	world = world_make_pair(1); /* as it was before */
+	world_name_channel(world);
+	world->channel[0] ^= 1;
+	assert_int_equal(world_submit(world, 0, cose), ERROR_BAD_ARGUMENT);
+	world->channel[0] ^= 1;
+	assert_int_equal(world_submit(world, 0, cose), ERROR_OK);
+	free((void *)(uintptr_t)cose.data);
+}
+
 /* ---- before it is set up ---- */
 
 static enum error event_on_nothing(struct record *record, struct store *store, struct record_event event,
@@ -161,6 +239,49 @@ static void a_core_that_is_not_set_up_takes_nothing_and_says_so(void **state)
 	free(memory);
 }
 
+/* What is wrong with a post file: its bytes, a letter in it, its slot, its seed; or nothing. */
+enum wrong { WRONG_BYTES, WRONG_LETTER, WRONG_SLOT, WRONG_SEED, WRONG_NOTHING };
+
+static enum error set_up_with(struct record *record, enum wrong wrong)
+{
+	const struct world_post *post = &world->posts[0];
+	const struct world_party *party = &world->parties[post->party];
+	struct post_file *file = world_must(calloc(1, sizeof(*file)));
+	struct buffer encoded = world_allocate(POST_FILE_SIZE_MAX);
+	struct store store = {0};
+	size_t count;
+
+	memcpy(file->root_seed, post->root_seed, sizeof(file->root_seed));
+	file->root_seed[0] ^= wrong == WRONG_SEED;
+	file->slot = post->slot + (wrong == WRONG_SLOT);
+	for (size_t i = 0; i < party->letters_count; i++)
+		file->letters[file->letters_count++] = bytes_make(party->letters[i], party->letters_size[i]);
+	party->letters[0][party->letters_size[0] - 1] ^= wrong == WRONG_LETTER;
+	post_file_encode(file, &encoded);
+	party->letters[0][party->letters_size[0] - 1] ^= wrong == WRONG_LETTER;
+	struct record_event event = {.kind = RECORD_PROVISION,
+				     .of.provision.post_file =
+					     bytes_make(encoded.data, encoded.size - (wrong == WRONG_BYTES))};
+	enum error error = event_on_nothing(record, &store, event, &count);
+	free(encoded.data);
+	free(file);
+	return error;
+}
+
+static void a_post_file_that_is_not_right_sets_nothing_up(void **state)
+{
+	static const enum error errors[] = {ERROR_TRUNCATED, ERROR_BAD_SIGNATURE, ERROR_MALFORMED,
+					    ERROR_UNKNOWN_KEY, ERROR_OK};
+	void *memory = world_must(malloc(RECORD_MEMORY_SIZE));
+
+	(void)state;
+	for (unsigned wrong = 0; wrong <= WRONG_NOTHING; wrong++) {
+		struct record *record = record_make(memory, RECORD_MEMORY_SIZE);
+		assert_int_equal(set_up_with(record, (enum wrong)wrong), errors[wrong]);
+	}
+	free(memory);
+}
+
 static void a_post_is_set_up_once(void **state)
 {
 	struct record_event event = {.kind = RECORD_PROVISION};
@@ -179,6 +300,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_frame_that_is_no_request_is_answered_with_an_error, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_core_that_is_not_set_up_takes_nothing_and_says_so, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_sealed_card_is_opened_as_it_was_sealed_or_not_at_all,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_posts_alone_say_is_not_taken_from_a_program, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(an_opening_is_submitted_for_the_channel_that_it_opens, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_post_file_that_is_not_right_sets_nothing_up, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_post_is_set_up_once, set_up, tear_down),
 	};

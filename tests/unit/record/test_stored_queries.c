@@ -114,6 +114,29 @@ static void of_a_log_with_gaps(void **state)
 	world_free(world);
 }
 
+/* Siblings, one of which has a name that alone would not be read again. */
+static void of_siblings(void **state)
+{
+	struct world *world = world_make(464);
+	const size_t firsts[] = {0, 1};
+	uint8_t identity[IDENTITY_SIZE];
+	size_t alliance = world_add_party(world, "Alliance");
+	size_t federation = world_add_party(world, "Federation");
+
+	world_add_post(world, alliance, 0, "Duty.2");
+	world_add_post(world, federation, 0, "Capital");
+	world_add_post(world, federation, 1, "Embassy");
+	world_exchange(world);
+	world_open_channel(world, firsts, 2);
+	talk_begin(world, 2, "to all posts", identity);
+	world_settle(world);
+	for (size_t i = 0; i < 3; i++) {
+		const struct entry_key place = talk_place(world, i, identity);
+		spoil_answers(world, i, &place);
+	}
+	world_free(world);
+}
+
 /* What stands for a log then takes all other posts and their parties to find out. */
 static void of_posts_whose_names_meet(void **state)
 {
@@ -139,6 +162,7 @@ int main(void)
 		cmocka_unit_test(of_a_line_on_which_much_is_awaited),
 		cmocka_unit_test(of_a_post_that_was_restored),
 		cmocka_unit_test(of_a_log_with_gaps),
+		cmocka_unit_test(of_siblings),
 		cmocka_unit_test(of_posts_whose_names_meet),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,9 +30,9 @@ static enum error seal_card(struct run *run, void *context)
 	struct cards *cards = context;
 	struct bytes sealed = {0};
 
-	enum error error = keys_seal_card(run, cards->receiver, cards->card, &sealed, &cards->reason);
-	if (error != ERROR_OK || cards->reason != ERROR_OK)
-		return error;
+	cards->reason = keys_seal_card(run, cards->receiver, cards->card, &sealed);
+	if (cards->reason != ERROR_OK)
+		return ERROR_OK;
 	assert_true(sealed.size <= sizeof(cards->bytes));
 	memcpy(cards->bytes, sealed.data, sealed.size);
 	cards->size = sealed.size;
