@@ -33,7 +33,8 @@ static enum error read_frontier(const struct log *row, struct merkle_frontier *f
 	merkle_frontier_init(frontier);
 	if (row->frontier.size == 0)
 		return row->size == 0 ? ERROR_OK : ERROR_MALFORMED;
-	if (merkle_frontier_read(row->frontier, frontier) != ERROR_OK || frontier->size != row->size)
+	if (merkle_frontier_read(row->frontier, frontier) != ERROR_OK || frontier->size != row->size ||
+	    row->size > POSITION_MAX + 1)
 		return ERROR_MALFORMED;
 	return ERROR_OK;
 }
@@ -88,19 +89,18 @@ static struct row_key key_tree(const struct entry_key *log, const struct merkle_
 	return key;
 }
 
-static enum error append_leaf(struct run *run, const struct entry_key *log, struct merkle_frontier *frontier,
-			      const struct merkle_hash *leaf)
+static void append_leaf(struct run *run, const struct entry_key *log, struct merkle_frontier *frontier,
+			const struct merkle_hash *leaf)
 {
 	struct merkle_node nodes[MERKLE_LEVELS_MAX];
 	size_t count;
 
-	if (merkle_append(frontier, leaf, nodes, &count) != ERROR_OK)
-		return ERROR_MALFORMED;
+	enum error error = merkle_append(frontier, leaf, nodes, &count);
+	assert(error == ERROR_OK); /* positions end long before trees do */
 	for (size_t i = 1; i < count; i++) {
 		struct row_key key = key_tree(log, &nodes[i].at);
 		rows_put(run_rows(run), key_view(&key), bytes_make(nodes[i].hash.bytes, MERKLE_HASH_SIZE));
 	}
-	return ERROR_OK;
 }
 
 static struct bytes encode_leaf(struct run *run, const struct entry_key *key, const struct log_item *item,
@@ -149,8 +149,8 @@ static void write_entry(struct run *run, const struct entry_key *key, const stru
 			entry->subject = content->of.message.subject;
 		entry->signers = content->signers_count == 0 ? 0 : (uint64_t)content->signers[0] + 1;
 	}
-	bool is_new = entry->reason == ERROR_OK && !item->again;
-	if (is_new && content != NULL && content->kind == CONTENT_MESSAGE && content->of.message.has_ack_by)
+	bool is_new = content != NULL && entry->reason == ERROR_OK && !item->again;
+	if (is_new && content->kind == CONTENT_MESSAGE && content->of.message.has_ack_by)
 		entry->ack_by = content->of.message.ack_by;
 	entry->held_at_ms = run_wall_ms(run);
 	entry->arrival = ++state->arrivals;
@@ -172,11 +172,12 @@ static void write_entry(struct run *run, const struct entry_key *key, const stru
 
 /* ---- telling ---- */
 
-/* LOCAL_STATE, unless the event has much else to say. */
+static_assert(2 * RECEIPT_POSITIONS_MAX + 64 <= RECORD_ACTIONS_MAX,
+	      "a receipt, which moves the most states, has room to tell of each and to stop a copy of each");
+
+/* LOCAL_STATE. */
 static enum error tell_state(struct run *run, const struct entry_key *key, const struct entry *entry)
 {
-	if (run_actions_room(run) < 64)
-		return ERROR_OK;
 	struct buffer *notice = run_notice_begin(run, LOCAL_STATE, 1);
 	enum error error = query_entry_row(run, key, entry, notice);
 	if (error == ERROR_OK)
@@ -254,9 +255,7 @@ enum error log_append(struct run *run, const struct log_item *item, struct entry
 	entry->state = LOCAL_RELEASED;
 	entry->times = released_now(run);
 	merkle_leaf_hash(entry->leaf, &leaf);
-	error = append_leaf(run, key, &frontier, &leaf);
-	if (error != ERROR_OK)
-		return error;
+	append_leaf(run, key, &frontier, &leaf);
 	row.end = frontier.size;
 	error = write_log(run, key, &row, &frontier);
 	if (error != ERROR_OK)
@@ -329,9 +328,7 @@ static enum error follow(struct run *run, const struct entry_key *log, struct lo
 		if (found.value.size != MERKLE_HASH_SIZE)
 			return ERROR_MALFORMED;
 		memcpy(leaf.bytes, found.value.data, sizeof(leaf.bytes));
-		error = append_leaf(run, log, frontier, &leaf);
-		if (error != ERROR_OK)
-			return error;
+		append_leaf(run, log, frontier, &leaf);
 		run_delete(run, &key);
 	}
 	return ERROR_OK;
@@ -390,9 +387,8 @@ enum error log_take(struct run *run, const struct entry_key *key, const struct l
 		row.end = key->position + 1;
 	if (key->position == row.size) {
 		bool more;
-		error = append_leaf(run, key, &frontier, &leaf);
-		if (error == ERROR_OK)
-			error = follow(run, key, &row, &frontier, ADVANCE_MAX, &more);
+		append_leaf(run, key, &frontier, &leaf);
+		error = follow(run, key, &row, &frontier, ADVANCE_MAX, &more);
 		if (error == ERROR_OK)
 			error = write_grown(run, key, &row, &frontier, more);
 	} else {

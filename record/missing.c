@@ -348,9 +348,11 @@ struct ask {
 
 static void add_range(struct missing_statement *statement, uint64_t first, uint64_t end)
 {
-	if (first < end && statement->ranges_count < RANGES_MAX)
-		statement->ranges[statement->ranges_count++] =
-			(struct held_range){.first = first, .count = end - first};
+	if (first >= end)
+		return;
+	assert(statement->ranges_count < RANGES_MAX); /* list_ranges leaves room for the last */
+	statement->ranges[statement->ranges_count++] =
+		(struct held_range){.first = first, .count = end - first};
 }
 
 /* Between the entries that are held beyond the gap, and after them: as much as one statement takes. */
@@ -371,7 +373,7 @@ static enum error list_ranges(struct run *run, struct ask *ask)
 		(void)key_read_u16(&reader);
 		(void)key_read_u16(&reader);
 		uint64_t held = key_read_u32(&reader);
-		if (key_read_end(&reader) != ERROR_OK || held < at)
+		if (key_read_end(&reader) != ERROR_OK)
 			return ERROR_MALFORMED;
 		add_range(&ask->statement, at, held);
 		at = held + 1;

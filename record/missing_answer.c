@@ -158,9 +158,8 @@ enum error missing_take(struct run *run, const struct received_statement *statem
 	size_t given = 0;
 
 	enum error reason = missing_decode(statement->object.payload, missing);
-	if (reason == ERROR_OK &&
-	    (missing->by != log_number(statement->index, statement->opened->slot) || missing->by == own_log ||
-	     (missing->log != own_log && missing->log != missing->by)))
+	if (reason == ERROR_OK && (missing->by != log_number(statement->index, statement->opened->slot) ||
+				   (missing->log != own_log && missing->log != missing->by)))
 		reason = ERROR_BAD_ARGUMENT;
 	if (reason != ERROR_OK)
 		return run_count(run, reason, "statement of what is missing dropped: not of the form");

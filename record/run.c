@@ -290,11 +290,6 @@ void run_wipe(struct run *run)
 	run_action(run, RECORD_ACTION_WIPE);
 }
 
-size_t run_actions_room(const struct run *run)
-{
-	return RECORD_ACTIONS_MAX - run->actions_count;
-}
-
 static struct buffer *frame_begin(struct run *run, size_t size)
 {
 	assert(run->frame.data == NULL); /* one frame at a time */

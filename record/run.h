@@ -45,8 +45,6 @@ struct state *run_state(struct run *run);
 void *run_take(struct run *run, size_t size);
 /* A buffer of that size. */
 struct buffer run_buffer(struct run *run, size_t size);
-/* Actions that run_action can still give. */
-size_t run_actions_room(const struct run *run);
 /* Random bytes: the same in each run of the event, at the same place of the handler. */
 void run_random(struct run *run, uint8_t *out, size_t size);
 
