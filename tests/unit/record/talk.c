@@ -47,6 +47,23 @@ struct entry_key talk_place(const struct world *world, size_t at, const uint8_t 
 	return key;
 }
 
+size_t talk_statements(const struct world *world, size_t at, enum statement_kind kind,
+		       struct cose_signed *first)
+{
+	static const uint8_t prefix = TABLE_STATEMENT;
+	struct statement_copy statement;
+	struct row row;
+	size_t index = 0;
+	size_t count = 0;
+
+	while (store_find(&world->posts[at].store, bytes_make(&prefix, 1), &index, &row)) {
+		assert_int_equal(schema_read(&schema_statement_copy, row.value, &statement), ERROR_OK);
+		if (statement.kind == (uint64_t)kind && count++ == 0)
+			assert_int_equal(cose_signed_decode(statement.cose, first), ERROR_OK);
+	}
+	return count;
+}
+
 void talk_accuses_nobody(const struct world *world)
 {
 	for (size_t i = 0; i < world->posts_count; i++) {

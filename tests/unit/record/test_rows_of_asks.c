@@ -294,24 +294,14 @@ static void what_nobody_asks_for_was_not_asked_for(void **state)
 
 /* ---- asking ---- */
 
-/* The statements that wait and ask for something; *last: the last of them. */
-static size_t asks_of(const struct world *world, struct missing_statement *last)
+/* The statements that wait and ask for something; *first: the first of them. */
+static size_t asks_of(const struct world *world, struct missing_statement *first)
 {
-	static const uint8_t prefix = TABLE_STATEMENT;
-	struct statement_copy statement;
 	struct cose_signed object;
-	struct row row;
-	size_t at = 0;
-	size_t count = 0;
 
-	while (store_find(&world->posts[0].store, bytes_make(&prefix, 1), &at, &row)) {
-		assert_int_equal(schema_read(&schema_statement_copy, row.value, &statement), ERROR_OK);
-		if (statement.kind != STATEMENT_MISSING)
-			continue;
-		assert_int_equal(cose_signed_decode(statement.cose, &object), ERROR_OK);
-		assert_int_equal(missing_decode(object.payload, last), ERROR_OK);
-		count++;
-	}
+	size_t count = talk_statements(world, 0, STATEMENT_MISSING, &object);
+	if (count > 0)
+		assert_int_equal(missing_decode(object.payload, first), ERROR_OK);
 	return count;
 }
 
@@ -323,7 +313,7 @@ static void what_is_held_beyond_a_gap_is_looked_at_in_parts(void **state)
 	struct entry_key log = log_of(world, 1);
 	struct log row = log_at(world, &log);
 	const struct missing gap = {0};
-	static struct missing_statement last;
+	static struct missing_statement first;
 
 	row.end = row.size + AHEAD_MAX + 10;
 	put_log(world, &log, row);
@@ -332,7 +322,7 @@ static void what_is_held_beyond_a_gap_is_looked_at_in_parts(void **state)
 	put_asked(world, &log, 1, &gap);
 	assert_int_equal(hand_run(&hand, tick, NULL), ERROR_OK);
 	uint64_t now_ms = run_slow_ms(&world->posts[0].record->run);
-	assert_int_equal(asks_of(world, &last), 0);
+	assert_int_equal(asks_of(world, &first), 0);
 	assert_int_equal(log_at(world, &log).ask_ms, now_ms + NEXT_LOOK_MS);
 	assert_int_equal(asked_at(world, &log).from, row.size + AHEAD_MAX);
 	assert_int_equal(asked_at(world, &log).asks, 0);
@@ -346,7 +336,7 @@ static void one_statement_asks_for_so_many_ranges(void **state)
 	struct entry_key log = log_of(world, 1);
 	struct log row = log_at(world, &log);
 	const struct missing gap = {0};
-	static struct missing_statement last;
+	static struct missing_statement first;
 
 	row.end = row.size + 2 * RANGES_MAX + 4;
 	put_log(world, &log, row);
@@ -366,11 +356,11 @@ static void one_statement_asks_for_so_many_ranges(void **state)
 	};
 	expect_malformed(&hand, NULL, spoilings, sizeof(spoilings) / sizeof(spoilings[0]));
 	assert_int_equal(hand_run(&hand, tick, NULL), ERROR_OK);
-	assert_int_equal(asks_of(world, &last), 1);
-	assert_int_equal(last.ranges_count, RANGES_MAX - 1);
-	for (uint64_t i = 0; i < last.ranges_count; i++) {
-		assert_int_equal(last.ranges[i].first, row.size + 2 * i);
-		assert_int_equal(last.ranges[i].count, 1);
+	assert_int_equal(asks_of(world, &first), 1);
+	assert_int_equal(first.ranges_count, RANGES_MAX - 1);
+	for (uint64_t i = 0; i < first.ranges_count; i++) {
+		assert_int_equal(first.ranges[i].first, row.size + 2 * i);
+		assert_int_equal(first.ranges[i].count, 1);
 	}
 	assert_int_equal(asked_at(world, &log).from, row.size + 2 * (RANGES_MAX - 1));
 	world_free(world);
@@ -382,15 +372,15 @@ static void for_the_own_log_some_posts_are_asked_at_once(void **state)
 	struct hand hand = hand_make(world, 0);
 	struct entry_key ours = log_of(world, 0);
 	const struct missing open = {.open = true};
-	static struct missing_statement last;
+	static struct missing_statement first;
 
 	put_posts(world, 1, ASKED_POSTS + 4);
 	put_asked(world, &ours, 1, &open);
 	assert_int_equal(hand_run(&hand, tick, NULL), ERROR_OK);
-	assert_int_equal(asks_of(world, &last), ASKED_POSTS);
-	assert_int_equal(last.ranges_count, 1);
-	assert_int_equal(last.ranges[0].first, log_at(world, &ours).size);
-	assert_int_equal(last.ranges[0].first + last.ranges[0].count, POSITION_MAX + 1);
+	assert_int_equal(asks_of(world, &first), ASKED_POSTS);
+	assert_int_equal(first.ranges_count, 1);
+	assert_int_equal(first.ranges[0].first, log_at(world, &ours).size);
+	assert_int_equal(first.ranges[0].first + first.ranges[0].count, POSITION_MAX + 1);
 	world_free(world);
 }
 

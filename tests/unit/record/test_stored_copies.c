@@ -314,7 +314,7 @@ static void a_receipt_of_what_is_to_be_sealed_anew_stops_nothing(void **state)
 	}
 }
 
-/* Of a copy that was sealed often, over terms that are spoilt; and of a statement, which is not sealed again. */
+/* A copy that was sealed often, over spoilt terms; and a statement, which is not sealed again. */
 static void what_cannot_be_opened_is_held_by_terms_that_are_right(void **state)
 {
 	struct cannot_open *cannot_open = calloc(1, sizeof(*cannot_open));
