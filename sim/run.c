@@ -11,7 +11,10 @@
 #define HEAL_MS_MAX (3 * DAY_MS) /* some times the longest wait before a copy is sent again, 6 hours */
 /* A disk that was set back unnoticed is found out by heads, which an idle line tells each hour. */
 #define HEAL_RESTORED_MS_MIN (DAY_MS / 8)
-#define HEAL_TICK_MS_MAX     300000
+/* What is missing of a former incarnation says nothing of rest, since it may be gone. If it is not, it comes
+ * when it is asked for, after some hours. */
+#define HEAL_AGAIN_MS    (DAY_MS / 24)
+#define HEAL_TICK_MS_MAX 300000
 
 /* ---- events ---- */
 
@@ -135,6 +138,7 @@ static bool was_restored(const struct world *world)
 static bool heal(struct world *world)
 {
 	char what[160] = "";
+	bool quiet, converged;
 
 	world_trace(world, "healing");
 	world->phase = PHASE_HEALING;
@@ -148,17 +152,22 @@ static bool heal(struct world *world)
 		for (size_t j = 0; j < world->settings.nodes; j++)
 			world->sessions[i][j].cut_until_ms = 0;
 	}
-	run_until_quiet(
-		world, was_restored(world) || world->rogue < world->settings.nodes ? HEAL_RESTORED_MS_MIN : 0,
-		HEAL_MS_MAX);
-	if (world->violation != NULL)
-		return true;
-	if (!check_quiet(world))
+	uint64_t end_ms = world->now_ms + HEAL_MS_MAX;
+	uint64_t least_ms =
+		was_restored(world) || world->rogue < world->settings.nodes ? HEAL_RESTORED_MS_MIN : 0;
+	do {
+		run_until_quiet(world, least_ms, end_ms - world->now_ms);
+		if (world->violation != NULL)
+			return true;
+		quiet = check_quiet(world);
+		converged = quiet && check_converged(world, what, sizeof(what));
+		least_ms = HEAL_AGAIN_MS;
+	} while (quiet && !converged && world->now_ms < end_ms);
+	if (!quiet)
 		check_tell_quiet(world, what, sizeof(what));
-	else if (check_converged(world, what, sizeof(what)))
-		return true;
-	world_trace(world, "UNCONVERGED: %s", what);
-	return false;
+	if (!converged)
+		world_trace(world, "UNCONVERGED: %s", what);
+	return converged;
 }
 
 static void tell(const struct world *world, bool converged)
