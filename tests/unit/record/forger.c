@@ -63,7 +63,8 @@ enum error forge(struct world *world, size_t from, size_t to, struct wire *wire)
 	struct hand hand = hand_make(world, from);
 	struct record_event event = {.kind = RECORD_RECEIVED};
 
-	wire->has_tag = wire->kind != WIRE_STATEMENT || wire->statement != STATEMENT_CANNOT_OPEN;
+	wire->has_tag = wire->kind != WIRE_STATEMENT ||
+			(wire->statement != STATEMENT_CANNOT_OPEN && wire->statement != STATEMENT_PREKEYS);
 	if (wire->has_tag)
 		memcpy(wire->tag, world->channel, sizeof(wire->tag));
 	assert_int_equal(wire_encode(wire, &plaintext), ERROR_OK);
