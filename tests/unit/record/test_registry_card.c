@@ -142,8 +142,9 @@ static enum error take_handler(struct run *run, void *context)
 	return registry_take_card(run, &card, &taking->party, &taking->reason);
 }
 
-/* The card of the first `letters` letters. */
-static struct taking take(struct hand *hand, const struct stranger *stranger, size_t letters)
+/* The card of the first `letters` letters; how the run that takes it must end. */
+static struct taking take_expecting(struct hand *hand, const struct stranger *stranger, size_t letters,
+				    enum error expected)
 {
 	struct card *card = calloc(1, sizeof(*card));
 	struct buffer encoded = buffer_make(malloc(CARD_SIZE_MAX), CARD_SIZE_MAX);
@@ -160,10 +161,15 @@ static struct taking take(struct hand *hand, const struct stranger *stranger, si
 	card_encode(card, &encoded);
 	assert_int_equal(buffer_error(&encoded), ERROR_OK);
 	taking.card = buffer_bytes(&encoded);
-	assert_int_equal(hand_run(hand, take_handler, &taking), ERROR_OK);
+	assert_int_equal(hand_run(hand, take_handler, &taking), expected);
 	free(encoded.data);
 	free(card);
 	return taking;
+}
+
+static struct taking take(struct hand *hand, const struct stranger *stranger, size_t letters)
+{
+	return take_expecting(hand, stranger, letters, ERROR_OK);
 }
 
 static bool look_post(const struct hand *hand, uint64_t party, uint64_t slot, struct party_post *post)
@@ -376,6 +382,7 @@ static void a_post_that_replaces_another_begins_with_its_own_prekeys(void **stat
 {
 	struct hand hand = hand_world(407);
 	struct stranger *stranger = stranger_make(8);
+	const struct ed25519_pair former = stranger->statement[0];
 	uint64_t number;
 
 	add_post(stranger, 0, "Capital", "dtn://capital/");
@@ -388,7 +395,61 @@ static void a_post_that_replaces_another_begins_with_its_own_prekeys(void **stat
 	assert_int_equal(take(&hand, stranger, 3).reason, ERROR_OK);
 	assert_true(look_prekeys(&hand, 3, 0, &number));
 	assert_int_equal(number, 1);
+	/* An older card has newer prekeys of the former one: they are not those of the post that is known. */
+	stranger->statement[0] = former;
+	stranger->prekeys_count = 0;
+	add_prekeys(stranger, 0, 58, false);
+	assert_int_equal(take(&hand, stranger, 2).reason, ERROR_OK);
+	assert_true(look_prekeys(&hand, 3, 0, &number));
+	assert_int_equal(number, 1);
 	drop(&hand, stranger);
+}
+
+/* The row of a former node id is another post's by now, is gone, or is spoilt. */
+static void only_its_own_former_node_id_is_given_free(void **state)
+{
+	static const struct {
+		struct post_number place;
+		bool there, spoilt, freed;
+	} cases[] = {
+		{.place = {.party = 3, .slot = 0}, .there = true, .freed = true},
+		{.place = {.party = 2, .slot = 0}, .there = true},
+		{.place = {.party = 3, .slot = 1}, .there = true},
+		{.freed = true},
+		{.there = true, .spoilt = true},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct hand hand = hand_world(409);
+		struct stranger *stranger = stranger_make(10);
+		struct store *store = &hand.world->posts[0].store;
+		struct row_key key = key_make(TABLE_NODE_ID);
+		struct row row;
+		size_t at = 0;
+		add_post(stranger, 0, "Own", "dtn://own/");
+		add_prekeys(stranger, 0, 1, false);
+		assert_int_equal(take(&hand, stranger, 2).reason, ERROR_OK);
+		key_bytes(&key, "dtn://own/", 10);
+		store_delete(store, key_view(&key));
+		if (cases[i].there)
+			hand_put(&hand, &key, &schema_post_number, &cases[i].place);
+		if (cases[i].spoilt)
+			store_put(store, key_view(&key), bytes_of_text("spoilt"));
+		add_post(stranger, 0, "Own", "dtn://moved/");
+		take_expecting(&hand, stranger, 3, cases[i].spoilt ? ERROR_MALFORMED : ERROR_OK);
+		assert_int_equal(store_find(store, key_view(&key), &at, &row), !cases[i].freed);
+		drop(&hand, stranger);
+	}
+}
+
+static void what_is_no_card_is_refused(void **state)
+{
+	struct hand hand = hand_world(410);
+	struct taking taking = {.card = bytes_of_text("no card")};
+
+	assert_int_equal(hand_run(&hand, take_handler, &taking), ERROR_OK);
+	assert_int_not_equal(taking.reason, ERROR_OK);
+	world_free(hand.world);
 }
 
 static void the_largest_card_is_taken_in_few_rounds(void **state)
@@ -425,6 +486,8 @@ int main(void)
 		cmocka_unit_test(more_counterparts_than_there_is_room_for_are_refused),
 		cmocka_unit_test(a_node_id_stays_with_the_first_post_that_is_named_by_it),
 		cmocka_unit_test(a_post_that_replaces_another_begins_with_its_own_prekeys),
+		cmocka_unit_test(only_its_own_former_node_id_is_given_free),
+		cmocka_unit_test(what_is_no_card_is_refused),
 		cmocka_unit_test(the_largest_card_is_taken_in_few_rounds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
