@@ -29,6 +29,7 @@ static struct {
 	bool happened;
 	unsigned calls[FAIL_CLASSES];
 	long held;
+	enum fail_scope scope;
 } fail;
 
 void fail_arm(struct fail_plan plan)
@@ -54,9 +55,23 @@ bool fail_happened(void)
 	return fail.happened;
 }
 
+enum fail_scope fail_enter(enum fail_scope scope)
+{
+	enum fail_scope before = fail.scope;
+
+	fail.scope = scope;
+	return before;
+}
+
 long fail_allocations_held(void)
 {
 	return fail.held;
+}
+
+static void hold(long count)
+{
+	if (fail.scope != FAIL_OUTSIDE)
+		fail.held += count;
 }
 
 /* True if this call must fail; errno is set then. */
@@ -64,7 +79,7 @@ static bool fails(enum fail_class class)
 {
 	unsigned call;
 
-	if (!fail.armed)
+	if (!fail.armed || fail.scope != FAIL_TRIED)
 		return false;
 	call = ++fail.calls[class];
 	if (fail.plan.index == 0 || fail.plan.class != class)
@@ -86,7 +101,7 @@ void *malloc(size_t size)
 	void *memory = fails(FAIL_ALLOCATION) ? NULL : __libc_malloc(size);
 
 	if (memory != NULL) {
-		fail.held++;
+		hold(1);
 		fill(memory, FRESH, size);
 	}
 	return memory;
@@ -97,7 +112,7 @@ void *calloc(size_t count, size_t size)
 	void *memory = fails(FAIL_ALLOCATION) ? NULL : __libc_calloc(count, size);
 
 	if (memory != NULL)
-		fail.held++;
+		hold(1);
 	return memory;
 }
 
@@ -106,9 +121,9 @@ void *realloc(void *old, size_t size)
 	void *memory = fails(FAIL_ALLOCATION) ? NULL : __libc_realloc(old, size);
 
 	if (old == NULL && memory != NULL)
-		fail.held++;
+		hold(1);
 	if (old != NULL && size == 0 && memory == NULL && !fail.happened)
-		fail.held--;
+		hold(-1);
 	return memory;
 }
 
@@ -118,7 +133,7 @@ void free(void *memory)
 
 	if (memory == NULL)
 		return;
-	fail.held--;
+	hold(-1);
 	fill(memory, FREED, malloc_usable_size(memory));
 	__libc_free(memory);
 	errno = number;

@@ -39,7 +39,15 @@ void fail_disarm(void);
 unsigned fail_calls(enum fail_class class);
 bool fail_happened(void);
 
-/* Allocations that were not given back, of all of the process. */
+/*
+ * What follows is, while calls fail, not all of the program that is tried: FAIL_SPARED is what it is asked
+ * when it is looked at, and never fails; FAIL_OUTSIDE is something else, and its memory is not counted
+ * either. Gives back what was before.
+ */
+enum fail_scope { FAIL_TRIED, FAIL_SPARED, FAIL_OUTSIDE };
+enum fail_scope fail_enter(enum fail_scope scope);
+
+/* Allocations that were not given back. */
 long fail_allocations_held(void);
 
 #endif

@@ -59,7 +59,8 @@ struct options {
 	const char *error;
 	const char *tally;
 	unsigned index;
-	unsigned allocation_step; /* one allocation of so many is failed */
+	unsigned allocation_step; /* one allocation of so many is failed, */
+	unsigned other_step;      /* and one of so many other calls */
 	unsigned seed;
 	bool for_ever;
 	bool json;
@@ -142,6 +143,7 @@ static unsigned descriptors_open(void)
 static void run_failing(struct trial *trial, const struct scenario *scenario, struct fail_plan plan)
 {
 	unsigned descriptors;
+	const char *wrong;
 	enum error error;
 	long held;
 
@@ -164,6 +166,9 @@ static void run_failing(struct trial *trial, const struct scenario *scenario, st
 		violation(trial, "an error where nothing failed");
 	if (plan.index != 0 && !fail_happened())
 		violation(trial, "the call did not come that should have failed");
+	wrong = scenario->go_on != NULL ? scenario->go_on() : NULL;
+	if (wrong != NULL)
+		violation(trial, wrong);
 	_exit(error == ERROR_OK ? 0 : 1);
 }
 
@@ -203,10 +208,11 @@ static int wait_for(struct trial *trial, pid_t child)
 
 static void empty_folder(void)
 {
-	static const char *const names[] = {"queue.db",         "queue.db-wal", "queue.db-journal",
-					    "store.db",         "store.db-wal", "store.db-journal",
-					    "anchor",           "image.db",     "image.db-wal",
-					    "image.db-journal", "backup.tmp",   "backup.tmp-journal",
+	static const char *const names[] = {"queue.db",         "queue.db-wal",   "queue.db-journal",
+					    "store.db",         "store.db-wal",   "store.db-journal",
+					    "anchor",           "image.db",       "image.db-wal",
+					    "image.db-journal", "backup.tmp",     "backup.tmp-journal",
+					    "liaison.db",       "liaison.db-wal", "liaison.db-journal",
 					    "ignored"};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -228,6 +234,8 @@ static bool run_once(struct trial *trial, const struct scenario *scenario, struc
 		run_failing(trial, scenario, plan);
 	}
 	status = wait_for(trial, child);
+	if (scenario->judge == NULL)
+		return status != 0;
 	child = fork();
 	if (child == 0) {
 		alarm(RUN_LIMIT_S);
@@ -329,6 +337,9 @@ static bool all_of(struct trial *trial, const struct scenario *scenario)
 	unsigned calls[FAIL_CLASSES];
 	size_t wrong_size = scenario->wrong == NULL ? 0 : strlen(scenario->wrong);
 
+	empty_folder();
+	if (scenario->make != NULL)
+		scenario->make();
 	run_once(trial, scenario, (struct fail_plan){.index = 0});
 	memcpy(calls, trial->shared->calls, sizeof calls);
 	if (trial->shared->violation[0] != 0) {
@@ -340,12 +351,14 @@ static bool all_of(struct trial *trial, const struct scenario *scenario)
 		printf("%s: %u allocations, %u writes, %u syncs, %u opens\n", scenario->name,
 		       calls[FAIL_ALLOCATION], calls[FAIL_WRITE], calls[FAIL_SYNC], calls[FAIL_OPEN]);
 	for (unsigned i = 0; i < FAULTS && !options->list; i++) {
-		unsigned step = faults[i].class == FAIL_ALLOCATION ? options->allocation_step : 1;
+		unsigned step =
+			faults[i].class == FAIL_ALLOCATION ? options->allocation_step : options->other_step;
 		unsigned first = options->index != 0 ? options->index : 1 + options->seed % step;
 
 		if (scenario->wrong != NULL)
 			step = first = 1;
 		if (!is_asked(options->class, class_names[faults[i].class]) ||
+		    !is_asked(scenario->wrong_class, class_names[faults[i].class]) ||
 		    !is_asked(options->error, faults[i].name))
 			continue;
 		for (unsigned index = first; index <= calls[faults[i].class]; index += step) {
@@ -406,6 +419,7 @@ static void usage(FILE *to)
 	      "  --index N              only the Nth call\n"
 	      "  --for-ever             only faults that stay\n"
 	      "  --allocations-of N     one allocation of N (1: all), the first by the seed\n"
+	      "  --others-of N          likewise of the other calls\n"
 	      "  --seed N\n"
 	      "  --tally FILE           keeps what went well, and adds up over runs while the program stays\n"
 	      "                         the same file; what is there is not done again\n"
@@ -416,16 +430,23 @@ static void usage(FILE *to)
 
 static bool options_read(struct options *options, int count, char **arguments)
 {
-	static const struct option known[] = {
-		{"scenario", required_argument, NULL, 's'}, {"class", required_argument, NULL, 'c'},
-		{"errno", required_argument, NULL, 'e'},    {"index", required_argument, NULL, 'i'},
-		{"for-ever", no_argument, NULL, 'f'},       {"allocations-of", required_argument, NULL, 'a'},
-		{"seed", required_argument, NULL, 'd'},     {"tally", required_argument, NULL, 't'},
-		{"list", no_argument, NULL, 'l'},           {"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0}};
+	static const struct option known[] = {{"scenario", required_argument, NULL, 's'},
+					      {"class", required_argument, NULL, 'c'},
+					      {"errno", required_argument, NULL, 'e'},
+					      {"index", required_argument, NULL, 'i'},
+					      {"for-ever", no_argument, NULL, 'f'},
+					      {"allocations-of", required_argument, NULL, 'a'},
+					      {"others-of", required_argument, NULL, 'o'},
+					      {"seed", required_argument, NULL, 'd'},
+					      {"tally", required_argument, NULL, 't'},
+					      {"list", no_argument, NULL, 'l'},
+					      {"json", no_argument, NULL, 'j'},
+					      {"help", no_argument, NULL, 'h'},
+					      {NULL, 0, NULL, 0}};
 	int option;
 
 	options->allocation_step = 1;
+	options->other_step = 1;
 	while ((option = getopt_long(count, arguments, "", known, NULL)) >= 0)
 		switch (option) {
 		case 's':
@@ -442,6 +463,9 @@ static bool options_read(struct options *options, int count, char **arguments)
 			break;
 		case 'a':
 			options->allocation_step = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'o':
+			options->other_step = (unsigned)strtoul(optarg, NULL, 10);
 			break;
 		case 'd':
 			options->seed = (unsigned)strtoul(optarg, NULL, 10);
@@ -464,7 +488,7 @@ static bool options_read(struct options *options, int count, char **arguments)
 		default:
 			return false;
 		}
-	return optind == count && options->allocation_step > 0;
+	return optind == count && options->allocation_step > 0 && options->other_step > 0;
 }
 
 int main(int count, char **arguments)

@@ -20,14 +20,22 @@ struct scenario_told {
 
 struct scenario {
 	const char *name;
+	/* Once in the program, in the empty folder: what each process is to find. NULL: nothing. */
+	void (*make)(void);
 	/* Once in a process, before calls fail. NULL: nothing. */
 	enum error (*prepare)(void);
 	/* Runs until an error, and gives back all that it holds: memory, descriptors. */
 	enum error (*run)(struct scenario_told *told);
+	/*
+	 * In the process of `run`, after it: starts again, goes on to the end and looks whether all is there.
+	 * NULL: all is, else what is not. No call fails. Where there is this, there is no `judge`.
+	 */
+	const char *(*go_on)(void);
 	/* NULL if what is in the folder agrees with what was told, else what does not. No call fails. */
 	const char *(*judge)(const struct scenario_told *told);
 	/* It is wrong, and must be found so by a violation that begins with these words. NULL: right. */
 	const char *wrong;
+	const char *wrong_class; /* by which calls it shows; NULL: try all */
 };
 
 /* Of the program, ended by one without a name. */

@@ -71,14 +71,6 @@ static void check(bool condition, const char *what)
 	abort();
 }
 
-uint64_t drive_mix(uint64_t number)
-{
-	number += UINT64_C(0x9e3779b97f4a7c15);
-	number = (number ^ (number >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	number = (number ^ (number >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return number ^ (number >> 31);
-}
-
 /* ---- the calls below ---- */
 
 static int open_below(const char *path, int flags, mode_t mode)

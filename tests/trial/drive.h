@@ -38,6 +38,14 @@ void drive_put(const char *name, const void *bytes, size_t size);
 void drive_empty(void);
 /* Removes the directory with what is in it. */
 void drive_leave(void);
-uint64_t drive_mix(uint64_t number); /* one number of another */
+
+/* One number of another. */
+static inline uint64_t drive_mix(uint64_t number)
+{
+	number += UINT64_C(0x9e3779b97f4a7c15);
+	number = (number ^ (number >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	number = (number ^ (number >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return number ^ (number >> 31);
+}
 
 #endif

@@ -181,7 +181,8 @@ static void run_seed(struct run *run)
 }
 
 /* A process of its own: the next begins with the same line. */
-static void try_seed(struct run *run, const struct scenario *scenario, uint64_t seed, struct figures *done)
+static void try_seed(struct run *run, const struct trial_scenario *scenario, uint64_t seed,
+		     struct figures *done)
 {
 	struct figures before = *run->figures;
 	char path[PATH_SIZE];
@@ -333,8 +334,8 @@ static bool try_all(struct run *run, struct tally *tally)
 	const struct options *options = run->options;
 	bool found = false;
 
-	for (size_t i = 0; i < scenarios_count; i++) {
-		const char *name = scenarios[i].name;
+	for (size_t i = 0; i < trial_scenarios_count; i++) {
+		const char *name = trial_scenarios[i].name;
 		if (options->scenario != NULL && strcmp(options->scenario, name) != 0)
 			continue;
 		found = true;
@@ -342,7 +343,7 @@ static bool try_all(struct run *run, struct tally *tally)
 			struct figures figures = {0};
 			if (tally_has(tally, name, seed, options->some))
 				continue;
-			try_seed(run, &scenarios[i], seed, &figures);
+			try_seed(run, &trial_scenarios[i], seed, &figures);
 			tally_add(tally, name, seed, options->some, &figures);
 		}
 	}
@@ -393,8 +394,8 @@ int main(int count, char **arguments)
 		return 0;
 	}
 	if (count == 2 && strcmp(arguments[1], "--list") == 0) {
-		for (size_t i = 0; i < scenarios_count; i++)
-			printf("%-8s %s\n", scenarios[i].name, scenarios[i].says);
+		for (size_t i = 0; i < trial_scenarios_count; i++)
+			printf("%-8s %s\n", trial_scenarios[i].name, trial_scenarios[i].says);
 		return 0;
 	}
 	if (run == NULL || sodium_init() < 0 || !read_options(count, arguments, &options)) {

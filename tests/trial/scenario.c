@@ -40,7 +40,7 @@ static const struct step replace_steps[] = {
 	{STEP_SETTLE, 0}, {STEP_RESTORE, 1}, {STEP_START, 0},  {STEP_SUBMIT, 1},
 	{STEP_COMMIT, 0}, {STEP_PASS, 1},    {STEP_SETTLE, 0}, {STEP_END, 0}};
 
-const struct scenario scenarios[] = {
+const struct trial_scenario trial_scenarios[] = {
 	{"send", "messages are taken, sealed, handed over and receipted", send_steps},
 	{"receive", "messages come in and are receipted, and answered", receive_steps},
 	{"erase", "epochs end, their keys are erased and overwritten", erase_steps},
@@ -48,7 +48,7 @@ const struct scenario scenarios[] = {
 	{"restore", "an old backup is laid back, and the anchor is still there", restore_steps},
 	{"replace", "an old backup goes on another machine, without an anchor", replace_steps},
 };
-const size_t scenarios_count = sizeof(scenarios) / sizeof(scenarios[0]);
+const size_t trial_scenarios_count = sizeof(trial_scenarios) / sizeof(trial_scenarios[0]);
 
 /* ---- what is wrong ---- */
 

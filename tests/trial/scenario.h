@@ -30,7 +30,7 @@ struct step {
 	size_t count;
 };
 
-struct scenario {
+struct trial_scenario {
 	const char *name;
 	const char *says;
 	const struct step *steps;
@@ -48,7 +48,7 @@ struct trial {
 	struct world_process process; /* first: the world gives it back */
 	struct world *world;
 	struct machine *machine;
-	const struct scenario *scenario;
+	const struct trial_scenario *scenario;
 	size_t step;
 	struct word words[WORDS_MAX];
 	size_t words_count;
@@ -63,8 +63,8 @@ struct trial {
 	char problem[PROBLEM_SIZE]; /* the first thing that is not as it must be; empty: all is */
 };
 
-extern const struct scenario scenarios[];
-extern const size_t scenarios_count;
+extern const struct trial_scenario trial_scenarios[];
+extern const size_t trial_scenarios_count;
 
 /* A line that is open, on the drive whose directory is the current one. */
 void trial_make(struct trial *trial);
