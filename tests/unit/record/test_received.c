@@ -97,6 +97,43 @@ static void of_a_channel_that_nobody_here_has_signed_so_many_entries_are_held(vo
 	world_free(world);
 }
 
+/* An opening of a channel that is known by then, signed by nobody. */
+static void an_opening_that_is_not_signed_opens_nothing(void **state)
+{
+	struct world *world = world_open_line(526);
+	const uint64_t size = talk_size(world, 0, 1, 1);
+	const struct entry_key opening = {1, world_log_of(world, 1), 1, 0};
+	struct row_key key = key_entry(TABLE_COSE, &opening);
+	struct row row;
+	size_t at = 0;
+
+	assert_true(store_find(&world->posts[0].store, key_view(&key), &at, &row));
+	struct bytes cose = kept(row.value);
+	((uint8_t *)(uintptr_t)cose.data)[cose.size - 1] ^= 1;
+	assert_int_equal(forge_entry(world, 1, 0, cose, 1, size), ERROR_OK);
+	assert_int_equal(refused(world, ERROR_BAD_SIGNATURE), 1);
+	assert_int_equal(talk_size(world, 0, 1, 1), size);
+	world_free(world);
+}
+
+/* A post that is not sure of its own logs opens them before it takes anything. */
+static void what_comes_to_a_post_that_is_unsure_is_taken_when_it_is_sure(void **state)
+{
+	struct world *world = world_open_line(527);
+	struct hand hand = hand_make(world, 0);
+	struct row_key key = key_make(TABLE_STATE);
+	struct state row;
+
+	assert_true(hand_look(&hand, &key, &schema_state, &row));
+	row.unsure = 1;
+	world_put_row(world, 0, &key, &schema_state, &row);
+	talk(world, 1, "taken", NULL);
+	assert_int_equal(world->posts[0].arrived, 1);
+	assert_true(hand_look(&hand, &key, &schema_state, &row));
+	assert_int_equal(row.unsure, 0);
+	world_free(world);
+}
+
 /* ---- channels whose ids begin alike ---- */
 
 /* So many others at post 0, of its counterpart too or of nobody that it knows. */
@@ -260,6 +297,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_cannot_be_read_is_refused_and_stands),
 		cmocka_unit_test(of_a_channel_that_nobody_here_has_signed_so_many_entries_are_held),
+		cmocka_unit_test(an_opening_that_is_not_signed_opens_nothing),
+		cmocka_unit_test(what_comes_to_a_post_that_is_unsure_is_taken_when_it_is_sure),
 		cmocka_unit_test(what_may_be_of_several_channels_is_left_until_that_is_known),
 		cmocka_unit_test(a_statement_is_signed_by_one_post_and_of_the_form),
 		cmocka_unit_test(that_something_cannot_be_opened_is_said_by_its_receiver),

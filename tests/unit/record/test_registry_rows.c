@@ -339,6 +339,65 @@ static void what_others_acknowledge_is_acknowledged_here_too(void **state)
 	world_free(world);
 }
 
+/* ---- openings ---- */
+
+/* The opening of a party with two posts: either of them submits it. */
+static void an_opening_names_this_post_among_others(void **state)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct world *world = world_make(540);
+		size_t party = world_add_party(world, "Alliance");
+		world_add_post(world, party, 0, "Headquarters");
+		world_add_post(world, party, 1, "Duty");
+		world_add_post(world, world_add_party(world, "Federation"), 0, "Embassy");
+		world_exchange(world);
+		struct hand hand = hand_make(world, i);
+		struct hand_channel channel = hand_channel_make(world, 2);
+		struct pen pen = {.world = world, .channel = &channel, .slot = i};
+		assert_int_equal(hand_give(&hand, &pen, pen_opening(&pen)), ERROR_OK);
+		world_free(world);
+	}
+}
+
+struct proposal {
+	struct bytes cose;
+	uint64_t party;
+};
+
+static enum error propose(struct run *run, void *context)
+{
+	const struct proposal *proposal = context;
+	struct signed_entry *decoded = run_take(run, sizeof(*decoded));
+	enum error reason = entry_decode(proposal->cose, decoded);
+	struct registry_entry entry = {
+		.party = proposal->party, .content = &decoded->content, .payload = decoded->cose.payload};
+
+	return registry_opening(run, &entry, true, &reason);
+}
+
+static void no_channel_is_made_for_posts_in_slots_that_there_are_not(void **state)
+{
+	struct hand hand = hand_world(541);
+	struct world *world = hand.world;
+	struct hand_channel channel = hand_channel_make(world, 2);
+	struct pen pen = {.world = world, .channel = &channel, .slot = world->posts[0].slot};
+	struct paper paper = pen_sign(&pen, pen_opening(&pen));
+	struct proposal proposal = {.cose = bytes_make(paper.cose, paper.size)};
+	struct row_key key = key_party_post(TABLE_PARTY_POST, 1, POST_SLOTS);
+	const struct party_post post = {.name = bytes_of_text("Beyond")};
+
+	hand_put(&hand, &key, &schema_party_post, &post);
+	assert_int_equal(hand_run(&hand, propose, &proposal), ERROR_MALFORMED);
+	assert_int_equal(world_count(world, 0, TABLE_CHANNEL), 0);
+	store_delete(&world->posts[0].store, key_view(&key));
+	assert_int_equal(hand_run(&hand, propose, &proposal), ERROR_OK);
+	assert_int_equal(world_count(world, 0, TABLE_CHANNEL), 1);
+	hand_drop(&paper);
+	world_free(world);
+}
+
+/* ---- officers ---- */
+
 static enum error touch(struct run *run, void *context)
 {
 	struct applying *applying = context;
@@ -359,7 +418,11 @@ static void no_letter_is_read_that_names_an_officer_in_a_spoilt_row(void **state
 	applying->content.kind = CONTENT_LETTER;
 	applying->entry =
 		(struct registry_entry){.channel = 1, .index = index, .content = &applying->content};
-	for (size_t spoilt = 0; spoilt < 2; spoilt++) {
+	struct row_key agreed = key_channel(TABLE_AGREED, 1);
+	key_u8(&agreed, index);
+	key_u32(&agreed, 1);
+	const struct row_key *spoilt_keys[] = {&agreed, &key};
+	for (size_t spoilt = 0; spoilt < 3; spoilt++) {
 		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 			memset(letter, 0, sizeof(*letter));
 			letter->kind = kinds[i];
@@ -370,7 +433,9 @@ static void no_letter_is_read_that_names_an_officer_in_a_spoilt_row(void **state
 			assert_int_equal(hand_run(&hand, touch, applying),
 					 spoilt ? ERROR_MALFORMED : ERROR_OK);
 		}
-		store_put(&world->posts[0].store, key_view(&key), bytes_of_text("spoilt"));
+		if (spoilt < 2)
+			store_put(&world->posts[0].store, key_view(spoilt_keys[spoilt]),
+				  bytes_of_text("spoilt"));
 	}
 	free(applying);
 	world_free(world);
@@ -388,6 +453,8 @@ int main(void)
 		cmocka_unit_test(a_letter_that_comes_again_has_its_verdict_again),
 		cmocka_unit_test(nothing_but_an_opening_stands_for_its_own_channel),
 		cmocka_unit_test(what_others_acknowledge_is_acknowledged_here_too),
+		cmocka_unit_test(an_opening_names_this_post_among_others),
+		cmocka_unit_test(no_channel_is_made_for_posts_in_slots_that_there_are_not),
 		cmocka_unit_test(no_letter_is_read_that_names_an_officer_in_a_spoilt_row),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

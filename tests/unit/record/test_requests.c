@@ -106,6 +106,7 @@ static void a_frame_that_is_no_request_is_answered_with_an_error(void **state)
 {
 	static const uint8_t no_array[] = {0x01};
 	static const uint8_t too_few[] = {0x81, 0x01};
+	static const uint8_t beside[] = {0x81, 0x01, LOCAL_HELLO}; /* not in the array */
 	static const uint8_t number_0[] = {0x82, 0x00, LOCAL_HELLO};
 	static const uint8_t no_number[] = {0x82, 0xf6, LOCAL_HELLO};
 
@@ -113,6 +114,7 @@ static void a_frame_that_is_no_request_is_answered_with_an_error(void **state)
 	assert_int_equal(answer_to(bytes_make(NULL, 0)), ERROR_BAD_ARGUMENT);
 	assert_int_equal(answer_to(bytes_make(no_array, sizeof(no_array))), ERROR_BAD_ARGUMENT);
 	assert_int_equal(answer_to(bytes_make(too_few, sizeof(too_few))), ERROR_BAD_ARGUMENT);
+	assert_int_equal(answer_to(bytes_make(beside, sizeof(beside))), ERROR_BAD_ARGUMENT);
 	assert_int_equal(answer_to(bytes_make(number_0, sizeof(number_0))), ERROR_BAD_ARGUMENT);
 	assert_int_equal(answer_to(bytes_make(no_number, sizeof(no_number))), ERROR_BAD_ARGUMENT);
 }

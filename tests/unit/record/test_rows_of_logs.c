@@ -396,6 +396,11 @@ static void where_an_entry_goes_is_told_by_rows_that_are_right(void **state)
 		assert_int_equal(logging.place, cases[i].place);
 		assert_int_equal(logging.gap, cases[i].position > 0);
 	}
+	/* A log of which no line tells is taken to be in its first incarnation. */
+	struct row_key line_key = key_line(1, theirs.key.log);
+	store_delete(&world->posts[0].store, key_view(&line_key));
+	assert_int_equal(hand_run(&hand, look, &theirs), ERROR_OK);
+	assert_int_equal(theirs.place, LOG_NEW);
 	world_free(world);
 }
 

@@ -293,6 +293,40 @@ static void a_record_copy_that_is_due_becomes_urgent_for_those_who_have_nothing(
 	world_free(world);
 }
 
+/* No row says that a statement is due; where one does, it is sent, and stays as it is. */
+static void a_statement_that_a_row_says_is_due_becomes_no_more_urgent(void **state)
+{
+	struct world *world = world_open_line(497);
+	struct hand hand = hand_make(world, 0);
+	const struct copy_key copy_key = {.statement = 77};
+	const struct statement_copy statement = {.copy = {.state = COPY_HELD,
+							  .precedence = PRECEDENCE_ROUTINE,
+							  .urgency = PRECEDENCE_FLASH,
+							  .number = 77},
+						 .kind = STATEMENT_HEADS,
+						 .channel = 1,
+						 .party = 1};
+	struct row_key key = key_make(TABLE_STATEMENT);
+	struct row_key due = key_make(TABLE_DUE);
+	struct statement_copy after;
+	struct record_event tick = {.kind = RECORD_TICK};
+
+	world_settle(world);
+	key_u64(&key, copy_key.statement);
+	hand_put(&hand, &key, &schema_statement_copy, &statement);
+	key_u64(&due, 1);
+	key_u64(&due, copy_key.statement);
+	hand_put(&hand, &due, &schema_copy_key, &copy_key);
+	world->posts[0].mute = true;
+	assert_int_equal(world_event(world, 0, &tick), ERROR_OK);
+	world_commit(world, 0);
+	assert_true(hand_look(&hand, &key, &schema_statement_copy, &after));
+	assert_int_equal(after.copy.state, COPY_WAITING);
+	assert_int_equal(after.copy.precedence, PRECEDENCE_ROUTINE);
+	assert_int_equal(world_count(world, 0, TABLE_DUE), 0);
+	world_free(world);
+}
+
 /* ---- what a receiver says ---- */
 
 /* It was sent, and is to be sealed anew: no courier has its bytes, and none is asked to forget them. */
@@ -441,6 +475,7 @@ int main(void)
 		cmocka_unit_test(a_copy_that_a_neighbour_has_is_not_queued_again),
 		cmocka_unit_test(a_route_is_named_on_one_plain_line_or_not_at_all),
 		cmocka_unit_test(a_record_copy_that_is_due_becomes_urgent_for_those_who_have_nothing),
+		cmocka_unit_test(a_statement_that_a_row_says_is_due_becomes_no_more_urgent),
 		cmocka_unit_test(a_receipt_of_what_is_to_be_sealed_anew_stops_nothing),
 		cmocka_unit_test(what_cannot_be_opened_is_held_by_terms_that_are_right),
 		cmocka_unit_test(of_two_passes_over_copies_the_second_is_over_all),
