@@ -494,6 +494,7 @@ void courier_crash(struct world *world, size_t node)
 	courier->wants_tick = false;
 	drop_inputs(&courier->first);
 	link_break(world, node);
+	frames_clear(&world->nodes[node].to_courier); /* what it had not read of the stream ends with it */
 	for (size_t peer = 0; peer < world->settings.nodes; peer++) {
 		if (peer == node)
 			continue;

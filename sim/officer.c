@@ -387,12 +387,22 @@ static bool may_write(const struct world_party *party)
 	return party->submissions_count - party->unanswered < UNANSWERED_MAX;
 }
 
+void officer_call(struct world *world, size_t node, uint64_t delay_ms)
+{
+	struct event event = {.kind = EVENT_OFFICER, .node = node};
+
+	party_of(world, node)->away = false;
+	party_of(world, node)->acts_ms = world->now_ms + delay_ms;
+	world_schedule(world, delay_ms, &event);
+}
+
 void officer_act(struct world *world, size_t node)
 {
 	struct world_party *party = party_of(world, node);
-	struct event event = {.kind = EVENT_OFFICER, .node = node};
 	uint64_t burst = random_span(&world->random, 1, 16);
 
+	if (world->now_ms != party->acts_ms)
+		return;
 	if (world->phase == PHASE_FAULTS) {
 		for (uint64_t i = 0; i < burst && may_write(party); i++)
 			if (world_fault(world, FAULT_WORDS))
@@ -400,22 +410,18 @@ void officer_act(struct world *world, size_t node)
 		officer_repeat(world, node, 32);
 		party->away = !world->nodes[node].post.up && !may_write(party);
 		if (!party->away)
-			world_schedule(world, random_span(&world->random, 1, world->settings.officer_ms),
-				       &event);
+			officer_call(world, node,
+				     random_span(&world->random, 1, world->settings.officer_ms));
 	} else {
 		officer_repeat(world, node, 64);
-		world_schedule(world, 60000, &event);
+		officer_call(world, node, 60000);
 	}
 }
 
 void officer_return(struct world *world, size_t node)
 {
-	struct event event = {.kind = EVENT_OFFICER, .node = node};
-
-	if (!party_of(world, node)->away)
-		return;
-	party_of(world, node)->away = false;
-	world_schedule(world, random_span(&world->random, 1, world->settings.officer_ms), &event);
+	if (party_of(world, node)->away)
+		officer_call(world, node, random_span(&world->random, 1, world->settings.officer_ms));
 }
 
 void officer_reply(struct world *world, size_t node, uint64_t client, struct bytes frame)

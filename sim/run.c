@@ -120,9 +120,8 @@ static void fault_phase(struct world *world)
 
 	world->phase = PHASE_FAULTS;
 	world_schedule(world, 0, &event);
-	event.kind = EVENT_OFFICER;
-	for (event.node = 0; event.node < world->settings.nodes; event.node++)
-		world_schedule(world, 0, &event);
+	for (size_t i = 0; i < world->settings.nodes; i++)
+		officer_call(world, i, 0);
 	while (world->violation == NULL && world->steps < end && world_next_event(world, &event))
 		happen(world, &event);
 }
@@ -149,6 +148,7 @@ static bool heal(struct world *world)
 		world_schedule(world, 0, &event);
 		event.kind = EVENT_COURIER_START;
 		world_schedule(world, 0, &event);
+		officer_call(world, i, 0); /* whoever rests for days comes back */
 		for (size_t j = 0; j < world->settings.nodes; j++)
 			world->sessions[i][j].cut_until_ms = 0;
 	}

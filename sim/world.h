@@ -104,6 +104,7 @@ struct world_party {
 	size_t submissions_count;
 	size_t unanswered; /* those before are answered */
 	bool away;         /* the officers wait for their post to be up again */
+	uint64_t acts_ms;  /* when they act next: an event for another time is overtaken */
 	struct arrived arrived[WORLD_ARRIVED_MAX];
 	size_t arrived_count;
 };
@@ -406,6 +407,8 @@ void officer_setup(struct world *world);                /* cards, keyings, chann
 void officer_open(struct world *world, unsigned stage); /* the letters of one stage, 0 to 2, at all posts */
 /* A letter that follows in the authority's chain, at once. */
 void officer_submit_letter(struct world *world, size_t node, size_t line, struct content *content);
+/* The officers of a node act after `delay_ms`, and not when they would have. */
+void officer_call(struct world *world, size_t node, uint64_t delay_ms);
 void officer_act(struct world *world, size_t node);
 /* Their post is up again. */
 void officer_return(struct world *world, size_t node);
