@@ -1,0 +1,145 @@
+"""The readers of CBOR and of bundles read nothing beside what they are given, whatever it is: shown by abstract interpretation.
+
+usage: prove.py FRAMA_C SOURCE_ROOT FILE... [--figures]
+
+The files are those of this folder, in C.
+
+Frama-C's analysis of values (Eva) goes through all that each reader can do at once, for any bytes of a size and any position in
+them: each read and write is within its object, each size is what it is said to be, each assertion of the entry point holds.
+base/cbor_read.c is looked at with its own bytes (readers.c); of the readers that are made of it, with what has been shown of
+it (contract.c). The copies that are looked at differ from the sources in ANNOTATIONS alone: these are comments, which say
+where cases are told apart. And with each of MISTAKES made in them, something must be found. --figures prints how much was
+shown. Prints TAP.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+EXACT = ["-eva-interprocedural-splits", "-eva-domains", "symbolic-locations", "-eva-slevel", "100000"]
+BYTE = "reader->data[reader->at]"
+RANGES = " || ".join(f"{32 * major} <= {BYTE} < {32 * major + 32}" for major in range(8))
+
+# Of each: its entry point and where that is, the size of the input, whether positions are told apart, what it is made of.
+PROOFS = [
+    ("readers", "readers.c", 16, True, ["base/cbor_read.c", "base/text.c", "base/bytes.c"]),
+    ("levels", "item.c", 1 << 40, False, ["contract.c"]),
+    ("keys", "item.c", 8, True, ["contract.c", "base/bytes.c"]),
+    ("eids", "eid.c", 16, True, ["contract.c", "carry/eid.c", "base/bytes.c"]),
+    ("primary", "bundle.c", 16, True, ["contract.c", "carry/crc.c", "base/bytes.c"]),
+    ("block", "bundle.c", 16, True, ["contract.c", "carry/crc.c", "base/bytes.c"]),
+    ("whole", "bundle.c", 1 << 40, False, ["contract.c"]),
+]
+
+# Where a case is told apart: after what is found in this file.
+ANNOTATIONS = [
+    ("base/cbor_read.c", r"(?=\n\tenum cbor_type next = cbor_peek\(reader\);)", f"assert reader->at >= reader->size || {RANGES};"),
+    ("base/cbor_read.c", r"\treader->at(?:\+\+| \+= [^;]*);", "split reader->at;"),
+    ("base/cbor_read.c", r"size > left\(reader\)\)\n\t\tcbor_reader_fail\(reader, ERROR_TRUNCATED\);", "split reader->error == 0;"),
+    ("base/cbor_read.c", r"(?=\n\ttaken = )", "split size;"),
+    ("base/text.c", r"\t\tsize_t size = character_decode\(.*;", "split size;"),
+    ("base/text.c", r"\t\ttext = text_after\(.*;", "split text.size;"),
+    ("carry/eid.c", r"!= 0\)\n\t\treturn false;(?=\n\t\*text = )", "split text->size;"),
+    ("carry/eid.c", r"(?=\n\teid->name = bytes_make\(text.data, size\);)", "split size;"),
+    ("carry/bundle_read.c", r"(?=\n\tsize_t size = crc_size\(type\);)", "split type;"),
+]
+
+# Of each: the proof that must fail, the file, what stands there, and what somebody might have written instead.
+MISTAKES = [
+    ("readers", "base/cbor_read.c", "size > left(reader)", "size > left(reader) + 1"),
+    ("readers", "base/cbor_read.c", "if (size > size_max)", "if (size > size_max + 1)"),
+    ("levels", "base/cbor_item.c", "walk->depth == CBOR_DEPTH_MAX", "walk->depth > CBOR_DEPTH_MAX"),
+    ("keys", "base/cbor_item.c", "reader->at - level->item_at", "reader->at"),
+    ("eids", "carry/eid.c", "size == text.size || ", ""),
+    ("primary", "carry/bundle_read.c", "reader->at - size - start", "reader->at + size - start"),
+    ("block", "carry/bundle_read.c", "bytes_make(reader->data + start, size)", "bytes_make(reader->data, size)"),
+    ("whole", "carry/bundle_read.c", "blocks_count == BUNDLE_BLOCKS_MAX", "blocks_count > BUNDLE_BLOCKS_MAX"),
+]
+
+
+def copy(root, folder):
+    """The sources with ANNOTATIONS; those that find no place."""
+    for part in ("base", "carry"):
+        shutil.copytree(root / part, folder / part)
+    lost = []
+    for name, after, annotation in ANNOTATIONS:
+        path = folder / name
+        text, count = re.subn(after, lambda found, note=annotation: f"{found[0]}\n//@ {note}", path.read_text())
+        path.write_text(text)
+        if count == 0:
+            lost.append(f"{name}: {after}")
+    return lost
+
+
+def prove(tools, folder, proof):
+    """What the analysis says. `tools` has the program, and where the files of this folder are."""
+    entry, main, size, exact, files = proof
+    sources = [tools.get(name, name) for name in [main, *files]]
+    command = [
+        tools["frama-c"], "-eva", "-main", entry, f"-cpp-extra-args=-I. -DSIZE={size}" + " -DEXACT" * exact,
+        "-eva-min-loop-unroll", "20", "-eva-no-show-progress", "-eva-no-print", *(EXACT if exact else []), *sources]
+    place = {**os.environ, "PWD": str(folder)}  # which it goes by
+    done = subprocess.run(command, cwd=folder, env=place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return done.stdout
+
+
+def is_shown(said):
+    return "  0 alarms generated by the analysis.\n" in said and "100% of the logical properties reached have been proven." in said
+
+
+def figures(said):
+    statements = re.search(r"(\d+) statements reached \(out of (\d+)\)", said)
+    shown = sum(int(count) for count in re.findall(r"(\d+) valid", said))
+    if not statements:
+        return "# no figures"
+    return f"# {statements[1]} statements of {statements[2]}, {shown} assertions and preconditions"
+
+
+def tell(number, good, name, said):
+    print(f"{'ok' if good else 'not ok'} {number} - {name}", flush=True)
+    if not good:
+        for line in said.splitlines()[-40:]:
+            print(f"# {line}")
+
+
+def with_mistake(tools, folder, mistake):
+    """Whether it is found; what the analysis said."""
+    entry, name, right, wrong = mistake
+    path = folder / name
+    text = path.read_text()
+    if right not in text:
+        return False, f"{name} has no {right}"
+    path.write_text(text.replace(right, wrong))
+    said = prove(tools, folder, next(proof for proof in PROOFS if proof[0] == entry))
+    path.write_text(text)
+    return "ANALYSIS SUMMARY" in said and not is_shown(said), said
+
+
+def main():
+    root = pathlib.Path(sys.argv[2])
+    tools = {pathlib.Path(name).name: str(pathlib.Path(name).resolve()) for name in sys.argv[3:] if name != "--figures"}
+    tools["frama-c"] = shutil.which(sys.argv[1])
+    if tools["frama-c"] is None:
+        print("1..0 # SKIP Frama-C is not here: apt-get install --no-install-recommends frama-c-base (1 GB)")
+        return
+    print(f"1..{1 + len(PROOFS) + len(MISTAKES)}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="liaison-proof-") as name:
+        folder = pathlib.Path(name)
+        lost = copy(root, folder)
+        tell(1, not lost, "each annotation has its place", "\n".join(lost))
+        for number, proof in enumerate(PROOFS, 2):
+            said = prove(tools, folder, proof)
+            tell(number, is_shown(said), f"{proof[0]} ({proof[1]}): nothing beside the bytes, and what it asserts", said)
+            if "--figures" in sys.argv:
+                print(figures(said), flush=True)
+        for number, mistake in enumerate(MISTAKES, 2 + len(PROOFS)):
+            found, said = with_mistake(tools, folder, mistake)
+            tell(number, found, f"{mistake[0]}: with \"{mistake[3].strip() or 'nothing'}\" in {mistake[1]} it is not shown", said)
+
+
+if __name__ == "__main__":
+    main()
